@@ -1,0 +1,176 @@
+"""Every error that the kernel raises.
+
+KernKoaError
+├── SettingsError            a setting has a value that cannot be used
+├── LoadError                load.… was asked for something that is not in the catalogue
+├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
+├── TaskError                exeTask was called with something that cannot be a task
+├── DatabaseError            the database refused a statement
+├── ServiceUnavailable       503  something that the site leans on is away
+│   ├── DatabaseUnavailable
+│   └── BrokerUnavailable
+└── RequestError             4xx  the client's fault
+    ├── MissingParameter     400  params["name"] and the client sent no such name
+    ├── MalformedBody        400  the body is not what its content type says
+    ├── NotFound             404  the path leads to no method
+    ├── MethodNotAllowed     405  the method does not take this verb
+    ├── TooLarge             413  more than the settings allow
+    ├── UnsupportedMediaType 415  a body of a type that the method cannot read
+    └── InvalidParameters    422  values that the signature refuses
+
+`status` is the HTTP status that an error answers with when nobody caught it. `detail` is the sentence
+for people: what happened, with the value, and what to do next. `members` become further members of the
+problem document (RFC 9457, section 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+class KernKoaError(Exception):
+    """Any error of the kernel: what happened, with the value, and what to do next."""
+
+    status = 500
+    title = "Internal Server Error"
+
+    def __init__(self, detail: str = "", **members: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.members = members
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The response headers that belong to this error."""
+        return {}
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class SettingsError(KernKoaError):
+    """A setting has a value that cannot be used; the message quotes it and says what it should be."""
+
+
+class LoadError(KernKoaError, LookupError):
+    """load.… was asked for something that is not in the catalogue."""
+
+
+class LibraryError(KernKoaError):
+    """A file of the catalogue does not compile, or raised when it was loaded.
+
+    `path` is the file, `line` the number of the faulty line (0 where unknown), `text` that line's text.
+    The error of Python itself is the `__cause__`.
+    """
+
+    def __init__(self, detail: str, path: str = "", line: int = 0, text: str = "") -> None:
+        super().__init__(detail)
+        self.path = path
+        self.line = line
+        self.text = text
+
+
+class TaskError(KernKoaError, ValueError):
+    """exeTask was called with something that cannot be a task."""
+
+
+class DatabaseError(KernKoaError):
+    """The database refused a statement; the error of its driver is the `__cause__`."""
+
+
+class ServiceUnavailable(KernKoaError):
+    """Something that the site leans on is away; the client may come back in `retry_after` seconds."""
+
+    status = 503
+    title = "Service Unavailable"
+    retry_after = 5
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """A database does not answer."""
+
+
+class BrokerUnavailable(ServiceUnavailable):
+    """The broker or the result backend of the tasks does not answer."""
+
+
+class RequestError(KernKoaError):
+    """The client's fault."""
+
+    status = 400
+    title = "Bad Request"
+
+
+class MissingParameter(RequestError, KeyError):
+    """The method read params["name"] and the client sent no such name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The parameter '{name}' is missing. Send it in the query or in the body.", name=name)
+        self.name = name
+
+
+class MalformedBody(RequestError):
+    """The body is not what its content type says."""
+
+
+class NotFound(RequestError):
+    """The path leads to no method.
+
+    `position` is the index of the segment that failed, `reason` a short phrase that says why; both are
+    for the development page and stay out of the production answer.
+    """
+
+    status = 404
+    title = "Not Found"
+
+    def __init__(self, reason: str = "", position: int = 0) -> None:
+        super().__init__("There is nothing at this address. Check the spelling of the URL.")
+        self.reason = reason
+        self.position = position
+
+
+class MethodNotAllowed(RequestError):
+    """The method does not take this verb; `verbs` are the ones that it takes."""
+
+    status = 405
+    title = "Method Not Allowed"
+
+    def __init__(self, verb: str, verbs: Iterable[str]) -> None:
+        self.verbs = sorted(verbs)
+        super().__init__(f"{verb} is not allowed here. Use {' or '.join(self.verbs)}.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """RFC 9110, section 15.5.6: a 405 carries Allow."""
+        return {"Allow": ", ".join(self.verbs)}
+
+
+class TooLarge(RequestError):
+    """The client sent more than the settings allow."""
+
+    status = 413
+    title = "Content Too Large"
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is of a type that the method cannot read."""
+
+    status = 415
+    title = "Unsupported Media Type"
+
+
+class InvalidParameters(RequestError):
+    """Values that the signature refuses: `errors` lists each by name."""
+
+    status = 422
+    title = "Unprocessable Content"
+
+    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+        names = ", ".join(str(error["name"]) for error in errors)
+        super().__init__(f"These parameters cannot be used: {names}. See errors for each.", errors=list(errors))
+        self.errors = list(errors)

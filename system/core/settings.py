@@ -1,0 +1,207 @@
+"""config.py and the environment: read once, checked, frozen."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import secrets
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from flask import has_request_context, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import SettingsError
+
+Seconds = Annotated[float, Field(ge=0)]
+Bytes = Annotated[int, Field(gt=0)]
+
+DEFAULT_LIBS = {
+    "controller": "catalog/controller",
+    "model": "catalog/model",
+    "print": "catalog/print",
+    "language": "catalog/language",
+    "addon": "system/addons",
+}
+
+
+class Settings(BaseModel):
+    """What the kernel uses, under the names of config.py.
+
+    A name of the user's own in config.py is an attribute too. Folders are relative to `path`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", validate_default=True, arbitrary_types_allowed=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "kernkoa"
+    base: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.~-]+)*$")] = ""
+    path: Path = Path()
+    site_url: Annotated[str, Field(alias="url", pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    home: str = ""
+    secretKey: str = ""
+    session_timeout: Annotated[int, Field(gt=0)] = 720
+
+    databases: dict[str, dict[str, Any]] = Field(
+        default_factory=lambda: {"maindb": {"driver": "sqlite", "host": "var/main.db"}}
+    )
+    defaultDatabase: str = "maindb"
+
+    libs: dict[Literal["controller", "model", "print", "language", "addon"], str] = Field(default_factory=dict)
+    templatePath: str = "templates"
+    pdfPath: str = "pdfs"
+    imagePath: str = "images"
+    varPath: str = "var"
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 5000
+    flaskDebug: bool = True
+    editor: Literal["", "vscode", "pycharm", "vim", "emacs", "sublime"] = "vscode"
+    explorer: bool | None = None
+    liveSeconds: Seconds | Literal["off"] = 1
+
+    maxUploadBytes: Bytes = 75_000_000
+    maxParamsBytes: Bytes = 5_000_000
+    maxParams: Bytes = 1_000
+
+    redisUrl: Annotated[str, Field(pattern=r"^((rediss?|unix|redis\+socket|sentinel)://\S+)?$")] = ""
+
+    # set by `python kernkoa.py`, never by config.py: this process is the development server
+    development: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: dict[str, Any]) -> dict[str, Any]:
+        libs = values.get("libs", {})
+        if isinstance(libs, dict):
+            values = {**values, "libs": {**DEFAULT_LIBS, **libs}}
+        return values
+
+    @property
+    def url(self) -> str:
+        """The site's public URL, with a slash at its end; of the request where config.py does not set it."""
+        if self.site_url:
+            return self.site_url.rstrip("/") + "/"
+        if has_request_context():
+            return request.url_root
+        return f"http://{self.host}:{self.port}{self.base}/"
+
+    def folder(self, name: str) -> Path:
+        """The absolute path of a folder that a setting names relative to `path`."""
+        return self.path / name
+
+    @property
+    def var(self) -> Path:
+        """Where the kernel keeps what it makes: the key, the embedded Redis, the loaded libraries."""
+        return self.folder(self.varPath)
+
+
+def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read config.py, let the environment override it, check every value.
+
+    Raises SettingsError, naming each setting that cannot be used, its value and what it should be.
+    """
+    values = {"path": config_file.parent, **_run_config(config_file)}
+    origins = dict.fromkeys(values, config_file.name)
+    for name, variable in _variables(values).items():
+        if variable in environ:
+            values[name] = _parse_variable(name, environ[variable])
+            origins[name] = variable
+    values["path"] = (config_file.parent / values["path"]).resolve()
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, origins)) from error
+    _check_databases(settings)
+    return settings
+
+
+def _run_config(config_file: Path) -> dict[str, Any]:
+    if not config_file.is_file():
+        return {}
+    try:
+        found = runpy.run_path(str(config_file))
+    except SyntaxError as error:
+        text = (error.text or "").strip()
+        raise SettingsError(f"{config_file}, line {error.lineno}: {error.msg}: {text}") from error
+    except Exception as error:
+        raise SettingsError(f"{config_file} raised {type(error).__name__}: {error}") from error
+    return {name: value for name, value in found.items() if _is_setting(name, value)}
+
+
+def _is_setting(name: str, value: object) -> bool:
+    made_elsewhere = isinstance(value, types.ModuleType | types.FunctionType | type)
+    return not name.startswith("_") and name != "development" and not made_elsewhere
+
+
+def _variables(values: Mapping[str, Any]) -> dict[str, str]:
+    """Each setting's environment variable: secretKey is KERNKOA_SECRET_KEY."""
+    fields = [field.alias or name for name, field in Settings.model_fields.items()]
+    names = dict.fromkeys([*fields, *values])
+    return {name: "KERNKOA_" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper() for name in names}
+
+
+def _parse_variable(name: str, text: str) -> Any:
+    if name not in ("databases", "libs"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"{name} = {text!r} from the environment is not JSON: {error}") from error
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+    lines = []
+    for fault in error.errors():
+        name = str(fault["loc"][0]) if fault["loc"] else "settings"
+        where = ".".join(str(part) for part in fault["loc"])
+        shown = "…" if "key" in name.lower() else repr(fault["input"])
+        lines.append(f"{origins.get(name, 'default')}: {where} = {shown} cannot be used: {fault['msg']}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _check_databases(settings: Settings) -> None:
+    if settings.databases and settings.defaultDatabase not in settings.databases:
+        known = ", ".join(sorted(settings.databases))
+        raise SettingsError(
+            f"config.py: defaultDatabase = {settings.defaultDatabase!r} is not one of the databases: {known}"
+        )
+
+
+def obtain_secret_key(settings: Settings) -> str:
+    """The key that signs sessions: the setting, or one made once in var/secret_key (mode 0600).
+
+    Raises SettingsError where the file cannot be made or others can read it.
+    """
+    if settings.secretKey:
+        return settings.secretKey
+    file = settings.var / "secret_key"
+    try:
+        if not file.exists():
+            _make_secret_key(file)
+        if file.stat().st_mode & 0o077:
+            raise SettingsError(f"{file} can be read by others. Run: chmod 600 {file}")
+        return file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"The secret key {file} cannot be made or read ({error.strerror}). "
+            "Set KERNKOA_SECRET_KEY, or let this user write there."
+        ) from error
+
+
+def _make_secret_key(file: Path) -> None:
+    """Made aside and linked into place, so that processes that start together agree on one key."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".secret_key.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_hex(32) + "\n")
+        os.link(aside, file)
+    except FileExistsError:
+        pass  # another process was faster: its key counts
+    finally:
+        aside.unlink()
