@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Request, Response, got_request_exception, request
+from flask import Flask, Request, Response, current_app, got_request_exception, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
@@ -17,7 +17,9 @@ from werkzeug.routing import MapAdapter, Rule
 from werkzeug.utils import redirect
 
 from .catalog import Catalog
+from .errors import LibraryError
 from .loader import Loader
+from .pages import Pages
 from .problems import describe, render
 from .routing import RESERVED
 from .settings import Settings, obtain_secret_key
@@ -57,6 +59,7 @@ class KernKoa(Flask):
             MAX_FORM_PARTS=settings.maxParams,
             TEMPLATES_AUTO_RELOAD=True,
         )
+        self.pages = Pages(self, catalog, settings) if settings.development else None
 
     def create_global_jinja_loader(self) -> Any:
         """The site's templates first, then the kernel's."""
@@ -166,9 +169,18 @@ def answer_error(error: Exception) -> Response:
     """The answer to whatever was raised; what is the site's own fault is logged."""
     problem = describe(error)
     if problem.status >= 500 and not isinstance(error, HTTPException):
-        log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+        log.error("%s %s: %s", request.method, request.path, error, exc_info=_trace_of(error))
         got_request_exception.send(request, exception=error)
-    return render(problem, request)
+    pages = current_app.pages  # type: ignore[attr-defined]
+    explained = pages.answer(error, problem) if pages else None
+    return render(problem, request) if explained is None else explained
+
+
+def _trace_of(error: Exception) -> BaseException | None:
+    """The error whose frames lead to the fault; of a file that does not compile the message says it all."""
+    if not isinstance(error, LibraryError):
+        return error
+    return None if isinstance(error.__cause__, SyntaxError) else error.__cause__
 
 
 def _report_reserved(settings: Settings) -> None:
