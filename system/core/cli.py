@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -24,7 +24,7 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Commands, invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", help="Address to listen on, 127.0.0.1 unless config.py says otherwise; 0.0.0.0 is all.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 is any free one.")
 @click.pass_context
@@ -49,3 +49,73 @@ def main(context: click.Context, host: str | None, port: int | None) -> None:
         from .development import supervise
 
         supervise(CONFIG, host, port)
+
+
+@main.command()
+def check() -> None:
+    """Load every library and compile every template; a line for each that is wrong.
+
+    Ends with 1 if any is.
+    """
+    from .checking import check_site
+    from .runtime import app, settings
+
+    findings = check_site(app, app.catalog, settings)
+    for finding in findings:
+        click.echo(finding)
+    if findings:
+        raise SystemExit(1)
+    click.echo("Every library loads and every template compiles.")
+
+
+@main.command()
+@click.argument("path")
+@click.argument("words", nargs=-1)
+@click.option("--verb", type=click.Choice(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], case_sensitive=False))
+@click.option("--json", "body", metavar="TEXT", help="The body, as JSON.")
+def call(path: str, words: tuple[str, ...], verb: str | None, body: str | None) -> None:
+    """Run a method as a request would: call shop/orders/Orders/show 42 name=x
+
+    A word with = in it is a parameter, any other an argument. Prints the answer's body and ends with 1 where
+    the answer is an error.
+    """
+    from .runtime import app, settings
+    from .shell import call_method, show_answer, show_why
+
+    answer = call_method(app, settings, path, words, verb, body)
+    show_answer(answer)
+    if answer.status_code >= 400:
+        click.echo(f"\n{answer.status}", err=True)
+        if answer.status_code == 404:
+            show_why(app.catalog, answer.request.path.removeprefix(settings.base))
+        raise SystemExit(1)
+
+
+@main.group()
+def new() -> None:
+    """Write a starter file and print its URL: new controller shop/orders"""
+
+
+def _write(kind: Literal["controller", "model"], name: str) -> None:
+    from .settings import read_settings
+    from .starter import write_starter
+
+    settings = read_settings(CONFIG)
+    path, url = write_starter(settings, kind, name)
+    click.echo(path)
+    if kind == "controller":
+        click.echo(f"{settings.url}{url}")
+
+
+@new.command()
+@click.argument("name")
+def controller(name: str) -> None:
+    """A class whose methods answer URLs: new controller shop/orders"""
+    _write("controller", name)
+
+
+@new.command()
+@click.argument("name")
+def model(name: str) -> None:
+    """A class for load.model: new model shop/stock"""
+    _write("model", name)

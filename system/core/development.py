@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import signal
 import socket
@@ -30,6 +31,7 @@ from .errors import SettingsError
 from .settings import DEVELOPMENT, Settings, read_settings
 from .standin import StandIn
 
+KERNEL = Path(__file__).resolve().parents[2]
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 3.0
 # how the server finds what this process holds for it
@@ -134,21 +136,20 @@ class Watch:
     """Tells when a file of the kernel, config.py or another module beside them changed, came or went."""
 
     def __init__(self, settings: Settings) -> None:
-        self._root = str(settings.path)
+        self._roots = {str(settings.path), str(KERNEL)}
         live = [*settings.libs.values(), settings.templatePath, settings.imagePath, settings.pdfPath]
         names = [*live, settings.varPath, "tests", "benchmarks", "docs"]
-        self._passed_over = {str(settings.folder(name).resolve()) for name in names}
+        self._passed_over = {str((root / name).resolve()) for name in names for root in (settings.path, KERNEL)}
         self._stamps = self._read()
 
     def changes(self) -> list[str]:
-        """The files that changed since the last call, relative to the site."""
+        """The files that changed since the last call."""
         before, self._stamps = self._stamps, self._read()
-        differing = {name for name, stamp in before.items() ^ self._stamps.items()}
-        return sorted(os.path.relpath(name, self._root) for name in differing)
+        return sorted({name for name, stamp in before.items() ^ self._stamps.items()})
 
     def _read(self) -> Stamps:
         stamps: Stamps = {}
-        for folder, folders, files in os.walk(self._root):
+        for folder, folders, files in itertools.chain.from_iterable(map(os.walk, self._roots)):
             folders[:] = [name for name in folders if self._enters(folder, name)]
             for name in files:
                 if name.endswith(".py"):
@@ -210,7 +211,8 @@ class Supervisor:
     def _has_changed(self) -> bool:
         changed = self._watch.changes()
         if changed:
-            click.echo(click.style(f"  {', '.join(changed[:3])} changed: starting again", dim=True), err=True)
+            names = ", ".join(os.path.relpath(name, self._settings.path) for name in changed[:3])
+            click.echo(click.style(f"  {names} changed: starting again", dim=True), err=True)
         return bool(changed)
 
     @contextlib.contextmanager

@@ -57,8 +57,7 @@ def _template_value_missing(error: BaseException, app: Flask, request: Request) 
     found = re.fullmatch(r"'(\w+)' is undefined", str(error))
     if not isinstance(error, UndefinedError) or found is None:
         return ""
-    frame = _frame_of(error)
-    near = _near(found[1], frame.f_locals if frame else ())
+    near = _near(found[1], _template_names(error))
     return f"The template uses {found[1]}, which it was not given: render_template(…, {found[1]}=…).{near}"
 
 
@@ -145,6 +144,17 @@ _RULES: tuple[Callable[[BaseException, Flask, Request], str], ...] = (
     _module_missing,
     _indented_wrong,
 )
+
+
+def _template_names(error: BaseException) -> list[str]:
+    """What the innermost template of an error knows by name."""
+    names: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        if "__jinja_exception__" in trace.tb_frame.f_globals:
+            names = list(trace.tb_frame.f_locals)
+        trace = trace.tb_next
+    return names
 
 
 def _is_refused(error: BaseException) -> bool:

@@ -17,6 +17,11 @@ _SECRET_PAIR = re.compile(
     rf"(?P<name>['\"]?\w*(?:{_WORDS})\w*['\"]?\s*[:=]\s*)(?P<value>b?'[^'\n]*'?|b?\"[^\"\n]*\"?|[^\s,;)}}\]'\"]+)",
     re.IGNORECASE,
 )
+# the same in source, where only a text that is written out is a secret
+_SECRET_TEXT = re.compile(
+    rf"(?P<name>['\"]?\w*(?:{_WORDS})\w*['\"]?\s*[:=]\s*)(?P<value>[rbfu]*'[^'\n]+'|[rbfu]*\"[^\"\n]+\")",
+    re.IGNORECASE,
+)
 _URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+(?=@)", re.IGNORECASE)
 _SHORTEST_SECRET = 4
 
@@ -35,10 +40,11 @@ def mask(text: str, settings: Settings) -> str:
 
 
 def mask_source(text: str, settings: Settings) -> str:
-    """A line of source without the secrets that it spells out; names stay, a code like `token = read()` too."""
+    """A line of source without the secrets that it spells out; code like `token = read()` stays."""
     for secret in _secrets_of(settings):
         text = text.replace(secret, HIDDEN)
-    return _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
+    text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
+    return _SECRET_TEXT.sub(lambda found: f'{found["name"]}"{HIDDEN}"', text)
 
 
 def _secrets_of(settings: Settings) -> Iterator[str]:

@@ -45,11 +45,11 @@ def _named(rest: Sequence[str], library: str) -> tuple[str, str]:
     if len(rest) > 1:
         return rest[0], rest[1]
     if rest:
-        return (rest[0], "index") if rest[0][0].isupper() else (_class_name(library), rest[0])
-    return _class_name(library), "index"
+        return (rest[0], "index") if rest[0][0].isupper() else (class_name(library), rest[0])
+    return class_name(library), "index"
 
 
-def _class_name(library: str) -> str:
+def class_name(library: str) -> str:
     """The default class of a library, spelled as PEP 8 has it: order_items is OrderItems."""
     return "".join(part[:1].upper() + part[1:] for part in library.split("_")) if library != "index" else "index"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import linecache
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 from jinja2 import TemplateSyntaxError
+from jinja2.defaults import DEFAULT_NAMESPACE
 
 from .errors import LibraryError
 from .masking import mask, mask_source, shown_items
@@ -23,6 +23,10 @@ MOST_CAUSES = 5
 MOST_LOCALS = 40
 LINES_AROUND = 4
 LONGEST_LINE = 300
+# what Flask puts into every template beside Jinja's own
+_GIVEN_TO_TEMPLATES = frozenset(
+    {*DEFAULT_NAMESPACE, "config", "request", "session", "g", "url_for", "get_flashed_messages"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +126,17 @@ def _read_frame(frame: FrameType, line: int, settings: Settings) -> Frame:
     origin = origin_of(path, settings)
     if origin not in ("site", "template"):
         return Frame(path, line, frame.f_code.co_qualname, origin)
-    values = dict(itertools.islice(_named(frame.f_locals), MOST_LOCALS))
+    passed_over = _GIVEN_TO_TEMPLATES if origin == "template" else frozenset()
+    values = dict(itertools.islice(_named(frame.f_locals, passed_over), MOST_LOCALS))
     source = read_source(path, line, settings)
     function = "" if origin == "template" else frame.f_code.co_qualname
     return Frame(path, line, function, origin, source, tuple(shown_items(values, settings)))
 
 
-def _named(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The values worth showing: not the module's own names, nor those that Jinja keeps for itself."""
+def _named(values: dict[str, Any], passed_over: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """The values worth showing: no modules and what they keep for themselves, nothing that every template has."""
     for name, value in list(values.items()):
-        if not name.startswith("__") and not isinstance(value, type(os)) and name != "caller":
+        if not name.startswith("__") and not isinstance(value, ModuleType) and name not in passed_over:
             yield name, value
 
 
