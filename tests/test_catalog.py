@@ -42,7 +42,9 @@ USES = """
 def test_every_import_statement_works_and_a_changed_import_loads_anew(
     site: Any, statement: str, expression: str
 ) -> None:
-    imported = [site.write(name, SIBLING.format(word="one")) for name in ("shop/sibling.py", "other.py", "deep/lib.py")]
+    imported = [
+        site.write(name, SIBLING.format(word="one")) for name in ("shop/sibling.py", "other.py", "deep/lib.py")
+    ]
     site.write("shop/uses.py", USES.format(statement=statement, expression=expression))
     client = site.client()
     assert client.get("/shop/uses").text == "one"
@@ -82,16 +84,19 @@ def test_a_broken_import_leaves_both_files_serving_what_they_were(site: Any) -> 
 
 
 def test_two_libraries_may_import_each_other(site: Any) -> None:
-    site.write("a.py", "WORD = 'a'\nfrom .b import B\nclass A:\n    def index(self): return WORD + B.word\n")
-    site.write("b.py", "from . import a\nclass B:\n    word = 'b'\n    def index(self): return a.WORD\n")
+    a = "from . import b\nWORD = {!r}\nclass A:\n    def index(self): return WORD + b.WORD\n"
+    b = "from . import a\nWORD = {!r}\nclass B:\n    def index(self): return WORD + a.WORD\n"
+    site.write("a.py", a.format("a"))
+    site.write("b.py", b.format("b"))
     client = site.client()
     assert client.get("/a").text == "ab"
-    assert client.get("/b").text == "a"
-    site.write("a.py", "WORD = 'A'\nfrom .b import B\nclass A:\n    def index(self): return WORD + B.word\n")
-    assert client.get("/b").text == "A"
+    assert client.get("/b").text == "ba"
+    site.write("a.py", a.format("A"))
+    assert client.get("/b").text == "bA"
     assert client.get("/a").text == "Ab"
-    site.write("b.py", "from . import a\nclass B:\n    word = 'B'\n    def index(self): return a.WORD\n")
+    site.write("b.py", b.format("B"))
     assert client.get("/a").text == "AB"
+    assert client.get("/b").text == "BA"
 
 
 def test_a_library_named_like_a_module_of_python_takes_nothing_from_it(site: Any) -> None:
@@ -116,7 +121,9 @@ def test_controllers_reach_models_by_import(site: Any) -> None:
 
 def test_an_import_inside_a_function_is_live(site: Any) -> None:
     site.write("other.py", "WORD = 'one'\n")
-    site.write("lib.py", "class Lib:\n    def index(self):\n        from .other import WORD\n        return WORD\n")
+    site.write(
+        "lib.py", "class Lib:\n    def index(self):\n        from .other import WORD\n        return WORD\n"
+    )
     client = site.client()
     assert client.get("/lib").text == "one"
     site.write("other.py", "WORD = 'two'\n")
@@ -184,7 +191,9 @@ def test_a_link_out_of_the_tree_is_not_followed_and_one_inside_is(site: Any, tmp
     assert client.get("/link/real").text == "here"
 
 
-@pytest.mark.parametrize("name", ["has-dash.py", "has space.py", "ñame.py", "1st.py", "__init__.py", ".dot.py", "a.b.py"])
+@pytest.mark.parametrize(
+    "name", ["has-dash.py", "has space.py", "ñame.py", "1st.py", "__init__.py", ".dot.py", "a.b.py"]
+)
 def test_a_file_whose_name_is_no_plain_identifier_is_not_in_the_tree(site: Any, name: str) -> None:
     site.write(name, "class index:\n    def index(self): return 'no'\n")
     assert site.client().get("/" + name.removesuffix(".py")).status_code == 404

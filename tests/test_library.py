@@ -163,7 +163,8 @@ def test_threads_that_load_a_library_at_the_same_time_load_it_once(site: Any, tm
     record = tmp_path / "loaded"
     site.write(
         "lib.py",
-        f"import time\nopen({str(record)!r}, 'a').write('x')\ntime.sleep(0.05)\n" + source("here"),
+        f"import time\nwith open({str(record)!r}, 'a') as record:\n    record.write('x')\ntime.sleep(0.05)\n"
+        + source("here"),
     )
     app = site.app(development=True)
     answers: list[str] = []

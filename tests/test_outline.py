@@ -27,21 +27,25 @@ def test_the_default_class_ignores_case_and_underscores() -> None:
 
 
 def test_what_is_hidden_says_why() -> None:
-    methods = read(
-        "class A:\n"
-        "  def _p(self): pass\n"
-        "  def before(self, params): pass\n"
-        "  @property\n"
-        "  def prop(self): pass\n"
-        "  @staticmethod\n"
-        "  def s(x): pass\n"
-        "  @classmethod\n"
-        "  def c(cls): pass\n"
-        "  async def a(self): pass\n"
-        "  def none(): pass\n"
-        "  def task(self, celery_instance=None, params=None): pass\n"
-        "  def open(self): pass\n"
-    ).classes["A"].methods
+    methods = (
+        read(
+            "class A:\n"
+            "  def _p(self): pass\n"
+            "  def before(self, params): pass\n"
+            "  @property\n"
+            "  def prop(self): pass\n"
+            "  @staticmethod\n"
+            "  def s(x): pass\n"
+            "  @classmethod\n"
+            "  def c(cls): pass\n"
+            "  async def a(self): pass\n"
+            "  def none(): pass\n"
+            "  def task(self, celery_instance=None, params=None): pass\n"
+            "  def open(self): pass\n"
+        )
+        .classes["A"]
+        .methods
+    )
     hidden = {name: method.hidden for name, method in methods.items()}
     assert all(hidden[name] for name in hidden if name != "open")
     assert hidden["open"] == ""
@@ -50,15 +54,19 @@ def test_what_is_hidden_says_why() -> None:
 
 
 def test_the_verbs_of_allow_are_read_as_they_are_written() -> None:
-    methods = read(
-        "class A:\n"
-        "  @allow('post', 'PUT')\n"
-        "  def a(self): pass\n"
-        "  @kernkoa.allow('GET')\n"
-        "  def b(self): pass\n"
-        "  @allow(*VERBS)\n"
-        "  def c(self): pass\n"
-    ).classes["A"].methods
+    methods = (
+        read(
+            "class A:\n"
+            "  @allow('post', 'PUT')\n"
+            "  def a(self): pass\n"
+            "  @kernkoa.allow('GET')\n"
+            "  def b(self): pass\n"
+            "  @allow(*VERBS)\n"
+            "  def c(self): pass\n"
+        )
+        .classes["A"]
+        .methods
+    )
     assert methods["a"].verbs == ("POST", "PUT")
     assert methods["b"].verbs == ("GET",)
     assert methods["c"].verbs is None
