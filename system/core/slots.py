@@ -36,17 +36,19 @@ class Slot:
 
     __slots__ = (
         "adapter", "allows_blank", "by_position", "convert", "convert_json", "convert_text", "fields",
-        "holds_records", "is_required", "name", "parameter", "shape", "spellings", "takes_segment",
+        "holds_records", "is_body", "is_required", "name", "parameter", "shape", "spellings", "takes_segment",
     )  # fmt: skip
 
     def __init__(self, parameter: Parameter, signature: Signature) -> None:
-        annotation = Any if parameter.annotation is EMPTY else parameter.annotation
+        free = parameter.annotation is EMPTY or parameter.shape == "params"
+        annotation = Any if free else parameter.annotation
         self.parameter = parameter
         self.name = parameter.name
         self.shape: Shape = parameter.shape
         self.is_required = parameter.is_required
         self.takes_segment = parameter.takes_segment
         self.by_position = False
+        self.is_body = False  # whether a JSON body is its value, and not an object that has it by its name
         self.adapter = _make_adapter(annotation, self.shape, signature, self.name)
         validator = self.adapter.validator
         self.convert: Callable[[Any], Any] = validator.validate_python

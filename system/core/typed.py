@@ -50,6 +50,8 @@ class TypedBinding:
     def __init__(self, signature: Signature) -> None:
         self.slots = tuple(Slot(parameter, signature) for parameter in signature.parameters)
         self.whole_body = self._find_whole_body()
+        if self.whole_body is not None:
+            self.whole_body.is_body = True
         self._names = frozenset(slot.name for slot in self.slots)
         self._takes_any_body = any(slot.shape == "params" for slot in self.slots)
         has_rest = any(slot.shape == "rest" for slot in self.slots)
@@ -217,8 +219,7 @@ def _faults_of(error: ValidationError, slot: Slot, source: str, name: str) -> li
     for item in error.errors(include_url=False, include_context=False):
         inside = slot.shape not in ("value", "rest", "others", "file")
         where = [str(part) for part in item["loc"]] if inside else []
-        whole = slot.shape == "record" and source in ("json", "form", "query")
-        path = ".".join(where if whole and where else [name, *where])
+        path = ".".join(where if slot.is_body and where else [name, *where])
         asked = item["msg"].removeprefix("Input should be ") if where else slot.expected()
         got = None if item["type"] == "missing" else item["input"]
         found.setdefault(path, _fault(path, source, asked, got, f"{item['msg']}."))
