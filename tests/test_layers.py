@@ -16,7 +16,7 @@ LAYERS = (
     ("settings", "params", "library"),
     ("catalog", "signature"),
     ("routing", "loader", "slots"),
-    ("typed",),
+    ("typed", "listing"),
     ("calling",),
     ("problems",),
     ("views",),
