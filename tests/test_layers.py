@@ -13,8 +13,8 @@ CORE = ROOT / "system" / "core"
 
 LAYERS = (
     ("errors", "outline", "schema"),
-    ("settings", "params", "library"),
-    ("catalog", "signature"),
+    ("settings", "params", "sessions", "library"),
+    ("catalog", "wsgi", "signature"),
     ("routing", "loader", "slots"),
     ("typed", "listing"),
     ("calling",),
