@@ -12,16 +12,17 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "system" / "core"
 
 LAYERS = (
-    ("errors", "outline", "schema"),
+    ("errors", "outline", "schema", "guard"),
     ("settings", "params", "sessions", "library"),
-    ("catalog", "wsgi", "signature"),
-    ("routing", "loader", "slots"),
-    ("typed", "listing"),
-    ("calling",),
-    ("problems",),
-    ("views",),
+    ("catalog", "wsgi", "signature", "editor", "masking"),
+    ("routing", "loader", "slots", "traces", "hints"),
+    ("typed", "listing", "checking"),
+    ("calling", "remedies", "routes"),
+    ("problems", "walk", "starter"),
+    ("views", "pages", "standin", "shell"),
     ("app",),
-    ("runtime",),
+    ("runtime", "development"),
+    ("serving",),
     ("cli",),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}

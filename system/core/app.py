@@ -32,6 +32,7 @@ def create_app(settings: Settings) -> KernKoa:
     app.load = Loader(app.catalog)
     app.dispatch = make_dispatcher(app.catalog, settings)
     add_routes(app, settings)
+    app.pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, answer_error)
     _report_reserved(settings)
     return app
@@ -43,7 +44,7 @@ def answer_error(error: Exception) -> Response:
     if problem.status >= 500 and not isinstance(error, HTTPException):
         log.error("%s %s: %s", request.method, request.path, error, exc_info=_trace_of(error))
         got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
-    pages = current_app.pages  # type: ignore[attr-defined]
+    pages: Pages | None = current_app.pages  # type: ignore[attr-defined]
     explained = pages.answer(error, problem) if pages else None
     return render(problem, request) if explained is None else explained
 

@@ -52,6 +52,28 @@ def main(context: click.Context, host: str | None, port: int | None) -> None:
 
 
 @main.command()
+@click.argument("word", default="")
+def routes(word: str) -> None:
+    """List every URL with its verbs, signature, first docstring line and place.
+
+    With a WORD only those that mention it. Nothing is imported; what is broken or cannot be reached is marked.
+    """
+    from .routes import list_routes
+    from .settings import read_settings
+
+    lines, marks = list_routes(read_settings(CONFIG), word)
+    wide = max((len(line.verbs) for line in lines), default=0)
+    for line in lines:
+        verbs, address = click.style(line.verbs.ljust(wide), fg="green"), click.style(line.url, bold=True)
+        click.echo(f"{verbs}  {address}{line.signature}")
+        click.echo(f"{' ' * wide}  {click.style(line.place, dim=True)}  {line.summary}".rstrip())
+    for mark in marks:
+        click.echo(f"{click.style('!', fg='red', bold=True)} {mark.place}: {mark.what}")
+    if not lines and not marks:
+        click.echo(f"Nothing mentions {word!r}." if word else "There is no controller yet: new controller hello")
+
+
+@main.command()
 def check() -> None:
     """Load every library and compile every template; a line for each that is wrong.
 

@@ -127,7 +127,7 @@ class Pages:
         first = request.path.split("/", 2)[1]
         if first in RESERVED:
             return Explanation(f"{first} {_RESERVED_FOR[first]}; there is no such thing there")
-        if not isinstance(error, NotFound) or hasattr(request, "resolved"):
+        if not isinstance(error, NotFound) or getattr(request, "resolved", None) is not None:
             return None
         try:
             route = match(request.path if request.path != "/" else self._settings.home)

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .catalog import is_name
 from .library import Library, Version
+from .listing import is_public
 from .outline import ClassOutline, MethodOutline
 
 
@@ -19,11 +19,6 @@ class Remedy:
     path: str
     where: str
     code: str
-
-
-def may_name(segment: str) -> bool:
-    """Whether a segment of a path can name anything: an ASCII identifier with no underscore first."""
-    return is_name(segment) and not segment.startswith("_")
 
 
 def new_library(folder: str, segments: tuple[str, ...]) -> Remedy | None:
@@ -79,7 +74,7 @@ def new_method(
 
 
 def _can_name(segment: str) -> bool:
-    return may_name(segment) and not keyword.iskeyword(segment)
+    return is_public(segment) and not keyword.iskeyword(segment)
 
 
 def _method(name: str, arguments: int) -> str:

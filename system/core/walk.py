@@ -16,8 +16,9 @@ from typing import Any
 from .catalog import Catalog, Folder, is_name
 from .errors import LibraryError
 from .library import Library, Version
+from .listing import is_public
 from .outline import ClassOutline, MethodOutline, Outline, read_outline
-from .remedies import Remedy, may_name, more_parameters, new_class, new_library, new_method
+from .remedies import Remedy, more_parameters, new_class, new_library, new_method
 from .routing import find_class, find_method
 from .signature import read_signature
 
@@ -111,7 +112,7 @@ def _in_folder(trail: _Trail, folder: Folder, position: int) -> Explanation:
     trail = replace(trail, watched=(*trail.watched, folder.path))
     name = trail.name_at(position)
     ways = []
-    if may_name(name):
+    if is_public(name):
         if name in folder.folders:
             below = folder.folders[name]
             step = Step(name, "folder", True, below.path)
@@ -148,7 +149,7 @@ def _in_library(trail: _Trail, library: Library, position: int) -> Explanation:
     except LibraryError as error:
         return trail.fail(position, error.detail)
     name = trail.name_at(position)
-    found = find_class(version, name) if may_name(name) else None
+    found = find_class(version, name) if is_public(name) else None
     if found is not None:
         step = Step(name, "class", True, library.path, found[1].line)
         return _in_class(trail.plus(step), library, version, name, position + 1)
@@ -168,7 +169,7 @@ def _in_class(trail: _Trail, library: Library, version: Version, name: str, posi
     controller, outline = found
     method = trail.name_at(position)
     for candidate, rest in ((method, position + 1), ("index", position)):
-        reached = find_method(version, controller, outline, candidate) if may_name(candidate) else None
+        reached = find_method(version, controller, outline, candidate) if is_public(candidate) else None
         if reached is not None and not reached[1].is_task and (candidate == method or not method):
             return _too_many(trail, library, reached, rest, is_default=candidate != method)
     choices = [
@@ -282,7 +283,7 @@ def _class_choices(
     return [
         Choice(name, "class", (*before, name), "", _first_line(outline.doc), library.path, outline.line)
         for name, outline in version.outline.classes.items()
-        if name != leaving_out and may_name(name) and find_class(version, name) is not None
+        if name != leaving_out and is_public(name) and find_class(version, name) is not None
     ]
 
 
@@ -291,7 +292,7 @@ def _method_choices(
 ) -> list[Choice]:
     choices = []
     for name in dict.fromkeys([*outline.methods, *_inherited(controller)]):
-        reached = find_method(version, controller, outline, name) if may_name(name) else None
+        reached = find_method(version, controller, outline, name) if is_public(name) else None
         if reached is not None and not reached[1].is_task:
             method = reached[1]
             shown = f"({method.signature.removeprefix('(').removesuffix(')')})"
@@ -319,7 +320,7 @@ def _summary(library: Library) -> str:
 def _summarize(outline: Outline, library: Library) -> str:
     default = outline.default_class(library.short_name)
     doc = outline.doc or (outline.classes[default].doc if default else "")
-    return _first_line(doc) or ", ".join(name for name in outline.classes if may_name(name))
+    return _first_line(doc) or ", ".join(name for name in outline.classes if is_public(name))
 
 
 def _first_line(doc: str) -> str:
