@@ -1,0 +1,184 @@
+"""From an entry of config.databases to SQLAlchemy's engine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.engine import make_url as parse_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from .errors import DatabaseUnavailable, SettingsError
+
+DRIVERS = {
+    "sqlite": "sqlite",
+    "mysql": "mysql+pymysql",
+    "mysqldb": "mysql+pymysql",
+    "postgresql": "postgresql+psycopg",
+    "mssql": "mssql+pyodbc",
+}
+# the package to install for a module that a driver misses
+PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+
+# Seconds, by driver. A server that is away must be known within two, which is also libpq's least; a lost
+# network is known by data that nobody acknowledges (tcp_user_timeout, milliseconds). SQLite's is the time
+# that a writer waits for the others.
+CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "pysqlite": {"timeout": 10},
+    "pymysql": {"connect_timeout": 2},
+    "mysqldb": {"connect_timeout": 2},
+    "psycopg": {"connect_timeout": 2, "tcp_user_timeout": 2000},
+    "psycopg2": {"connect_timeout": 2, "tcp_user_timeout": 2000},
+    "pyodbc": {"timeout": 2},
+    "pymssql": {"login_timeout": 2},
+}
+IDLE_CONNECTIONS = 20  # the most that a process keeps open between requests, for each database
+
+logger = logging.getLogger("kernkoa.database")
+
+
+class Entry(BaseModel):
+    """What config.databases may say of one database: a driver and its server, or a `url`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    driver: Literal["", "sqlite", "mysql", "mysqldb", "postgresql", "mssql"] = ""
+    host: str = ""
+    port: int | None = None
+    user: str | None = None
+    password: str | None = None
+    database: str | None = None
+    url: str = ""
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> Entry:
+        if bool(self.driver) == bool(self.url):
+            raise ValueError("give either a driver or a url")
+        if self.driver and not self.host:
+            raise ValueError("host is missing: the server, or the file of a SQLite database")
+        return self
+
+
+def make_url(name: str, values: dict[str, Any], folder: Path) -> URL:
+    """The URL of the database `name`; a SQLite file is relative to `folder`.
+
+    Raises SettingsError, which never shows a password.
+    """
+    try:
+        entry = Entry.model_validate(values)
+        url = parse_url(entry.url) if entry.url else _url_of(entry)
+    except ValidationError as error:
+        faults = "; ".join(_explain(fault) for fault in error.errors())
+        raise SettingsError(f"config.py: databases[{name!r}] cannot be used: {faults}") from None
+    except ArgumentError:
+        raise SettingsError(f"config.py: databases[{name!r}]: its url is not a SQLAlchemy URL") from None
+    return _place_file(name, url, folder) if url.get_backend_name() == "sqlite" else url
+
+
+def _explain(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    if not where:
+        return str(fault["msg"])
+    shown = "…" if where in ("password", "url") else repr(fault["input"])
+    return f"{where} = {shown}: {fault['msg']}"
+
+
+def _url_of(entry: Entry) -> URL:
+    if entry.driver == "sqlite":
+        return URL.create("sqlite", database=entry.host)
+    host: str | None = entry.host
+    query = {"driver": "ODBC Driver 18 for SQL Server"} if entry.driver == "mssql" else {}
+    if entry.host.startswith("/"):  # a socket: MySQL names the file, PostgreSQL its folder
+        host, query = None, {"host" if entry.driver == "postgresql" else "unix_socket": entry.host}
+    return URL.create(
+        DRIVERS[entry.driver], entry.user, entry.password, host, entry.port, entry.database, query=query
+    )
+
+
+def _place_file(name: str, url: URL, folder: Path) -> URL:
+    if url.database in (None, "", ":memory:"):
+        raise SettingsError(
+            f"config.py: databases[{name!r}] is in memory: each thread would see another one. Name a file."
+        )
+    if url.database.startswith("file:"):
+        return url
+    return url.set(database=str(folder / url.database))
+
+
+class Engines:
+    """The engines of one database: opened on first use, by each process for itself.
+
+    One commits every statement as it runs, the other is SQLAlchemy's usual one. Those of the parent stay
+    in the dict of a forked process, unused: to drop them would close the parent's connections.
+    """
+
+    def __init__(self, name: str, url: URL) -> None:
+        self._name = name
+        self._url = url
+        self._engines: dict[tuple[int, bool], Engine] = {}
+
+    def get(self, autocommit: bool) -> Engine:
+        """This process's engine. Raises SettingsError where the driver is not installed."""
+        key = (os.getpid(), autocommit)
+        # no lock: it could be held while the process forks, and an engine too many has opened nothing
+        return self._engines.get(key) or self._engines.setdefault(key, self._make(autocommit))
+
+    def close(self) -> None:
+        """Close the idle connections of this process."""
+        for key in [key for key in self._engines if key[0] == os.getpid()]:
+            self._engines.pop(key).dispose()
+
+    def _make(self, autocommit: bool) -> Engine:
+        is_sqlite = self._url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
+        try:
+            engine = create_engine(
+                self._url,
+                connect_args=CONNECT_ARGUMENTS.get(self._url.get_driver_name(), {}),
+                poolclass=QueuePool,
+                pool_size=IDLE_CONNECTIONS,
+                max_overflow=-1,  # a thread holds one at most, so the threads are the limit
+                pool_pre_ping=not is_sqlite,
+                hide_parameters=True,  # the values of a statement do not belong in a log
+                **options,
+            )
+        except NoSuchModuleError as error:
+            raise SettingsError(f"config.py: databases[{self._name!r}]: {error}") from error
+        except ModuleNotFoundError as error:
+            package = PACKAGES.get(error.name or "", error.name)
+            raise SettingsError(
+                f"The database '{self._name}' needs a package that is missing. Run: pip install '{package}'"
+            ) from error
+        event.listen(engine, "handle_error", self._tell_whether_away)
+        if is_sqlite:
+            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+            event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+
+    def _tell_whether_away(self, context: ExceptionContext) -> None:
+        """An error that means that the server is away becomes ours, for the users of .engine too."""
+        if context.is_pre_ping or not (context.connection is None or context.is_disconnect):
+            return
+        reason = str(context.original_exception).strip()
+        if self._url.password:
+            reason = reason.replace(str(self._url.password), "***")
+        place = self._url.render_as_string(hide_password=True)
+        logger.error("The database %s (%s) does not answer: %s", self._name, place, reason)
+        context.chained_exception = DatabaseUnavailable(
+            f"The database '{self._name}' does not answer. Try again in a moment.", database=self._name
+        )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    with suppress(sqlite3.OperationalError):  # a file that may not be written, or another process is at it
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
