@@ -22,11 +22,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def program(name: str, *folders: str) -> str:
-    """The path of a program, of its newest version where Debian keeps it out of PATH."""
+def program(name: str, folders: str = "") -> str:
+    """The path of a program; of its newest version where Debian keeps it out of PATH, in `folders`."""
     found = shutil.which(name) or next(
-        (str(path) for folder in folders for path in sorted(Path("/").glob(folder + "/" + name), reverse=True)),
-        None,
+        (str(path) for path in sorted(Path("/").glob(f"{folders}/{name}"), reverse=True)), None
     )
     if found is None:
         raise FileNotFoundError(f"{name} is not installed. Run: sh setup.sh test")
@@ -161,7 +160,12 @@ class MariaDB(Server):
 
     def command(self) -> list[str]:
         return [
-            *(self.server, "--no-defaults", f"--datadir={self.folder}/data", f"--socket={self.folder}/socket"),
+            *(
+                self.server,
+                "--no-defaults",
+                f"--datadir={self.folder}/data",
+                f"--socket={self.folder}/socket",
+            ),
             *(f"--port={self.port}", "--bind-address=127.0.0.1", f"--init-file={self.folder}/init.sql"),
             *("--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"),
             *("--max-connections=200", f"--pid-file={self.folder}/pid"),

@@ -12,11 +12,12 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
-from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError, StatementError
 
 from .database_engine import Engines, make_url
 from .errors import DatabaseError, DatabaseUnavailable, UnknownDatabase
@@ -33,17 +34,45 @@ Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 # SQLite takes the writer's place at once: a reader that becomes a writer later may be refused without a wait
 BEGIN = {"sqlite": "BEGIN IMMEDIATE", "mssql": "BEGIN TRANSACTION"}
 
+# connections of the process that this one was forked from: closed here, they would end there
+INHERITED: list[Connection] = []
+
 logger = logging.getLogger("kernkoa.database")
 
 
 class Lease:
     """The connection that a thread holds, and whether a transaction is open on it, or failed."""
 
-    __slots__ = ("connection", "transaction")
+    __slots__ = ("connection", "is_over", "pid", "transaction")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.transaction = ""  # or "open", or "failed"
+        self.pid = os.getpid()
+        self.is_over = False
+
+    def end(self) -> None:
+        """Return the connection to its pool, without a transaction; one that cannot be so is closed."""
+        self.is_over = True
+        with suppress(SQLAlchemyError, DatabaseUnavailable):  # the pool closes what it cannot clean
+            if self.transaction and not self.connection.invalidated:
+                self._roll_back()
+            self.connection.close()
+
+    def _roll_back(self) -> None:
+        try:
+            self.connection.exec_driver_sql("ROLLBACK")
+        except (SQLAlchemyError, DatabaseUnavailable):
+            self.connection.invalidate()
+
+    def __del__(self) -> None:
+        """A thread ended that nobody released; or a fork took over what a thread of its parent holds."""
+        if self.is_over:
+            return
+        if self.pid == os.getpid():
+            self.end()
+        else:
+            INHERITED.append(self.connection)
 
 
 class Held(threading.local):
@@ -149,9 +178,7 @@ class Database:
         """Make what was done since startTransaction count. Raises DatabaseError where it cannot."""
         lease = self._lease()
         if not lease.transaction:
-            raise DatabaseError(
-                f"{self.name}: no transaction is open. Call startTransaction() before the commit."
-            )
+            raise DatabaseError(f"{self.name}: no transaction is open. Call startTransaction() before the commit.")
         self._run(Connection.exec_driver_sql, "COMMIT")
         lease.transaction = ""
 
@@ -179,7 +206,7 @@ class Database:
             return
         if lease.transaction and not error:
             logger.warning("%s: a transaction was left open and is rolled back. Commit it.", self.name)
-        _give_back(lease)
+        lease.end()
 
     def close(self) -> None:
         """Close what this thread holds and every idle connection; the next statement opens a new one."""
@@ -191,8 +218,7 @@ class Database:
         lease = self._lease()
         if lease.transaction == "failed":
             raise DatabaseError(
-                f"{self.name}: a statement of this transaction failed. "
-                "Call rollbackTransaction() and start again."
+                f"{self.name}: a statement of this transaction failed. Call rollbackTransaction() and start again."
             )
         try:
             return act(lease.connection, *arguments)
@@ -243,7 +269,10 @@ def _read_dictionary(connection: Connection, sql: str, values: Values | None) ->
 def _read_by_column(
     connection: Connection, sql: str, values: Values | None, column: str
 ) -> dict[Any, dict[str, Any]]:
-    return {row[column]: dict(row) for row in _execute(connection, sql, values).mappings()}
+    rows = _execute(connection, sql, values).mappings()
+    if column not in rows.keys():  # noqa: SIM118  (a view of the names, not a dict)
+        raise InvalidRequestError(f"there is no column {column!r} among {', '.join(rows.keys())}")
+    return {row[column]: dict(row) for row in rows}
 
 
 def _read_value(connection: Connection, sql: str, values: Values | None) -> Any:
@@ -260,15 +289,3 @@ def _reason(error: SQLAlchemyError) -> str:
     if not isinstance(error, StatementError):
         return str(error)
     return f"{error.orig} (in: {error.statement})" if error.statement else str(error.orig)
-
-
-def _give_back(lease: Lease) -> None:
-    """Return the connection to its pool, without a transaction; one that cannot be so is closed."""
-    connection = lease.connection
-    try:
-        if lease.transaction and not connection.invalidated:
-            connection.exec_driver_sql("ROLLBACK")
-        connection.close()
-    except (SQLAlchemyError, DatabaseUnavailable):
-        connection.invalidate()
-        connection.close()

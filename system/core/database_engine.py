@@ -33,7 +33,7 @@ PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLd
 # that a writer waits for the others.
 CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "pysqlite": {"timeout": 10},
-    "pymysql": {"connect_timeout": 2},
+    "pymysql": {"connect_timeout": 2, "read_timeout": 2},
     "mysqldb": {"connect_timeout": 2},
     "psycopg": {"connect_timeout": 2, "tcp_user_timeout": 2000},
     "psycopg2": {"connect_timeout": 2, "tcp_user_timeout": 2000},
@@ -158,23 +158,30 @@ class Engines:
                 f"The database '{self._name}' needs a package that is missing. Run: pip install '{package}'"
             ) from error
         event.listen(engine, "handle_error", self._tell_whether_away)
+        if self._url.get_driver_name() == "pymysql":
+            event.listen(engine, "connect", _lift_read_timeout)
         if is_sqlite:
             Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
             event.listen(engine, "connect", _prepare_sqlite)
         return engine
 
-    def _tell_whether_away(self, context: ExceptionContext) -> None:
+    def _tell_whether_away(self, context: ExceptionContext) -> DatabaseUnavailable | None:
         """An error that means that the server is away becomes ours, for the users of .engine too."""
         if context.is_pre_ping or not (context.connection is None or context.is_disconnect):
-            return
+            return None
         reason = str(context.original_exception).strip()
         if self._url.password:
             reason = reason.replace(str(self._url.password), "***")
         place = self._url.render_as_string(hide_password=True)
         logger.error("The database %s (%s) does not answer: %s", self._name, place, reason)
-        context.chained_exception = DatabaseUnavailable(
+        return DatabaseUnavailable(
             f"The database '{self._name}' does not answer. Try again in a moment.", database=self._name
         )
+
+
+def _lift_read_timeout(connection: Any, _record: object) -> None:
+    """PyMySQL has no time limit for the greeting alone, and a statement may take longer than that."""
+    connection._read_timeout = None
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
