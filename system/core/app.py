@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from flask import Flask, Request, Response, got_request_exception, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.utils import redirect
 
 from .catalog import Catalog
 from .loader import Loader
+from .params import KernelRequest
 from .problems import describe, render
 from .routing import RESERVED
 from .settings import Settings, obtain_secret_key
@@ -35,6 +37,8 @@ class KernKoa(Flask):
     Any URL that no Flask rule claims by its first segment goes to the dispatcher without the URL map.
     """
 
+    request_class = KernelRequest
+
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self._claimed: frozenset[str] = frozenset()
         super().__init__("kernkoa", root_path=str(settings.path), static_folder=None)
@@ -42,7 +46,7 @@ class KernKoa(Flask):
         self.catalog = catalog
         self.load = Loader(catalog)
         self.url_map.merge_slashes = False
-        self.catch_all = Rule("/<path:path>", endpoint="dispatch")
+        self.catch_all = Rule("/<path:path>", endpoint="dispatch", build_only=True)
         self.catch_all.provide_automatic_options = False  # type: ignore[attr-defined]
         self.url_map.add(self.catch_all)
         self.session_interface = Sessions()
@@ -85,19 +89,15 @@ class KernKoa(Flask):
         base = self.settings.base
         if base:
             path = environ.get("PATH_INFO", "")
-            if path == base:
-                target = environ.get("SCRIPT_NAME", "") + base + "/"
+            if path.startswith(base + "/"):
+                environ["PATH_INFO"] = path[len(base) :]
+                environ["SCRIPT_NAME"] = base
+            elif path == base:
                 query = environ.get("QUERY_STRING", "")
-                return redirect(f"{target}?{query}" if query else target, 308)(environ, start_response)
-            if not path.startswith(base + "/"):
-                return _outside(environ, start_response)
-            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base
-            environ["PATH_INFO"] = path[len(base) :]
+                return redirect(f"{base}/?{query}" if query else f"{base}/", 308)(environ, start_response)
+            elif environ.get("SCRIPT_NAME") != base:  # else the server has split the path itself
+                return Response("Not Found", 404, mimetype="text/plain")(environ, start_response)
         return super().wsgi_app(environ, start_response)
-
-
-def _outside(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    return Response("Not Found", 404, mimetype="text/plain")(environ, start_response)
 
 
 class _Adapter:
@@ -111,7 +111,8 @@ class _Adapter:
     def match(self, *args: Any, **kwargs: Any) -> tuple[Rule, dict[str, Any]]:
         path = self._request.path
         if self._app.claims(path):
-            return self.__getattr__("match")(*args, **kwargs)  # type: ignore[no-any-return]
+            with suppress(NotFound):
+                return self.__getattr__("match")(*args, **kwargs)  # type: ignore[no-any-return]
         return self._app.catch_all, {"path": path}
 
     def __getattr__(self, name: str) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from flask import Flask, Response, request, send_from_directory
 
 from .calling import call
 from .catalog import Catalog
 from .errors import MethodNotAllowed, MissingParameter, NotFound
-from .params import Params, read_params
+from .params import KernelRequest, Params, read_params
 from .routing import Resolved, match, resolve
 from .settings import Settings
 
@@ -22,10 +23,14 @@ def make_dispatcher(catalog: Catalog, settings: Settings) -> View:
     """The view that runs the method which a path names."""
     most, most_bytes = settings.maxParams, settings.maxParamsBytes
 
-    def dispatch(path: str = "") -> Response:
-        route = match(path or settings.home)
+    home = match(settings.home)
+
+    def dispatch(path: str) -> Response:
+        route = match(path)
+        if not route.segments:
+            route = home
         resolved = resolve(catalog, route, catalog.now())
-        request.resolved = resolved  # type: ignore[attr-defined]
+        cast(KernelRequest, request).resolved = resolved
         check_verb(resolved, request.method)
         if request.method == "OPTIONS":
             return allowed(resolved)
