@@ -16,7 +16,7 @@ from sqlalchemy import String
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from system.core.database import Databases
+from system.core.databases import Databases
 from system.core.errors import DatabaseError, DatabaseUnavailable, SettingsError, UnknownDatabase
 from system.core.settings import Settings
 from tests.database_servers import PASSWORD, MariaDB, PostgreSQL
@@ -35,7 +35,7 @@ HOSTILE = [
 WRITER = """
 import sys, json
 from pathlib import Path
-from system.core.database import Databases
+from system.core.databases import Databases
 from system.core.settings import Settings
 entry, first = json.loads(sys.argv[1]), int(sys.argv[2])
 db = Databases(Settings(path=Path.cwd(), databases={"shop": entry}, defaultDatabase="shop"))["shop"]

@@ -13,9 +13,9 @@ CORE = ROOT / "system" / "core"
 
 LAYERS = (
     ("errors", "outline"),
-    ("settings", "params", "library", "signature"),
-    ("catalog",),
-    ("routing", "loader"),
+    ("settings", "params", "library", "signature", "database_engine"),
+    ("catalog", "database"),
+    ("routing", "loader", "databases"),
     ("calling",),
     ("problems",),
     ("views",),

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Request, Response, got_request_exception, request
+from flask import Flask, Request, Response, current_app, got_request_exception, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
@@ -18,6 +18,7 @@ from werkzeug.routing import MapAdapter, Rule
 from werkzeug.utils import redirect
 
 from .catalog import Catalog
+from .databases import Databases
 from .loader import Loader
 from .params import KernelRequest
 from .problems import describe, render
@@ -45,6 +46,7 @@ class KernKoa(Flask):
         self.settings = settings
         self.catalog = catalog
         self.load = Loader(catalog)
+        self.dbs = Databases(settings)
         self.url_map.merge_slashes = False
         self.catch_all = Rule("/<path:path>", endpoint="dispatch", build_only=True)
         self.catch_all.provide_automatic_options = False  # type: ignore[attr-defined]
@@ -149,7 +151,7 @@ class Sessions(SecureCookieSessionInterface):
 
 
 def create_app(settings: Settings) -> KernKoa:
-    """The application of a site. Its catalogue is `app.catalog`, its loader `app.load`."""
+    """The application of a site. Its parts: `app.catalog`, `app.load`, `app.dbs`."""
     catalog = Catalog(
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
         live_seconds=0 if settings.development else settings.liveSeconds,
@@ -159,12 +161,14 @@ def create_app(settings: Settings) -> KernKoa:
     app = KernKoa(settings, catalog)
     add_routes(app, catalog, settings)
     app.register_error_handler(Exception, answer_error)
+    app.teardown_request(lambda error: app.dbs.release(error=error is not None))
     _report_reserved(settings)
     return app
 
 
 def answer_error(error: Exception) -> Response:
     """The answer to whatever was raised; what is the site's own fault is logged."""
+    current_app.dbs.release(error=True)  # type: ignore[attr-defined]
     problem = describe(error)
     if problem.status >= 500 and not isinstance(error, HTTPException):
         log.error("%s %s: %s", request.method, request.path, error, exc_info=error)

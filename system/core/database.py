@@ -1,4 +1,4 @@
-"""The databases of config.py, as `dbs`: a few plain methods over SQLAlchemy Core.
+"""One database, `dbs["name"]`: a few plain methods over SQLAlchemy Core.
 
 A thread that runs a statement takes one connection of that database and keeps it until its request or
 task ends (`Databases.release`). A statement is committed as it runs, unless a transaction is open: that
@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError, StatementError
 
 from .database_engine import Engines, make_url
-from .errors import DatabaseError, DatabaseUnavailable, UnknownDatabase
+from .errors import DatabaseError, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-    from sqlalchemy.engine import URL
     from sqlalchemy.orm import Session
 
-    from .settings import Settings
+    from .databases import Entry, Held
 
 Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -75,58 +74,6 @@ class Lease:
             INHERITED.append(self.connection)
 
 
-class Held(threading.local):
-    """What this thread holds: a lease for each (process, database).
-
-    The process is in the key because a forked one inherits these and must neither use nor close them.
-    """
-
-    def __init__(self) -> None:
-        self.leases: dict[tuple[int, str], Lease] = {}
-
-
-class Databases(Mapping[str, "Database"]):
-    """Every database of config.py, by its name: `dbs["maindb"]`.
-
-    Raises SettingsError for an entry that cannot be used. Nothing is opened before the first statement.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._held = Held()
-        self._databases = {
-            name: Database(name, make_url(name, values, settings.path), self._held)
-            for name, values in settings.databases.items()
-        }
-
-    def __getitem__(self, name: str) -> Database:
-        try:
-            return self._databases[name]
-        except KeyError:
-            raise UnknownDatabase(name, self._databases) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._databases)
-
-    def __len__(self) -> int:
-        return len(self._databases)
-
-    def release(self, error: bool = False) -> None:
-        """Give back what this thread holds, at the end of a request or task; never raises.
-
-        A transaction that is still open is rolled back. That is the plan where the request ended in an
-        `error`; otherwise a commit was forgotten, and a warning says so.
-        """
-        if not self._held.leases:
-            return
-        for database in self._databases.values():
-            database.release(error)
-
-    def close(self) -> None:
-        """Close every connection of this thread and every idle one; the next statement opens a new one."""
-        for database in self._databases.values():
-            database.close()
-
-
 class Database:
     """One database. Values are bound, never pasted: `query("select * from t where a = :a", {"a": 1})`.
 
@@ -135,14 +82,13 @@ class Database:
     refuses the statement; the error of SQLAlchemy is the `__cause__`.
     """
 
-    def __init__(self, name: str, url: URL, held: Held) -> None:
+    def __init__(self, name: str, entry: Entry, folder: Path, held: Held) -> None:
         self.name = name
-        self.url = url
         self._held = held
-        self._engines = Engines(name, url)
+        self._engines = Engines(name, make_url(entry, folder))
 
     def __repr__(self) -> str:
-        return f"<Database {self.name}: {self.url.render_as_string(hide_password=True)}>"
+        return f"<Database {self.name}: {self._engines.place}>"
 
     def query(self, sql: str, values: Values | None = None) -> Any:
         """Run a statement. One that answers rows: a list of tuples, the column names first. Any other: the

@@ -7,16 +7,18 @@ import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.engine import make_url as parse_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from .errors import DatabaseUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from .databases import Entry
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -45,50 +47,12 @@ IDLE_CONNECTIONS = 20  # the most that a process keeps open between requests, fo
 logger = logging.getLogger("kernkoa.database")
 
 
-class Entry(BaseModel):
-    """What config.databases may say of one database: a driver and its server, or a `url`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    driver: Literal["", "sqlite", "mysql", "mysqldb", "postgresql", "mssql"] = ""
-    host: str = ""
-    port: int | None = None
-    user: str | None = None
-    password: str | None = None
-    database: str | None = None
-    url: str = ""
-
-    @model_validator(mode="after")
-    def _names_one_place(self) -> Entry:
-        if bool(self.driver) == bool(self.url):
-            raise ValueError("give either a driver or a url")
-        if self.driver and not self.host:
-            raise ValueError("host is missing: the server, or the file of a SQLite database")
-        return self
-
-
-def make_url(name: str, values: dict[str, Any], folder: Path) -> URL:
-    """The URL of the database `name`; a SQLite file is relative to `folder`.
-
-    Raises SettingsError, which never shows a password.
-    """
-    try:
-        entry = Entry.model_validate(values)
-        url = parse_url(entry.url) if entry.url else _url_of(entry)
-    except ValidationError as error:
-        faults = "; ".join(_explain(fault) for fault in error.errors())
-        raise SettingsError(f"config.py: databases[{name!r}] cannot be used: {faults}") from None
-    except ArgumentError:
-        raise SettingsError(f"config.py: databases[{name!r}]: its url is not a SQLAlchemy URL") from None
-    return _place_file(name, url, folder) if url.get_backend_name() == "sqlite" else url
-
-
-def _explain(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
-    if not where:
-        return str(fault["msg"])
-    shown = "…" if where in ("password", "url") else repr(fault["input"])
-    return f"{where} = {shown}: {fault['msg']}"
+def make_url(entry: Entry, folder: Path) -> URL:
+    """The URL of a database; a SQLite file is relative to `folder`. Opens nothing, imports no driver."""
+    url = parse_url(entry.url) if entry.url else _url_of(entry)
+    if url.get_backend_name() == "sqlite" and not str(url.database).startswith("file:"):
+        return url.set(database=str(folder / str(url.database)))
+    return url
 
 
 def _url_of(entry: Entry) -> URL:
@@ -103,16 +67,6 @@ def _url_of(entry: Entry) -> URL:
     )
 
 
-def _place_file(name: str, url: URL, folder: Path) -> URL:
-    if url.database in (None, "", ":memory:"):
-        raise SettingsError(
-            f"config.py: databases[{name!r}] is in memory: each thread would see another one. Name a file."
-        )
-    if url.database.startswith("file:"):
-        return url
-    return url.set(database=str(folder / url.database))
-
-
 class Engines:
     """The engines of one database: opened on first use, by each process for itself.
 
@@ -123,6 +77,7 @@ class Engines:
     def __init__(self, name: str, url: URL) -> None:
         self._name = name
         self._url = url
+        self.place = url.render_as_string(hide_password=True)
         self._engines: dict[tuple[int, bool], Engine] = {}
 
     def get(self, autocommit: bool) -> Engine:
@@ -172,8 +127,7 @@ class Engines:
         reason = str(context.original_exception).strip()
         if self._url.password:
             reason = reason.replace(str(self._url.password), "***")
-        place = self._url.render_as_string(hide_password=True)
-        logger.error("The database %s (%s) does not answer: %s", self._name, place, reason)
+        logger.error("The database %s (%s) does not answer: %s", self._name, self.place, reason)
         return DatabaseUnavailable(
             f"The database '{self._name}' does not answer. Try again in a moment.", database=self._name
         )
