@@ -1,12 +1,19 @@
 #!/bin/sh
-# KernKoa's one script. Works from the folder it lies in, wherever that is.
+# KernKoa's one script. It works from the folder it lies in, wherever that is.
 #
-#   sh setup.sh dev [option...]         the development server: python kernkoa.py, in a virtual environment of its own
-#   sh setup.sh test [argument...]      everything the tests need, then ruff, mypy and pytest with these arguments
-#   sh setup.sh test --box              the same, and the tests that boot a whole machine must run, too
+#   sh setup.sh dev [option...]      the development server (python kernkoa.py), in a virtual environment of its own
+#   sh setup.sh test [argument...]   everything the tests need, then ruff, mypy and pytest with these arguments
+#   sh setup.sh test --box           the same, where the tests that boot a whole machine must run, too
 #
+#   sudo sh setup.sh                 production: this folder becomes a site behind nginx and uWSGI, with Celery
+#   sudo sh setup.sh reload          new kernel or config.py: checked, then brought in without a lost request
+#   sudo sh setup.sh rollback        the release of before
+#   sudo sh setup.sh status          what runs, how busy it is, the last errors, where the logs are
+#   sudo sh setup.sh uninstall       takes away what the installation made
+#
+# sh setup.sh install --help lists the options: --domain, --port, --base, --name, --dry-run and more.
 # test --no-packages leaves the system's packages alone: tests that miss a program are skipped.
-# PYTHON=/path/to/python3 chooses the interpreter (3.11 or later).
+# PYTHON=/path/to/python3 chooses the interpreter, 3.11 or later.
 set -eu
 
 clone=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -130,14 +137,63 @@ run_tests() {
 	exec "$venv/bin/python" -m pytest "$@"
 }
 
+# --- production ----------------------------------------------------------------------------------------------------
+
+# What follows is done by system/deploy, in Python: checked releases, files with their checksums, the units.
+# install.py there has the steps in their order.
+deploy() {
+	cd "$clone"
+	if [ -x "$venv/bin/python" ]; then python=$venv/bin/python; else find_python; fi
+	exec "$python" -B -m system.deploy "$@"
+}
+
+install() {
+	changes=yes redis=redis-server=redis-server
+	for argument in "$@"; do
+		case $argument in
+		--dry-run | --root | --root=* | --help | -h) changes=no ;;
+		--no-redis) redis= ;;
+		--no-packages) changes=venv ;;
+		esac
+	done
+	PATH=$PATH:/usr/sbin:/sbin
+	# shellcheck disable=SC2086  # nothing at all with --no-redis
+	missing=$(missing_packages nginx=nginx logrotate=logrotate $redis)
+	if [ $changes = no ]; then
+		[ -z "$missing" ] || say "would: install packages: $missing"
+		[ -x "$venv/bin/uwsgi" ] || say "would: make $venv with what requirements.txt names, and uWSGI"
+		deploy install "$@"
+	fi
+	[ "$(id -u)" = 0 ] || fail "installing needs root: sudo sh setup.sh. To see its steps first: sh setup.sh install --dry-run"
+	case $missing in *nginx*) export KERNKOA_NGINX_IS_NEW=yes ;; esac
+	# shellcheck disable=SC2086  # a list of words
+	if [ -n "$missing" ] && [ $changes = yes ]; then install_packages $missing; fi
+	make_venv
+	install_requirements requirements.txt
+	install_uwsgi
+	deploy install "$@"
+}
+
+# from its wheel in a second; where there is none it is compiled
+install_uwsgi() {
+	if [ -x "$venv/bin/uwsgi" ]; then return; fi
+	say "Installing uWSGI"
+	if "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: 'pyuwsgi>=2.0.30'; then return; fi
+	say "There is no wheel of uWSGI for this machine: compiling it, which takes half a minute"
+	install_packages build-essential "$("$venv/bin/python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])')"
+	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'uwsgi>=2.0.30' ||
+		fail "uWSGI could not be compiled; the message is above."
+	: >"$venv/.uwsgi_compiled"
+}
+
 # -------------------------------------------------------------------------------------------------------------------
 
-command=${1:-install}
-[ $# -eq 0 ] || shift
-case $command in
-dev) dev "$@" ;;
-test) run_tests "$@" ;;
-install) fail "installing for production is not there yet. Try: sh setup.sh dev" ;;
--h | --help | help) sed -n '2,9s/^# \{0,1\}//p' "$0" ;;
-*) fail "unknown command: $command. sh setup.sh --help lists them." ;;
+case ${1:-} in
+dev) shift; dev "$@" ;;
+test) shift; run_tests "$@" ;;
+reload | rollback | status | uninstall) deploy "$@" ;;
+-h | --help | help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" ;;
+install) shift; install "$@" ;;
+"" | --*) install "$@" ;;
+*) fail "unknown command: $1. sh setup.sh --help lists them." ;;
 esac
