@@ -1,0 +1,63 @@
+"""KernKoa: a URL is a method. This file is what controllers import and what servers start (`kernkoa:app`)."""
+
+import json
+import os
+import sys
+import time
+from datetime import datetime, timedelta
+
+if __name__ == "__main__":
+    from system.core.cli import main
+
+    main()
+
+from flask import (
+    Response,
+    abort,
+    current_app,
+    flash,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    session,
+    stream_template,
+    url_for,
+)
+
+from system.core.params import Params
+from system.core.routing import allow, expose
+from system.core.runtime import app, load
+from system.core.runtime import settings as config
+
+__all__ = [
+    "Params",
+    "Response",
+    "abort",
+    "allow",
+    "app",
+    "config",
+    "current_app",
+    "datetime",
+    "expose",
+    "flash",
+    "g",
+    "json",
+    "jsonify",
+    "load",
+    "make_response",
+    "os",
+    "redirect",
+    "render_template",
+    "request",
+    "send_file",
+    "session",
+    "stream_template",
+    "sys",
+    "time",
+    "timedelta",
+    "url_for",
+]

@@ -1,0 +1,164 @@
+"""What a library's source says of itself: its classes and methods, read from the syntax tree, nothing run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+HOOKS = frozenset({"before", "after"})
+TASK_PARAMETER = "celery_instance"
+_DESCRIPTORS = {
+    "property": "is a property",
+    "cached_property": "is a property",
+    "staticmethod": "is a static method",
+    "classmethod": "is a class method",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decorator:
+    """A decorator: its last name, and its positional arguments where they are literals."""
+
+    name: str
+    values: tuple[object, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodOutline:
+    """A function in the body of a class; `hidden` says why no URL reaches it and is empty where one does."""
+
+    name: str
+    line: int
+    summary: str
+    signature: str
+    decorators: tuple[Decorator, ...]
+    is_task: bool
+    hidden: str
+
+    @property
+    def verbs(self) -> tuple[str, ...] | None:
+        """The verbs of `@allow("…")` as written; None without one, or where they are no literals."""
+        for decorator in self.decorators:
+            if decorator.name == "allow" and decorator.values is not None:
+                return tuple(str(value).upper() for value in decorator.values)
+        return None
+
+    def is_decorated(self, name: str) -> bool:
+        return any(decorator.name == name for decorator in self.decorators)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassOutline:
+    """A class at the top level of a library; `bases` are the names of its bases as they are written."""
+
+    name: str
+    line: int
+    doc: str
+    bases: tuple[str, ...]
+    methods: dict[str, MethodOutline]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A library: its classes, and where each name that it imports comes from."""
+
+    doc: str
+    classes: dict[str, ClassOutline]
+    imported: dict[str, str]
+
+    def default_class(self, library: str) -> str | None:
+        """The class of the library's own URL: named like it (case and underscores ignored), or index."""
+        wanted = _plain(library)
+        named = [name for name in self.classes if not name.startswith("_") and _plain(name) == wanted]
+        if library in named:
+            return library
+        return named[0] if named else ("index" if "index" in self.classes else None)
+
+
+def read_outline(tree: ast.Module) -> Outline:
+    """Read the outline of a library from its syntax tree."""
+    classes = {node.name: _read_class(node) for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
+    return Outline(ast.get_docstring(tree) or "", classes, dict(_imported(tree)))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a body, those under `if`, `try` and `with` too: they bind names at its level."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            yield from _statements(node.body)
+            yield from _statements(getattr(node, "orelse", []))
+            yield from _statements(getattr(node, "finalbody", []))
+            for handler in getattr(node, "handlers", []):
+                yield from _statements(handler.body)
+
+
+def _read_class(node: ast.ClassDef) -> ClassOutline:
+    methods = {
+        item.name: _read_method(item)
+        for item in _statements(node.body)
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    bases = tuple(ast.unparse(base) for base in node.bases)
+    return ClassOutline(node.name, node.lineno, ast.get_docstring(node) or "", bases, methods)
+
+
+def _read_method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> MethodOutline:
+    decorators = tuple(_read_decorator(item) for item in node.decorator_list)
+    doc = (ast.get_docstring(node) or "").strip()
+    arguments = node.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    is_task = any(argument.arg == TASK_PARAMETER for argument in every)
+    return MethodOutline(
+        name=node.name,
+        line=node.lineno,
+        summary=doc.splitlines()[0] if doc else "",
+        signature=ast.unparse(arguments),
+        decorators=decorators,
+        is_task=is_task,
+        hidden=_why_hidden(node, decorators, is_task),
+    )
+
+
+def _why_hidden(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, decorators: Sequence[Decorator], is_task: bool
+) -> str:
+    if node.name.startswith("_"):
+        return "its name starts with an underscore"
+    if node.name in HOOKS:
+        return "is a hook"
+    if isinstance(node, ast.AsyncFunctionDef):
+        return "is an async method; write it with a plain def"
+    for decorator in decorators:
+        if decorator.name in _DESCRIPTORS:
+            return _DESCRIPTORS[decorator.name]
+    if not (node.args.posonlyargs or node.args.args or node.args.vararg):
+        return "has no self: write def " + node.name + "(self)"
+    return "is a task method: start it with exeTask" if is_task else ""
+
+
+def _read_decorator(node: ast.expr) -> Decorator:
+    called = node.func if isinstance(node, ast.Call) else node
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    if not isinstance(node, ast.Call):
+        return Decorator(name, ())
+    try:
+        return Decorator(name, tuple(ast.literal_eval(value) for value in node.args))
+    except ValueError:
+        return Decorator(name, None)
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in _statements(tree.body):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield (alias.asname or alias.name.partition(".")[0]), alias.name
+        elif isinstance(node, ast.ImportFrom):
+            source = "." * node.level + (node.module or "")
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{source}:{alias.name}"

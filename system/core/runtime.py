@@ -1,0 +1,15 @@
+"""The one app of this process, and its parts. With kernkoa.py the only reader of config.py."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .app import create_app
+from .settings import read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+settings = read_settings(Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py")))
+app = create_app(settings)
+load = app.load

@@ -1,0 +1,66 @@
+"""A site of its own for each test: a folder with a catalogue, and the app that serves it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# controllers of a test import the face of KernKoa, which makes the app of this clone: it keeps its key aside
+os.environ.setdefault("KERNKOA_VAR_PATH", tempfile.mkdtemp(prefix="kernkoa-tests-"))
+
+from system.core.app import KernKoa, create_app  # noqa: E402
+from system.core.settings import Settings  # noqa: E402
+
+
+class Site:
+    """A folder with a catalogue. Its app looks at every file at every request unless told otherwise."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.controllers = root / "catalog" / "controller"
+        self.controllers.mkdir(parents=True)
+        self._apps: list[KernKoa] = []
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file of the site; a bare name is a controller's library."""
+        first = path.split("/")[0]
+        above = self.root if first in ("catalog", "templates", "images", "pdfs", "system") else self.controllers
+        file = above / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text), encoding="utf-8")
+        return file
+
+    def app(self, **settings: Any) -> KernKoa:
+        values = {"path": self.root, "liveSeconds": 0, **settings}
+        app = create_app(Settings(**values))
+        self._apps.append(app)
+        return app
+
+    def client(self, **settings: Any) -> Any:
+        return self.app(**settings).test_client()
+
+    def close(self) -> None:
+        for app in self._apps:
+            app.catalog.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path / "site")
+    yield made
+    made.close()
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.fixture
+def browser_headers() -> dict[str, str]:
+    """What a browser sends with a navigation."""
+    return dict(BROWSER)
