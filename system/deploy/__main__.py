@@ -1,4 +1,4 @@
-"""The commands of setup.sh that need a Python: python -m system.deploy install|reload|rollback|status|uninstall."""
+"""What setup.sh hands on: python -m system.deploy install, reload, rollback, status or uninstall."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import DeployError
 from .install import install
 from .machine import Machine
 from .report import status
-from .site import Site, changed, check_options, recall
+from .site import changed, check_options, recall
 from .uninstall import uninstall
 from .update import reload, require_installed, rollback
 
@@ -115,7 +115,7 @@ class _only_one:
 
     def __enter__(self) -> None:
         if self._needed:
-            self._file = open("/run/kernkoa-setup.lock", "w")  # noqa: SIM115  # closed at the end of the command
+            self._file = open("/run/kernkoa-setup.lock", "w")  # closed at the end of the command
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from . import release, uninstall, workers
 from .errors import DeployError
-from .machine import Machine, user_exists
+from .machine import Machine
 from .render import rendered
 from .report import tail
-from .site import remembered
+from .site import Facts, remembered
 
 WELCOME = Path("/etc/nginx/sites-enabled/default")
 WANTED = Path("/etc/systemd/system/multi-user.target.wants")
@@ -30,27 +28,18 @@ def install(machine: Machine, default_site: bool) -> None:
     try:
         machine.folder(machine.site.state / "releases")
         machine.user(machine.site.owner, machine.site.state)
-        settings = _settings(machine)
-        machine.site = replace(machine.site, base=settings["base"])
-        files = rendered(machine.site, Path(settings["images"]))
+        facts = release.learn(machine)
+        files = rendered(machine.site, facts)
         _write_files(machine, files, welcome)
-        new = release.prepare(machine, machine.owner)
-        release.check_uwsgi(machine, files[machine.site.vassal][0], machine.owner)
+        new = release.prepare(machine)
+        release.check_uwsgi(machine, files[machine.site.vassal][0])
         if new:
             release.activate(machine, new)
-        _start(machine, files, tasks=bool(settings["redis"]), replaced=new is not None)
+        _start(machine, files, facts, replaced=new is not None)
     except BaseException:
         _put_back(machine, first)
         raise
-    _finish(machine)
-
-
-def _settings(machine: Machine) -> dict[str, Any]:
-    site = machine.site
-    ready = site.python.exists() and (machine.owner is None or user_exists(machine.owner))
-    if ready:
-        return release.effective_settings(site, machine.owner)
-    return {"base": site.base, "redis": site.redis, "images": str(site.clone / "images")}
+    _finish(machine, facts)
 
 
 def _welcome_is_in_the_way(machine: Machine, default_site: bool) -> bool:
@@ -88,12 +77,12 @@ def _write_files(machine: Machine, files: Files, welcome: bool) -> None:
     machine.run("nginx", "-t", advice="Nothing was changed. Mend what nginx names, then try again.")
 
 
-def _start(machine: Machine, files: Files, tasks: bool, replaced: bool) -> None:
+def _start(machine: Machine, files: Files, facts: Facts, replaced: bool) -> None:
     site = machine.site
     running = machine.active(site.emperor)
     before = workers.pids(site.run) if running else set()
     machine.write(site.vassal, *files[site.vassal])
-    units = site.units if tasks else (site.emperor,)
+    units = site.units if facts.redis_url else (site.emperor,)
     for unit in units:
         machine.link(WANTED / unit, site.unit_file(unit))
     if machine.changed & {site.unit_file(unit) for unit in units}:
@@ -110,7 +99,7 @@ def _start(machine: Machine, files: Files, tasks: bool, replaced: bool) -> None:
             machine.run("systemctl", "restart", "--no-block", unit)
     if machine.changed & {site.nginx_site, site.nginx_link, WELCOME} or not machine.active("nginx.service"):
         machine.run("systemctl", "reload-or-restart", "nginx.service")
-    await_answer(machine)
+    await_answer(machine, facts)
 
 
 def chain(machine: Machine) -> None:
@@ -120,19 +109,19 @@ def chain(machine: Machine) -> None:
         workers.chain_reload(machine.site.run)
 
 
-def await_answer(machine: Machine) -> None:
-    """Wait until the site says, through nginx, that it is well. Raises DeployError with the last lines of its logs."""
+def await_answer(machine: Machine, facts: Facts) -> None:
+    """Wait until the site says, through nginx, that it is well. Raises DeployError with the end of its logs."""
     site = machine.site
-    machine.say(f"wait until {site.address()} answers")
+    machine.say(f"wait until {site.address(facts.base)} answers")
     if machine.dry or machine.staged:
         return
     secure = site.certificate_files() is not None
     host = site.domain or "localhost"
-    path = f"{site.base}/_koa/health"
+    path = f"{facts.base}/_koa/health"
     if not workers.wait_for(lambda: workers.answers(site.port, host, path, secure), START_SECONDS, 0.1):
         journal = machine.ask("journalctl", "-n", "8", "--no-pager", "-u", site.emperor)
         raise DeployError(
-            f"The site does not answer at {site.address()}; what was there before is put back.\n"
+            f"The site does not answer at {site.address(facts.base)}; what was there before is put back.\n"
             f"--- {site.uwsgi_log}\n{tail(site.uwsgi_log)}\n--- journalctl -u {site.emperor}\n{journal}"
         )
 
@@ -157,14 +146,14 @@ def _put_back(machine: Machine, first: bool) -> None:
     machine.attempt("systemctl", "reload", "nginx.service")
 
 
-def _finish(machine: Machine) -> None:
+def _finish(machine: Machine, facts: Facts) -> None:
     site = machine.site
     if machine.dry:
         machine.say("be done")
         return
     release.prune(machine)
     lines = [] if machine.changed else ["Nothing had to be changed."]
-    lines.append(f"Staged in {site.root}." if machine.staged else f"KernKoa runs: {site.address()}")
+    lines.append(f"Staged in {site.root}." if machine.staged else f"KernKoa runs: {site.address(facts.base)}")
     if site.domain and not site.certificate_files():
         lines.append(f"For https: certbot certonly --nginx -d {site.domain} && sh setup.sh")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -225,7 +225,7 @@ class Machine:
             self.say(f"run: {line}" if self.dry else f"not run with --root: {line}")
             return
         done = subprocess.run(
-            [str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL
+            [str(part) for part in command], check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
         if done.returncode:
             raise DeployError(f"{line} failed:\n{(done.stdout + done.stderr).strip()}\n{advice}".rstrip())
@@ -239,7 +239,11 @@ class Machine:
         """The output of a command that changes nothing; empty when it fails."""
         try:
             done = subprocess.run(
-                [str(part) for part in command], capture_output=True, text=True, stdin=subprocess.DEVNULL
+                [str(part) for part in command],
+                check=False,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
             )
         except OSError:
             return ""
@@ -253,17 +257,20 @@ def run_as(
     owner: str | None, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as the site's user (None: as the one who runs this), in a clean environment."""
-    identity = {"user": owner, "group": pwd.getpwnam(owner).pw_gid, "extra_groups": []} if owner else {}
+    identity = pwd.getpwnam(owner) if owner else None
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return subprocess.run(
         [str(part) for part in command],
+        check=False,
         cwd=folder,
         env={"PATH": path, "LANG": "C.UTF-8", **environment},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
         umask=0o027,
-        **identity,  # type: ignore[call-overload]
+        user=identity and identity.pw_uid,
+        group=identity and identity.pw_gid,
+        extra_groups=identity and [],
     )
 
 

@@ -11,13 +11,13 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from .errors import DeployError
-from .machine import Machine, run_as
-from .site import Site
+from .machine import Machine, run_as, user_exists
+from .site import Facts, Site
 
 RELEASES_KEPT = 3
 COPIED_FILES = ("*.py", "requirements.txt", "kernkoa_uwsgi.ini", "kernkoa_nginx.conf")
@@ -29,7 +29,7 @@ READ_SETTINGS = """
 import json, pathlib
 from system.core.settings import read_settings
 settings = read_settings(pathlib.Path("config.py").resolve())
-print(json.dumps({"base": settings.base, "redis": settings.redisUrl, "secret": bool(settings.secretKey),
+print(json.dumps({"base": settings.base, "redis": settings.redisUrl, "upload": settings.maxUploadBytes,
                   "images": str(settings.folder(settings.imagePath).resolve())}))
 """
 
@@ -47,20 +47,23 @@ def environment(site: Site) -> dict[str, str]:
     return found
 
 
-def effective_settings(site: Site, owner: str | None) -> dict[str, Any]:
+def learn(machine: Machine) -> Facts:
     """What config.py and the environment say together. Raises DeployError with the kernel's own words."""
-    python = ["-c", READ_SETTINGS]
-    done = run_as(owner, [site.python, "-B", *python], site.clone, environment(site))
+    site = machine.site
+    if not site.python.exists() or (machine.owner and not user_exists(machine.owner)):
+        return Facts(site.base, site.clone / "images", 75_000_000, site.overrides.get("KERNKOA_REDIS_URL", ""))
+    done = run_as(machine.owner, [site.python, "-B", "-c", READ_SETTINGS], site.clone, environment(site))
     if done.returncode:
         raise DeployError(
-            f"config.py cannot be used by the user {owner or 'of this run'}:\n{_last_lines(done.stderr)}\n"
-            f"If it says 'Permission denied': that user must be able to read {site.clone} and the folders above it."
+            f"config.py cannot be used by the user {machine.owner or 'of this run'}:\n{_last_lines(done.stderr)}\n"
+            f"If it says 'Permission denied': that user must be able to read {site.clone}, "
+            "which homes often forbid. Move it, for example to /srv/kernkoa."
         )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    found = json.loads(done.stdout)
+    return Facts(found["base"], Path(found["images"]), found["upload"], found["redis"])
 
 
-def prepare(machine: Machine, owner: str | None) -> Path | None:
+def prepare(machine: Machine) -> Path | None:
     """Make and check a release of what the clone holds now. None: the running one is the same.
 
     Raises DeployError with every problem that `python kernkoa.py check` names; the release is taken away again.
@@ -79,10 +82,10 @@ def prepare(machine: Machine, owner: str | None) -> Path | None:
     try:
         _copy(site, place)
         (place / ".digest").write_text(digest)
-        if owner:
-            _hand_over(place, owner)
-        if not machine.staged:
-            _check(site, place, owner)
+        if machine.owner:
+            _hand_over(place, machine.owner)
+        if site.python.exists():
+            _check(machine, place)
     except BaseException:
         shutil.rmtree(place)
         raise
@@ -96,9 +99,7 @@ def activate(machine: Machine, release: Path) -> None:
 
 def previous(site: Site) -> Path:
     """The release before the running one. Raises DeployError where there is none."""
-    running = (
-        os.readlink(site.at(site.current)).rpartition("/")[2] if site.at(site.current).is_symlink() else ""
-    )
+    running = os.readlink(site.at(site.current)).rpartition("/")[2] if site.at(site.current).is_symlink() else ""
     older = [release for release in _releases(site) if release.name < running]
     if not older:
         raise DeployError("There is no older release to go back to.")
@@ -115,7 +116,7 @@ def prune(machine: Machine) -> None:
             shutil.rmtree(release)
 
 
-def check_uwsgi(machine: Machine, text: str, owner: str | None) -> None:
+def check_uwsgi(machine: Machine, text: str) -> None:
     """Let uWSGI read its file without starting: a misspelt option is found before anything runs with it.
 
     The copy it reads names no file of the running instance: uWSGI removes the sockets it is told of.
@@ -129,13 +130,11 @@ def check_uwsgi(machine: Machine, text: str, owner: str | None) -> None:
     ini.write_text("\n".join(line for line in text.splitlines() if line.partition(" ")[0] not in drop))
     ini.chmod(0o644)
     try:
-        done = run_as(owner, [site.venv / "bin/uwsgi", "--ini", ini, "--no-server"], Path("/"), {})
+        done = run_as(machine.owner, [site.venv / "bin/uwsgi", "--ini", ini, "--no-server"], Path("/"), {})
     finally:
         ini.unlink()
     if done.returncode:
-        raise DeployError(
-            f"uWSGI does not accept kernkoa_uwsgi.ini:\n{_last_lines(done.stdout + done.stderr)}"
-        )
+        raise DeployError(f"uWSGI does not accept kernkoa_uwsgi.ini:\n{_last_lines(done.stdout + done.stderr)}")
 
 
 def _releases(site: Site) -> list[Path]:
@@ -189,27 +188,26 @@ def _hand_over(place: Path, owner: str) -> None:
     """Root keeps the files, the site's user may read them, others may not: config.py can hold a password."""
     for inner, _, files in os.walk(place):
         shutil.chown(inner, "root", owner)
-        os.chmod(inner, 0o750)
+        os.chmod(inner, 0o750)  # noqa: S103  # its group is the site's own
         for file in files:
             if not (Path(inner) / file).is_symlink():
                 shutil.chown(Path(inner) / file, "root", owner)
                 os.chmod(Path(inner) / file, 0o640)
 
 
-def _check(site: Site, place: Path, owner: str | None) -> None:
-    done = run_as(owner, [site.python, "-B", "kernkoa.py", "check"], place, environment(site))
+def _check(machine: Machine, place: Path) -> None:
+    site = machine.site
+    with tempfile.TemporaryDirectory() as scratch:
+        # a tree that is staged may be copied to many machines: it must not come with a key
+        aside = {"KERNKOA_VAR_PATH": scratch} if machine.staged else {}
+        done = run_as(machine.owner, [site.python, "-B", "kernkoa.py", "check"], place, environment(site) | aside)
     if done.returncode:
         raise DeployError(
             f"The check of the site failed, nothing was changed:\n{_last_lines(done.stdout + done.stderr)}\n"
             f"Mend it, then try again. The check by hand: {site.python} kernkoa.py check"
         )
     # compiled here, by root: the site's user cannot write beside the files
-    run_as(
-        None,
-        [site.python, "-m", "compileall", "-q", "-j", "2", place / "system", *place.glob("*.py")],
-        place,
-        {},
-    )
+    run_as(None, [site.python, "-m", "compileall", "-q", "system", *place.glob("*.py")], place, {})
 
 
 def _last_lines(text: str, count: int = 25) -> str:

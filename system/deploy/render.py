@@ -6,15 +6,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from .site import Site
+from .site import Facts, Site
 
 HERE = Path(__file__).parent
 WEB_GROUP = "www-data"
 
 
-def rendered(site: Site, images: Path, web_group: str = WEB_GROUP) -> dict[Path, tuple[str, int]]:
+def rendered(site: Site, facts: Facts, web_group: str = WEB_GROUP) -> dict[Path, tuple[str, int]]:
     """Every file that an installation writes: where, what, and its mode."""
-    values = _values(site, images, web_group)
+    values = _values(site, facts.images, web_group)
     files = {
         Path("/etc/tmpfiles.d") / f"{site.slug}.conf": (HERE / "kernkoa.tmpfiles", 0o644),
         site.environment_file: (HERE / "kernkoa.default", 0o640),
@@ -25,14 +25,13 @@ def rendered(site: Site, images: Path, web_group: str = WEB_GROUP) -> dict[Path,
         site.unit_file(site.beat): (HERE / "kernkoa-beat.service", 0o644),
     }
     texts = {
-        path: (replaced(file.read_text(encoding="utf-8"), values), mode)
-        for path, (file, mode) in files.items()
+        path: (replaced(file.read_text(encoding="utf-8"), values), mode) for path, (file, mode) in files.items()
     }
     if not site.wheel:
         text, mode = texts[site.emperor_ini]
         texts[site.emperor_ini] = (text.partition("; pyuwsgi only")[0], mode)
     texts[site.vassal] = (render_uwsgi(site, web_group), 0o644)
-    texts[site.nginx_site] = (render_nginx(site, images), 0o644)
+    texts[site.nginx_site] = (render_nginx(site, facts), 0o644)
     return texts
 
 
@@ -45,16 +44,17 @@ def render_uwsgi(site: Site, web_group: str = WEB_GROUP) -> str:
     return text
 
 
-def render_nginx(site: Site, images: Path) -> str:
+def render_nginx(site: Site, facts: Facts) -> str:
     """kernkoa_nginx.conf for this site."""
     shipped = (site.clone / "kernkoa_nginx.conf").read_text(encoding="utf-8")
-    text = replaced(shipped, _values(site, images, WEB_GROUP))
+    text = replaced(shipped, _values(site, facts.images, WEB_GROUP))
     # with a domain it is one site among others; without one it answers whatever is asked of this port
     default = "" if site.domain else " default_server"
     for address in ("", "[::]:"):
         text = text.replace(f"listen {address}80 default_server;", f"listen {address}{site.port}{default};")
     text = text.replace("server_name localhost;", f"server_name {site.domain or 'localhost'};")
-    text = text.replace("location /images/ {", f"location {site.base}/images/ {{")
+    text = text.replace("location /images/ {", f"location {facts.base}/images/ {{")
+    text = text.replace("client_max_body_size 76m;", f"client_max_body_size {facts.upload_bytes // 2**20 + 2}m;")
     certificate = site.certificate_files()
     if certificate:
         text = text.replace("/etc/kernkoa/fullchain.pem", str(certificate[0]))

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from . import release, workers
 from .machine import Machine, run_as
-from .site import Site
+from .site import Facts, Site
 
 ERROR = re.compile(r"error|critical|traceback|harakiri|no app loaded|unable to", re.IGNORECASE)
 
 VERSIONS = """
 import platform
 from importlib.metadata import version
-print("Python " + platform.python_version(), *(f"{name} {version(name)}" for name in ("flask", "celery")), sep=", ")
+print(f"Python {platform.python_version()}, Flask {version('flask')}, Celery {version('celery')}")
 """
 QUEUE = """
 import sys, redis
@@ -33,7 +33,8 @@ def status(machine: Machine) -> None:
 def _lines(machine: Machine) -> Iterator[str]:
     site = machine.site
     running = os.readlink(site.current).rpartition("/")[2] if site.current.is_symlink() else "none"
-    yield f"{site.address()}  from {site.clone}"
+    facts = release.learn(machine)
+    yield f"{site.address(facts.base)}  from {site.clone}"
     yield f"release   {running}"
     yield f"versions  {run_as(None, [site.python, '-c', VERSIONS], site.clone, {}).stdout.strip()}"
     yield ""
@@ -41,7 +42,7 @@ def _lines(machine: Machine) -> Iterator[str]:
         yield f"{unit:32} {machine.ask('systemctl', 'show', '--value', '-p', 'ActiveState', unit) or 'not there'}"
     yield ""
     yield from _worker_lines(site)
-    yield f"tasks waiting: {_queue(site)}"
+    yield f"tasks waiting: {_queue(site, facts)}"
     yield ""
     for log in (
         site.uwsgi_log,
@@ -63,20 +64,17 @@ def _worker_lines(site: Site) -> Iterator[str]:
     yield f"uWSGI {found['version']}, {found['listen_queue']} requests waiting"
     for worker in found["workers"]:
         yield (
-            f"    worker {worker['id']}  process {worker['pid']}  {worker['status']:6}  {worker['requests']} requests  "
-            f"{worker['exceptions']} exceptions  started {worker['respawn_count']} times"
+            f"    worker {worker['id']}  process {worker['pid']}  {worker['status']:6}  "
+            f"{worker['requests']} requests  {worker['exceptions']} exceptions  "
+            f"started {worker['respawn_count']} times"
         )
 
 
-def _queue(site: Site) -> str:
-    settings = release.effective_settings(site, site.owner if os.geteuid() == 0 else None)
-    if not settings["redis"]:
+def _queue(site: Site, facts: Facts) -> str:
+    if not facts.redis_url:
         return "no Redis is set"
-    done = run_as(None, [site.python, "-c", QUEUE, settings["redis"]], site.clone, {})
-    return (
-        done.stdout.strip()
-        or f"unknown, Redis does not answer: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
-    )
+    done = run_as(None, [site.python, "-c", QUEUE, facts.redis_url], site.clone, {})
+    return done.stdout.strip() or f"unknown, {(done.stderr.strip().splitlines() or ['?'])[-1]}"
 
 
 def tail(file: Path, count: int = 15) -> str:

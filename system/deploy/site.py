@@ -158,12 +158,21 @@ class Site:
             return files
         return None
 
-    def address(self, base: str | None = None) -> str:
+    def address(self, base: str) -> str:
         """The site's URL, for people."""
         secure = self.certificate_files() is not None
         port = "" if self.port == 80 or secure else f":{self.port}"
-        path = self.base if base is None else base
-        return f"{'https' if secure else 'http'}://{self.domain or 'localhost'}{port}{path}/"
+        return f"{'https' if secure else 'http'}://{self.domain or 'localhost'}{port}{base}/"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What config.py and the environment say together, as far as an installation needs it."""
+
+    base: str
+    images: Path
+    upload_bytes: int
+    redis_url: str
 
 
 def check_options(site: Site) -> None:
@@ -182,7 +191,7 @@ def check_options(site: Site) -> None:
     for path in (site.clone, Path(site.certificate or "/")):
         if not PLAIN_PATH.fullmatch(str(path)):
             raise DeployError(
-                f"The folder {path} cannot be used: nginx, uWSGI and systemd need a path of letters, digits and . _ + -. "
+                f"The folder {path} cannot be used: nginx, uWSGI and systemd want letters, digits and . _ + - only. "
                 "Move it, for example to /srv/kernkoa."
             )
 

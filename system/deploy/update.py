@@ -17,7 +17,7 @@ def reload(machine: Machine) -> None:
     """Bring the clone's kernel and config.py into use. Refused, with nothing changed, while the check fails."""
     require_installed(machine)
     site = machine.site
-    new = release.prepare(machine, machine.owner)
+    new = release.prepare(machine)
     if new is None:
         sys.stdout.write(
             "The kernel and config.py are what runs already. The workers are replaced all the same.\n"
@@ -25,7 +25,7 @@ def reload(machine: Machine) -> None:
         _bring_round(machine)
         return
     try:
-        release.check_uwsgi(machine, render_uwsgi(site), machine.owner)
+        release.check_uwsgi(machine, render_uwsgi(site))
         release.activate(machine, new)
         _bring_round(machine)
     except BaseException:
@@ -58,7 +58,7 @@ def _bring_round(machine: Machine) -> None:
         if machine.active(unit):
             # it ends its running tasks first, which may take a while; nobody needs to wait for it
             machine.run("systemctl", "restart", "--no-block", unit)
-    await_answer(machine)
+    await_answer(machine, release.learn(machine))
     if not machine.dry:
         name = os.readlink(site.current).rpartition("/")[2]
         sys.stdout.write(f"All {len(workers.pids(site.run))} workers run the release {name}.\n")

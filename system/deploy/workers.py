@@ -69,8 +69,8 @@ def chain_reload(run: Path, seconds: float = RELOAD_SECONDS) -> None:
         seen = now
         time.sleep(0.05)
     raise DeployError(
-        f"{len(pids(run) & old)} of {len(old)} workers still run the old code after {seconds:.0f} s: they are busy, "
-        "or the new ones do not start. The log says which."
+        f"{len(pids(run) & old)} of {len(old)} workers still run the old code after {seconds:.0f} s: "
+        "they are busy, or the new ones do not start. The log says which."
     )
 
 
