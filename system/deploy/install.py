@@ -65,7 +65,7 @@ def _write_files(machine: Machine, files: Files, welcome: bool) -> None:
     """All but the vassal: the emperor starts what it finds, so that comes when everything else is there."""
     site = machine.site
     machine.write(site.state / "site.json", remembered(site))
-    for folder in {site.uwsgi_log.parent, site.worker_log.parent, site.vassals}:
+    for folder in (site.uwsgi_log.parent, site.worker_log.parent, site.vassals):
         machine.folder(folder)
     for path, (text, mode) in files.items():
         if path != site.vassal:

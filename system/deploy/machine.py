@@ -196,7 +196,9 @@ class Machine:
         """The end of an uninstallation: the list itself, and its folder once it is empty."""
         if not self.dry:
             self._ledger.unlink(missing_ok=True)
-            self._remove_folder(self.site.state)
+            for folder in (self.site.state, *self.site.state.parents):
+                if self.made.get(str(folder)) == FOLDER:
+                    self._remove_folder(folder)
 
     # --- users ---
 
@@ -224,9 +226,7 @@ class Machine:
         if self.dry or self.staged:
             self.say(f"run: {line}" if self.dry else f"not run with --root: {line}")
             return
-        done = subprocess.run(
-            [str(part) for part in command], check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
+        done = _capture(command)
         if done.returncode:
             raise DeployError(f"{line} failed:\n{(done.stdout + done.stderr).strip()}\n{advice}".rstrip())
 
@@ -238,13 +238,7 @@ class Machine:
     def ask(self, *command: str | Path) -> str:
         """The output of a command that changes nothing; empty when it fails."""
         try:
-            done = subprocess.run(
-                [str(part) for part in command],
-                check=False,
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-            )
+            done = _capture(command)
         except OSError:
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""
@@ -280,6 +274,11 @@ def user_exists(name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def _capture(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    words = [str(part) for part in command]
+    return subprocess.run(words, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def _checksum(content: bytes) -> str:

@@ -191,7 +191,7 @@ def check_options(site: Site) -> None:
     for path in (site.clone, Path(site.certificate or "/")):
         if not PLAIN_PATH.fullmatch(str(path)):
             raise DeployError(
-                f"The folder {path} cannot be used: nginx, uWSGI and systemd want letters, digits and . _ + - only. "
+                f"The folder {path} cannot be used: nginx, uWSGI and systemd want letters, digits, . _ + and -. "
                 "Move it, for example to /srv/kernkoa."
             )
 
