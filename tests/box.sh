@@ -26,16 +26,23 @@ prepare() {
 		chroot "$tree.new" apt-get install -y --no-install-recommends --download-only $packages
 		mv "$tree.new" "$tree"
 	fi
-	if [ ! -d "$wheels" ]; then
-		rm -rf "$cache"/wheels-*
-		platforms=()
-		for kind in linux manylinux_2_36 manylinux_2_34 manylinux_2_28 manylinux_2_27 manylinux_2_24 manylinux_2_17 manylinux2014; do
-			platforms+=(--platform "${kind}_$(uname -m)")
-		done
-		"${PYTHON:-python3}" -m pip download --quiet --only-binary :all: --python-version 3.11 "${platforms[@]}" \
-			-d "$wheels.new" -r "$clone/requirements.txt" 'pyuwsgi>=2.0.30'
-		mv "$wheels.new" "$wheels"
-	fi
+	[ -d "$wheels" ] || download_wheels
+}
+
+# with the Python of the box, in a copy of it: which wheels are wanted depends on its version
+download_wheels() {
+	rm -rf "$cache"/wheels-*
+	mkdir -p "$cache/aside/up" "$cache/aside/work" "$cache/aside/root"
+	mount -t overlay overlay -o "lowerdir=$tree,upperdir=$cache/aside/up,workdir=$cache/aside/work" "$cache/aside/root"
+	trap 'umount "$cache/aside/root"; rm -rf "$cache/aside"' EXIT
+	cp "$clone/requirements.txt" "$cache/aside/root/"
+	cp -L /etc/resolv.conf "$cache/aside/root/etc/resolv.conf"
+	chroot "$cache/aside/root" sh -ec '
+		apt-get install -y --no-install-recommends python3-venv >/dev/null
+		python3 -m venv /venv
+		/venv/bin/pip download --quiet --only-binary :all: -d /wheels -r /requirements.txt "pyuwsgi>=2.0.30" </dev/null'
+	mv "$cache/aside/root/wheels" "$wheels.new"
+	mv "$wheels.new" "$wheels"
 }
 
 boot() {
