@@ -13,8 +13,8 @@ CORE = ROOT / "system" / "core"
 
 LAYERS = (
     ("errors", "outline"),
-    ("settings", "params", "library", "signature"),
-    ("catalog",),
+    ("settings", "params", "sessions", "library", "signature"),
+    ("catalog", "wsgi"),
     ("routing", "loader"),
     ("calling",),
     ("problems",),

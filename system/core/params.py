@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 from flask import Request
 from werkzeug.datastructures import FileStorage, ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 
 from .errors import MalformedBody, MissingParameter, TooLarge
 
 _NO_VALUES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _NO_FILES: ImmutableMultiDict[str, FileStorage] = ImmutableMultiDict()
 
 
@@ -38,8 +41,9 @@ class Params(dict[str, Any]):
         urlpath: Sequence[str] = (),
     ) -> None:
         super().__init__(values or {})
-        for source in (query, form, json_body if isinstance(json_body, dict) else {}):
-            self.update({name: source[name] for name in source if name not in _VIEWS})
+        for source in (query, form, json_body if isinstance(json_body, dict) else None):
+            if source:
+                self.update({name: source[name] for name in source if name not in _VIEWS})
         self.query = query
         self.form = form
         self.files = files
@@ -80,11 +84,31 @@ _VIEWS: dict[str, Callable[[Params], Any]] = {
 }
 
 
+class _StrictParser(FormDataParser):
+    """Raises for a form that cannot be parsed, where Werkzeug would go on without its fields."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "silent": False})
+
+
+class KernelRequest(Request):
+    """Flask's request, strict about forms; `resolved` is the method that answers it, once that is found."""
+
+    form_data_parser_class = _StrictParser
+    resolved: Any = None
+
+    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        query = environ.get("QUERY_STRING", "")
+        if not query.isascii():  # bytes that a client did not encode, though RFC 3986 wants it
+            environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=_ASCII)
+        super().__init__(environ, *args, **kwargs)
+
+
 def read_params(request: Request, urlpath: Sequence[str], most: int, most_bytes: int) -> Params:
     """Read what a request carries.
 
-    `most` is how many values it may have, `most_bytes` how long a JSON body may be. Raises TooLarge beyond them,
-    MalformedBody for a body that is not what its content type says.
+    `most` is how many values it may have, `most_bytes` how long a body without files may be. Raises TooLarge
+    beyond them, MalformedBody for a body that is not what its content type says.
     """
     query = request.query_string
     if query.count(b"&") >= most:
@@ -92,15 +116,19 @@ def read_params(request: Request, urlpath: Sequence[str], most: int, most_bytes:
     args: MultiDict[str, str] = request.args if query else _NO_VALUES
     if not has_body(request):
         return Params(query=args, urlpath=urlpath)
-    if request.is_json:
-        return Params(query=args, json_body=_read_json(request, most_bytes), urlpath=urlpath)
     try:
-        form, files = request.form, request.files
+        if request.is_json:
+            request.max_content_length = most_bytes
+            return Params(query=args, json_body=_decode(request.get_data(cache=True)), urlpath=urlpath)
+        if request.mimetype == "application/x-www-form-urlencoded":
+            request.max_content_length = most_bytes
+            if request.get_data(cache=True).count(b"&") >= most:
+                raise TooLarge(f"The form has more than {most} fields. Send fewer of them.")
+        return Params(query=args, form=request.form, files=request.files, urlpath=urlpath)
     except RequestEntityTooLarge as error:
         raise TooLarge("The body is larger than this site takes. Send less, or in parts.") from error
-    if len(form) + len(files) > most:
-        raise TooLarge(f"The form has more than {most} fields. Send fewer of them.")
-    return Params(query=args, form=form, files=files, urlpath=urlpath)
+    except ValueError as error:
+        raise MalformedBody(f"The body is not a valid {request.mimetype}: {error}.") from error
 
 
 def has_body(request: Request) -> bool:
@@ -108,23 +136,13 @@ def has_body(request: Request) -> bool:
     return bool(request.content_length) or "HTTP_TRANSFER_ENCODING" in request.environ
 
 
-def _read_json(request: Request, most_bytes: int) -> Any:
-    if (request.content_length or 0) > most_bytes:
-        raise TooLarge(f"The JSON body is larger than {most_bytes} bytes. Send less, or in parts.")
-    try:
-        body = request.get_data(cache=True)
-    except RequestEntityTooLarge as error:
-        raise TooLarge("The body is larger than this site takes. Send less, or in parts.") from error
-    if len(body) > most_bytes:
-        raise TooLarge(f"The JSON body is larger than {most_bytes} bytes. Send less, or in parts.")
+def _decode(body: bytes) -> Any:
     if not body.strip():
         return None
     try:
         return _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError as error:
         raise MalformedBody("The JSON body is nested too deeply.") from error
-    except ValueError as error:
-        raise MalformedBody(f"The body is not valid JSON: {error}.") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from system.core.errors import LibraryError, LoadError
+
+
+def test_each_kind_is_reached_by_name_and_folder(site: Any) -> None:
+    site.write("catalog/model/shop/stock.py", "class stock:\n    def __init__(self, n=1): self.n = n\n")
+    site.write("catalog/controller/a/b/cart.py", "class cart:\n    word = 'cart'\n")
+    site.write("catalog/print/bills/bill.py", "bill = {'title': 'Bill'}\n")
+    site.write("catalog/language/english.py", "english = {'hello': 'Hello'}\n")
+    site.write("system/addons/tool.py", "def hammer(): return 'bang'\n")
+    load = site.app().load
+    assert load.model("stock", "shop").n == 1
+    assert load.model("stock", "shop", 5).n == 5
+    assert load.controller("cart", "a/b").word == "cart"
+    assert load.printFormat("bill", "bills") == {"title": "Bill"}
+    assert load.language("english") == {"hello": "Hello"}
+    assert load.addon("tool", "hammer")() == "bang"
+
+
+def test_a_changed_model_counts_at_the_next_load(site: Any) -> None:
+    load = site.app().load
+    site.write("catalog/model/stock.py", "class stock:\n    n = 1\n")
+    assert load.model("stock").n == 1
+    site.write("catalog/model/stock.py", "class stock:\n    n = 2\n")
+    assert load.model("stock").n == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "words"),
+    [
+        ("stok", "shop", ["stok.py", "stock"]),
+        ("stock", "shp", ["'shp'", "shop"]),
+        ("other", "shop", ["'other'"]),
+        ("../stock", "shop", ["../stock.py"]),
+        ("os", None, ["os.py"]),
+    ],
+)
+def test_what_is_not_there_is_named_with_near_names(
+    site: Any, name: str, folder: str | None, words: list[str]
+) -> None:
+    site.write("catalog/model/shop/stock.py", "class stock: pass\n")
+    site.write("catalog/model/shop/other.py", "class another: pass\n")
+    with pytest.raises(LoadError) as raised:
+        site.app().load.model(name, folder)
+    for word in words:
+        assert word in str(raised.value)
+
+
+def test_a_broken_model_is_told_from_a_missing_one(site: Any) -> None:
+    site.write("catalog/model/stock.py", "class stock(:\n")
+    with pytest.raises(LibraryError, match=r"stock\.py, line 1"):
+        site.app().load.model("stock")
