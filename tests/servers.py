@@ -109,15 +109,21 @@ class Production:
         workers.chain_reload(self.run, 30)
 
     def stop(self) -> None:
-        for process in reversed(self.processes):
-            process.send_signal(signal.SIGTERM)
-        for process in reversed(self.processes):
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        """End everything. The emperor first and at once: asked politely it takes three seconds."""
+        uwsgi = self._master()
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        if uwsgi:
+            os.kill(uwsgi, signal.SIGTERM)
+            assert workers.wait_for(lambda: not Path(f"/proc/{uwsgi}").exists(), 20)
         shutil.rmtree(self.folder)
+
+    def _master(self) -> int:
+        try:
+            return int(workers.stats(self.run)["pid"])
+        except (OSError, ValueError):
+            return 0
 
 
 @contextlib.contextmanager
@@ -145,12 +151,9 @@ def production(
 
 def _stage(site: Production, options: tuple[str, ...]) -> None:
     me = pwd.getpwuid(os.geteuid()).pw_name
-    done = subprocess.run(
-        ["sh", site.clone / "setup.sh", "install", "--root", site.folder / "tree", "--user", me]
-        + ["--port", str(site.port), "--processes", "2", "--no-redis", *options],
-        capture_output=True,
-        text=True,
-    )
+    command = ["sh", site.clone / "setup.sh", "install", "--root", site.folder / "tree", "--user", me]
+    command += ["--port", str(site.port), "--processes", "2", "--no-redis", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

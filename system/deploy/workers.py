@@ -17,7 +17,7 @@ from .errors import DeployError
 # a worker that is in a request ends it first (harakiri is 60 s), then imports the app
 RELOAD_SECONDS = 180
 # uWSGI drops a signal that comes while an earlier chain still runs: ask again when nothing moves
-RESEND_SECONDS = 5
+RESEND_SECONDS = 1.0
 
 
 def stats(run: Path) -> dict[str, Any]:
