@@ -12,10 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "system" / "core"
 
 LAYERS = (
-    ("errors", "outline"),
-    ("settings", "params", "sessions", "library", "signature"),
-    ("catalog", "wsgi"),
-    ("routing", "loader"),
+    ("errors", "outline", "schema"),
+    ("settings", "params", "sessions", "library"),
+    ("catalog", "wsgi", "signature"),
+    ("routing", "loader", "slots"),
+    ("typed", "listing"),
     ("calling",),
     ("problems",),
     ("views",),
