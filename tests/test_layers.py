@@ -13,9 +13,9 @@ CORE = ROOT / "system" / "core"
 
 LAYERS = (
     ("errors", "outline", "schema", "guard"),
-    ("settings", "params", "sessions", "library"),
-    ("catalog", "wsgi", "signature", "editor", "masking"),
-    ("routing", "loader", "slots", "traces", "hints"),
+    ("settings", "params", "sessions", "library", "database_engine"),
+    ("catalog", "wsgi", "signature", "database", "editor", "masking"),
+    ("routing", "loader", "slots", "databases", "traces", "hints"),
     ("typed", "listing", "checking"),
     ("calling", "remedies", "routes"),
     ("problems", "walk", "starter"),

@@ -36,7 +36,11 @@ class KernKoa(Flask):
     request_class = KernelRequest
     catalog: Any
     load: Any
+<<<<<<< HEAD
     pages: Any
+=======
+    dbs: Any
+>>>>>>> main
     dispatch: Dispatcher
 
     def __init__(self, settings: Settings) -> None:
