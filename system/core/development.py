@@ -13,6 +13,7 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -38,6 +39,9 @@ STOP_SECONDS = 3.0
 SOCKET = "KERNKOA_DEVELOPMENT_SOCKET"
 TERMINAL = "KERNKOA_DEVELOPMENT_TERMINAL"
 REPORT = "KERNKOA_DEVELOPMENT_REPORT"
+
+# of a traceback what says nothing to the author: the frames of libraries
+_LIBRARY_FRAME = re.compile(r'^  File "[^"\n]*site-packages[^"\n]*".*\n(?:    .*\n)*', re.MULTILINE)
 
 Stamps = dict[str, tuple[int, int]]
 
@@ -198,7 +202,8 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     server.wait(LOOK_SECONDS)
         if report.exists():
-            return report.read_text(encoding="utf-8", errors="replace") or f"It ended with {server.returncode}.\n"
+            said = report.read_text(encoding="utf-8", errors="replace")
+            return _LIBRARY_FRAME.sub("", said) or f"It ended with {server.returncode}.\n"
         if time.monotonic() - began < 1:
             return f"The server ended by itself with status {server.returncode}; the terminal may say why.\n"
         click.echo(f"  The server ended with status {server.returncode}; starting it again.", err=True)

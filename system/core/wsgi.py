@@ -36,11 +36,8 @@ class KernKoa(Flask):
     request_class = KernelRequest
     catalog: Any
     load: Any
-<<<<<<< HEAD
-    pages: Any
-=======
     dbs: Any
->>>>>>> main
+    pages: Any
     dispatch: Dispatcher
 
     def __init__(self, settings: Settings) -> None:
