@@ -6,4 +6,5 @@ class index:
 
     def index(self):
         """Welcome."""
-        return render_template("welcome.html")
+        explorer = any(rule.rule == "/_koa/" for rule in app.url_map.iter_rules())
+        return render_template("welcome.html", explorer=explorer)

@@ -174,7 +174,7 @@ def _in_class(trail: _Trail, library: Library, version: Version, name: str, posi
             return _too_many(trail, library, reached, rest, is_default=candidate != method)
     choices = [
         *_method_choices(version, library, controller, outline, trail.segments[:position]),
-        *_class_choices(version, library, trail.segments[:position], leaving_out=name),
+        *_other_classes(trail, library, version, name, position),
     ]
     reason = _why_no_method(version, controller, outline, method, library)
     remedy = new_method(library, outline, _taken(version, controller, outline), trail.segments[position:])
@@ -257,9 +257,10 @@ def _folder_choices(trail: _Trail, folder: Folder, index: Library | None, before
     choices = [
         Choice(name, "folder", (*before, name), path=below.path) for name, below in sorted(folder.folders.items())
     ]
-    for name, library in sorted(folder.libraries.items())[:MOST_CHOICES]:
+    for name, library in sorted(folder.libraries.items()):
         if not name.startswith("_"):
-            choices.append(Choice(name, "library", (*before, name), "", _summary(library), library.path, 1))
+            summary = _summary(library) if len(choices) < MOST_CHOICES else ""
+            choices.append(Choice(name, "library", (*before, name), "", summary, library.path, 1))
     if index is not None:
         choices += _default_methods(trail, index, before)
     return choices
@@ -278,13 +279,18 @@ def _default_methods(trail: _Trail, index: Library, before: tuple[str, ...]) -> 
 def _class_choices(
     version: Version, library: Library, before: tuple[str, ...], leaving_out: str = ""
 ) -> list[Choice]:
-    if leaving_out and before and before[-1] == leaving_out:
-        before = before[:-1]
     return [
         Choice(name, "class", (*before, name), "", _first_line(outline.doc), library.path, outline.line)
         for name, outline in version.outline.classes.items()
         if name != leaving_out and is_public(name) and find_class(version, name) is not None
     ]
+
+
+def _other_classes(trail: _Trail, library: Library, version: Version, name: str, position: int) -> list[Choice]:
+    """The classes that the path could have named instead: all of them where it named none."""
+    if trail.steps[-1].segment:
+        return _class_choices(version, library, trail.segments[: position - 1], leaving_out=name)
+    return _class_choices(version, library, trail.segments[:position])
 
 
 def _method_choices(
