@@ -369,8 +369,10 @@ def test_a_site_may_replace_a_page(client: Any, site: Any, browser_headers: Any)
 def test_the_pages_keep_the_sub_path(site: Any, browser_headers: Any) -> None:
     site.write("faulty.py", FAULTY)
     client = Client(site.app(development=True, base="/shop"))
-    page = client.get("/shop/faulty/Faulty/dvide?a=1", headers=browser_headers)
+    here = {"REMOTE_ADDR": "127.0.0.1"}
+    page = client.get("/shop/faulty/Faulty/dvide?a=1", headers=browser_headers, environ_base=here)
     assert page.status_code == 404
     assert 'href="/shop/faulty/Faulty/divide?a=1"' in page.text
     assert '"url": "/shop/_koa/changed"' in page.text
-    assert client.get(f"/shop/_koa/changed?since={token_of(page.text)}").get_json() == {"changed": False}
+    asked = client.get(f"/shop/_koa/changed?since={token_of(page.text)}", environ_base=here)
+    assert asked.get_json() == {"changed": False}
