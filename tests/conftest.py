@@ -14,8 +14,9 @@ import pytest
 # controllers of a test import the face of KernKoa, which makes the app of this clone: it keeps its key aside
 os.environ.setdefault("KERNKOA_VAR_PATH", tempfile.mkdtemp(prefix="kernkoa-tests-"))
 
-from system.core.app import KernKoa, create_app
+from system.core.app import create_app
 from system.core.settings import Settings
+from system.core.wsgi import KernKoa
 
 
 class Site:

@@ -13,8 +13,8 @@ CORE = ROOT / "system" / "core"
 
 LAYERS = (
     ("errors", "outline"),
-    ("settings", "params", "library", "signature", "database_engine"),
-    ("catalog", "database"),
+    ("settings", "params", "sessions", "library", "signature", "database_engine"),
+    ("catalog", "wsgi", "database"),
     ("routing", "loader", "databases"),
     ("calling",),
     ("problems",),

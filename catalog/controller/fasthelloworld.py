@@ -10,7 +10,7 @@ class fastHelloClass:
         """Say hello."""
         return "hello world!!."
 
-    def fastHelloWorldWithParameters(self, params = None):
+    def fastHelloWorldWithParameters(self, params=None):
         """Show the parameters that came with the request."""
         if params == None:
             return "Hello World"

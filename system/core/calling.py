@@ -116,15 +116,15 @@ def respond(value: Any) -> Response:
     streams; None is 204; a tuple and a Flask Response are what they are in Flask.
     """
     if isinstance(value, str):
-        return current_app.response_class(value)
+        return Response(value)
     if isinstance(value, Response):
         return value
     if value is None:
-        return current_app.response_class(status=204)
+        return Response(status=204)
     if isinstance(value, bytes | bytearray):
         return _download(bytes(value))
     if isinstance(value, _JSON_TYPES) or is_record(value):
-        return current_app.response_class(encode_json(value), mimetype="application/json")
+        return Response(encode_json(value), mimetype="application/json")
     if isinstance(value, Iterator):
         return _stream(value)
     if isinstance(value, tuple) and len(value) in (2, 3):
@@ -143,7 +143,7 @@ def encode_json(value: Any) -> bytes:
 
 
 def _download(content: bytes) -> Response:
-    response = current_app.response_class(content, mimetype="application/octet-stream")
+    response = Response(content, mimetype="application/octet-stream")
     response.headers["Content-Disposition"] = "attachment"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
@@ -152,7 +152,7 @@ def _download(content: bytes) -> Response:
 def _stream(values: Iterator[Any]) -> Response:
     """Begun before the headers go out, so that what fails at once is an error and not half a page."""
     first = next(values, b"")
-    response = current_app.response_class(stream_with_context(_resume(first, values)))
+    response = Response(stream_with_context(_resume(first, values)))
     response.headers["X-Accel-Buffering"] = "no"  # nginx: pass each piece on as it comes
     return response
 

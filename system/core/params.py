@@ -41,8 +41,9 @@ class Params(dict[str, Any]):
         urlpath: Sequence[str] = (),
     ) -> None:
         super().__init__(values or {})
-        for source in (query, form, json_body if isinstance(json_body, dict) else {}):
-            self.update({name: source[name] for name in source if name not in _VIEWS})
+        for source in (query, form, json_body if isinstance(json_body, dict) else None):
+            if source:
+                self.update({name: source[name] for name in source if name not in _VIEWS})
         self.query = query
         self.form = form
         self.files = files

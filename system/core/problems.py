@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from flask import Request, Response, current_app, render_template
+from flask import Request, Response, render_template
 from werkzeug.exceptions import HTTPException
 
 from .calling import encode_json
@@ -48,10 +48,10 @@ def describe(error: BaseException) -> Problem:
 def render(problem: Problem, request: Request) -> Response:
     """The response for a problem, as the client wants to read it."""
     if is_browser(request):
-        response = current_app.response_class(render_template("kernkoa/error.html", problem=problem))
+        response = Response(render_template("kernkoa/error.html", problem=problem))
     else:
         body = encode_json(problem.document())
-        response = current_app.response_class(body, mimetype="application/problem+json")
+        response = Response(body, mimetype="application/problem+json")
     response.status_code = problem.status
     response.headers.update(problem.headers)
     response.vary.add("Accept")

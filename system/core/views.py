@@ -5,40 +5,33 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 from flask import Flask, Response, request, send_from_directory
 
 from .calling import call
 from .catalog import Catalog
 from .errors import MethodNotAllowed, MissingParameter, NotFound
-from .params import KernelRequest, Params, read_params
+from .params import KernelRequest, read_params
 from .routing import Resolved, match, resolve
 from .settings import Settings
 
 View = Callable[..., Response]
 
 
-def make_dispatcher(catalog: Catalog, settings: Settings) -> View:
-    """The view that runs the method which a path names."""
+def make_dispatcher(catalog: Catalog, settings: Settings) -> Callable[[KernelRequest], Response]:
+    """What runs the method that a request's path names."""
+    home = match(settings.home)
     most, most_bytes = settings.maxParams, settings.maxParamsBytes
 
-    home = match(settings.home)
-
-    def dispatch(path: str) -> Response:
-        route = match(path)
+    def dispatch(request: KernelRequest) -> Response:
+        route = match(request.path)
         if not route.segments:
             route = home
-        resolved = resolve(catalog, route, catalog.now())
-        cast(KernelRequest, request).resolved = resolved
+        request.resolved = resolved = resolve(catalog, route, catalog.now())
         check_verb(resolved, request.method)
         if request.method == "OPTIONS":
             return allowed(resolved)
-
-        def read() -> Params:
-            return read_params(request, route.segments, most, most_bytes)
-
-        return call(resolved, read)
+        return call(resolved, lambda: read_params(request, route.segments, most, most_bytes))
 
     return dispatch
 
@@ -54,8 +47,8 @@ def allowed(resolved: Resolved) -> Response:
     return Response(status=204, headers={"Allow": ", ".join(sorted(resolved.endpoint.verbs))})
 
 
-def add_routes(app: Flask, catalog: Catalog, settings: Settings) -> None:
-    """Add the static files, health and the dispatcher, which takes every verb and every other path."""
+def add_routes(app: Flask, settings: Settings) -> None:
+    """Add the static files and the health of the process."""
     images, pdfs = settings.folder(settings.imagePath), settings.folder(settings.pdfPath)
     for rule, folder, name in (("/images", images, "image"), ("/pdf", pdfs, "pdf"), ("/pdfs", pdfs, "pdf")):
         view = _make_file_view(folder, name)
@@ -64,7 +57,6 @@ def add_routes(app: Flask, catalog: Catalog, settings: Settings) -> None:
             app.add_url_rule(f"{rule}/<path:path>", rule[1:], view)
     app.add_url_rule("/favicon.ico", "favicon", lambda: send_file_of(images, "favicon.ico"))
     app.add_url_rule("/_koa/health", "health", lambda: {"status": "ok", "name": settings.name})
-    app.view_functions["dispatch"] = make_dispatcher(catalog, settings)
 
 
 def _make_file_view(folder: Path, name: str) -> View:
