@@ -12,10 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "system" / "core"
 
 LAYERS = (
-    ("errors", "outline"),
-    ("settings", "params", "sessions", "library", "signature", "database_engine"),
-    ("catalog", "wsgi", "database"),
-    ("routing", "loader", "databases"),
+    ("errors", "outline", "schema"),
+    ("settings", "params", "sessions", "library", "database_engine"),
+    ("catalog", "wsgi", "signature", "database"),
+    ("routing", "loader", "slots", "databases"),
+    ("typed", "listing"),
     ("calling",),
     ("problems",),
     ("views",),

@@ -20,7 +20,7 @@ log = logging.getLogger("kernkoa")
 
 
 def create_app(settings: Settings) -> KernKoa:
-    """The application of a site, with the parts that its controllers use: `app.catalog`, `app.load`, `app.dbs`."""
+    """The application of a site. Its parts: `app.catalog`, `app.load`, `app.dbs`."""
     app = KernKoa(settings)
     app.catalog = Catalog(
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
@@ -33,7 +33,6 @@ def create_app(settings: Settings) -> KernKoa:
     app.dispatch = make_dispatcher(app.catalog, settings)
     add_routes(app, settings)
     app.register_error_handler(Exception, answer_error)
-    app.teardown_request(lambda error: app.dbs.release(error=error is not None))
     _report_reserved(settings)
     return app
 

@@ -85,9 +85,7 @@ class UnknownDatabase(DatabaseError, KeyError):
     """dbs["name"] and config.databases has no such name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(
-            f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}"
-        )
+        super().__init__(f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}")
 
 
 class PrintError(KernKoaError):
