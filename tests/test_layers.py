@@ -13,8 +13,8 @@ CORE = ROOT / "system" / "core"
 
 LAYERS = (
     ("errors", "outline", "schema"),
-    ("settings", "params", "sessions", "library"),
-    ("catalog", "wsgi", "signature"),
+    ("settings", "params", "sessions", "library", "declared"),
+    ("catalog", "wsgi", "signature", "inferred"),
     ("routing", "loader", "slots"),
     ("typed", "listing"),
     ("calling",),
