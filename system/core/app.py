@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from .catalog import Catalog
 from .databases import Databases
+from .explorer import add_explorer
 from .loader import Loader
 from .problems import describe, render
 from .routing import RESERVED
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> KernKoa:
     app.dbs = Databases(settings)
     app.dispatch = make_dispatcher(app.catalog, settings)
     add_routes(app, settings)
+    add_explorer(app, app.catalog, settings)
     app.register_error_handler(Exception, answer_error)
     app.teardown_request(lambda error: app.dbs.release(error=error is not None))
     _report_reserved(settings)
