@@ -18,7 +18,7 @@ LAYERS = (
     ("routing", "loader", "slots", "databases"),
     ("typed", "listing"),
     ("calling", "forms", "finding"),
-    ("problems", "guards"),
+    ("problems", "guards", "openapi"),
     ("views", "explorer"),
     ("app",),
     ("runtime",),

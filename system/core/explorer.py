@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, render_template, request, send_from_directory
+from flask import Flask, Response, jsonify, render_template, request, send_from_directory
 
 from .catalog import Catalog, Folder
 from .errors import NotFound
@@ -23,6 +24,7 @@ from .listing import (
     is_public,
     libraries_in,
 )
+from .openapi import make_document
 from .params import Params, read_params
 from .settings import Settings
 
@@ -75,6 +77,7 @@ def add_explorer(app: Flask, catalog: Catalog, settings: Settings) -> None:
     app.add_url_rule("/_koa/", "explorer", explorer.show, defaults={"path": ""})
     app.add_url_rule("/_koa/at/<path:path>", "explorer", explorer.show)
     app.add_url_rule("/_koa/find", "explorer_find", explorer.find)
+    app.add_url_rule("/_koa/openapi.json", "openapi", explorer.document)
     app.add_url_rule("/_koa/assets/<name>", "explorer_asset", lambda name: send_from_directory(ASSETS, name))
 
 
@@ -109,7 +112,7 @@ class Explorer:
         listed = self._guarded(place.library, visitor, now)
         if place.method:
             return self._render("method", self._method_page(place, listed, now) | page)
-        return self._render("library", {"library": listed} | page)
+        return self._render("library", {"library": listed, "file": self._file(listed.path)} | page)
 
     def find(self) -> Response:
         """What a query finds, as a piece of a page."""
@@ -119,6 +122,19 @@ class Explorer:
             return refusal
         query = request.args.get("q", "")
         return self._render("found", {"found": self._found(query, visitor, now), "query": query})
+
+    def document(self) -> Response:
+        """The same as an OpenAPI document."""
+        visitor, now = self._visitor(), self._catalog.now()
+        refusal = visitor.response((self._catalog.roots["controller"],))
+        if refusal is not None:
+            return refusal
+
+        def admits_method(method: ListedMethod) -> bool:
+            return not visitor.is_guarded or self._admits(method, visitor, now)
+
+        root = request.script_root
+        return jsonify(make_document(self._catalog, self._settings, root, visitor.admits, admits_method))
 
     def _visitor(self) -> Visitor:
         most, most_bytes = self._settings.maxParams, self._settings.maxParamsBytes
@@ -139,6 +155,10 @@ class Explorer:
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Cache-Control"] = "no-store"
         return response
+
+    def _file(self, path: str) -> str:
+        """A file as it is called from the site's own folder."""
+        return os.path.relpath(path, self._settings.path)
 
     def _find_place(self, path: str, now: float) -> Place:
         """The place of a path: folders, then a library, then a class and a method of it."""
@@ -201,6 +221,7 @@ class Explorer:
         segments = [f"{{{item.name}}}" for item in read.parameters if item.takes_segment]
         return {
             "method": method,
+            "file": self._file(method.origin),
             "form": make_form(read, method.verbs),
             "url": base + method.short_url,
             "whole_url": base + method.url,

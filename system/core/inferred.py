@@ -54,11 +54,15 @@ class ReadParameter:
 
 @dataclass(frozen=True, slots=True)
 class ReadParameters:
-    """What a method takes. `is_open`: it looks at names that the source does not say."""
+    """What a method takes. `is_open`: it looks at names that the source does not say.
+
+    `aborts` are the statuses that it refuses with, as far as it says `abort(404)`.
+    """
 
     parameters: tuple[ReadParameter, ...] = ()
     is_open: bool = False
     is_typed: bool = False
+    aborts: frozenset[int] = frozenset()
 
 
 def read_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Namespace) -> ReadParameters:
@@ -86,7 +90,16 @@ def read_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Namespa
     known = {parameter.name for parameter in found}
     found += [parameter for parameter in body.parameters() if parameter.name not in known]
     is_typed = bool(known) or arguments.kwarg is not None
-    return ReadParameters(tuple(found), body.is_open or arguments.kwarg is not None, is_typed)
+    is_open = body.is_open or arguments.kwarg is not None
+    return ReadParameters(tuple(found), is_open, is_typed, frozenset(_aborts(node)))
+
+
+def _aborts(node: ast.AST) -> Iterator[int]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Call) and getattr(inner.func, "id", "") == "abort" and inner.args:
+            status = inner.args[0].value if isinstance(inner.args[0], ast.Constant) else None
+            if isinstance(status, int) and 400 <= status < 600:
+                yield status
 
 
 def _is_params(item: ast.arg) -> bool:

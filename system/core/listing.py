@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,13 +110,20 @@ class Listing:
         self._home = home
         self._readings: OrderedDict[str, _Reading] = OrderedDict()
 
-    def walk(self, now: float, folder: Folder | None = None) -> Iterator[ListedLibrary]:
-        """Every library of a folder and of the folders in it, by name."""
+    def walk(
+        self,
+        now: float,
+        folder: Folder | None = None,
+        admits: Callable[[Folder], bool] = lambda folder: True,
+    ) -> Iterator[ListedLibrary]:
+        """Every library of a folder and of the folders in it, by name; none of a folder that `admits` refuses."""
         folder = folder or self.catalog.roots["controller"]
+        if not admits(folder):
+            return
         for library in libraries_in(folder, now):
             yield self.list_library(library, now)
         for inner in folders_in(folder, now):
-            yield from self.walk(now, inner)
+            yield from self.walk(now, inner, admits)
 
     def list_library(self, library: Library, now: float) -> ListedLibrary:
         """A library with its reachable classes and methods."""

@@ -64,9 +64,8 @@ class Shapes:
     def draw(self, drawing: Drawing, paper: Paper = Paper.A4, copies: Annotated[int, Field(ge=1, le=99)] = 1):
         """Draw a polygon from a JSON document, as an SVG picture."""
         points = " ".join(f"{corner.x:g},{corner.y:g}" for corner in drawing.corners)
-        picture = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><polygon points="{points}"/></svg>'
-        )
+        polygon = f'<polygon points="{points}" fill="#a4361f"/>'
+        picture = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">{polygon}</svg>'
         headers = {"Content-Type": "image/svg+xml", "X-Paper": paper.value, "X-Copies": str(copies)}
         return Response(picture, headers=headers)
 

@@ -222,7 +222,7 @@ async function run(event) {
     headers.Accept = "application/json, */*;q=0.9";
     const response = await fetch(url, { method: verb, headers, body, signal: running.signal });
     const content = await response.blob();
-    showAnswer(response, content, performance.now() - begun);
+    await showAnswer(response, content, performance.now() - begun);
   } catch (error) {
     const words = error.name === "AbortError" ? "Stopped." : `There is no answer: ${error.message}`;
     document.getElementById("status").textContent = words;
@@ -234,7 +234,7 @@ async function run(event) {
   answer.scrollIntoView({ block: "nearest" });
 }
 
-function showAnswer(response, content, milliseconds) {
+async function showAnswer(response, content, milliseconds) {
   const status = document.getElementById("status");
   const badge = element("b", { textContent: `${response.status} ${response.statusText}`.trim() });
   badge.className = response.ok ? "good" : "bad";
@@ -246,7 +246,7 @@ function showAnswer(response, content, milliseconds) {
   headers.hidden = false;
   const lines = [...response.headers].map(([name, value]) => `${name}: ${value}`);
   headers.querySelector("pre").textContent = lines.join("\n");
-  showContent(response, content, type.split(";")[0].trim());
+  await showContent(response, content, type.split(";")[0].trim());
 }
 
 function size(bytes) {
