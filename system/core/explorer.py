@@ -13,7 +13,7 @@ from .catalog import Catalog, Folder
 from .errors import NotFound
 from .finding import Finder, Found
 from .forms import make_form
-from .guards import Visitor
+from .guard import is_from_this_machine
 from .library import Library
 from .listing import (
     ListedClass,
@@ -27,6 +27,7 @@ from .listing import (
 from .openapi import make_document
 from .params import Params, read_params
 from .settings import Settings
+from .visitors import Visitor
 
 ASSETS = Path(__file__).parent / "assets"
 PAGE_LENGTH = 200
@@ -142,7 +143,10 @@ class Explorer:
         def read() -> Params:
             return read_params(request, (), most, most_bytes)
 
-        return Visitor(self._catalog, read, not self._settings.development)
+        return Visitor(self._catalog, read, not self._is_for_the_developer())
+
+    def _is_for_the_developer(self) -> bool:
+        return self._settings.development and is_from_this_machine(request.environ)
 
     def _render(self, name: str, values: dict[str, Any]) -> Response:
         shows_source = self._settings.development

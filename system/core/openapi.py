@@ -125,7 +125,7 @@ def make_document(
     return {
         "openapi": "3.1.0",
         "info": {"title": settings.name, "version": str(getattr(settings, "version", "1.0.0"))},
-        "servers": [{"url": server or settings.base or "/"}],
+        "servers": [{"url": (server or settings.base).rstrip("/") or "/"}],
         "tags": _tags(libraries, {item.method.library for item in described}),
         "paths": paths,
         "components": {"schemas": schemas},
@@ -160,10 +160,9 @@ def _describe(
     for method in methods:
         if method.place in reads:
             read = reads[method.place]
-            taken = [
-                _of_source(parameter) for parameter in read.parameters if not typed or parameter.name not in typed
-            ]
-            for name, slot in (typed or {}).items():
+            typed = slots.get(method.place, {})
+            taken = [_of_source(parameter) for parameter in read.parameters if parameter.name not in typed]
+            for name, slot in typed.items():
                 if slot.shape not in ("params", "others", "rest"):
                     taken.append(_of_slot(slot, schemas[method.place, name]))
             found.append(_Described(method, taken, _statuses(read), read.aborts))

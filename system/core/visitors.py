@@ -22,7 +22,7 @@ log = logging.getLogger("kernkoa")
 class Visitor:
     """The hooks that stand between a visitor and the places of the catalogue, each run once a request.
 
-    In development there are none: the pages are for the developer alone, and import nothing.
+    Where it is not guarded there are none: the developer sees everything, and nothing is imported.
     """
 
     def __init__(self, catalog: Catalog, read: Callable[[], Params], is_guarded: bool) -> None:
