@@ -17,7 +17,7 @@ LAYERS = (
     ("catalog", "wsgi", "signature", "database", "editor", "masking", "inferred"),
     ("routing", "loader", "slots", "databases", "traces", "hints"),
     ("typed", "listing", "checking"),
-    ("calling", "remedies", "routes", "forms", "finding"),
+    ("calling", "remedies", "choices", "routes", "forms", "finding"),
     ("problems", "walk", "starter", "visitors", "openapi"),
     ("views", "pages", "standin", "shell", "explorer"),
     ("app",),
