@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,19 +26,22 @@ def install(machine: Machine, default_site: bool) -> None:
     """Make the clone a running site, or bring an installed one up to date. A failure puts everything back."""
     first = not machine.site.at(machine.site.current).is_symlink()
     welcome = _welcome_is_in_the_way(machine, default_site)
+    new = None
     try:
         machine.folder(machine.site.state / "releases")
         machine.user(machine.site.owner, machine.site.state)
         facts = release.learn(machine)
         files = rendered(machine.site, facts)
         _write_files(machine, files, welcome)
-        new = release.prepare(machine)
         release.check_uwsgi(machine, files[machine.site.vassal][0])
+        new = release.prepare(machine)
         if new:
             release.activate(machine, new)
         _start(machine, files, facts, replaced=new is not None)
     except BaseException:
         _put_back(machine, first)
+        if new and not machine.dry:
+            shutil.rmtree(machine.site.at(new), ignore_errors=True)
         raise
     _finish(machine, facts)
 

@@ -50,7 +50,7 @@ def environment(site: Site) -> dict[str, str]:
 def learn(machine: Machine) -> Facts:
     """What config.py and the environment say together. Raises DeployError with the kernel's own words."""
     site = machine.site
-    if not site.python.exists() or (machine.owner and not user_exists(machine.owner)):
+    if not site.has_python or (machine.owner and not user_exists(machine.owner)):
         return Facts(site.base, site.clone / "images", 75_000_000, site.overrides.get("KERNKOA_REDIS_URL", ""))
     done = run_as(machine.owner, [site.python, "-B", "-c", READ_SETTINGS], site.clone, environment(site))
     if done.returncode:
@@ -84,8 +84,10 @@ def prepare(machine: Machine) -> Path | None:
         (place / ".digest").write_text(digest)
         if machine.owner:
             _hand_over(place, machine.owner)
-        if site.python.exists():
+        if site.has_python:
             _check(machine, place)
+        else:
+            machine.say("not checked: there is no virtual environment here")
     except BaseException:
         shutil.rmtree(place)
         raise
@@ -122,7 +124,7 @@ def check_uwsgi(machine: Machine, text: str) -> None:
     The copy it reads names no file of the running instance: uWSGI removes the sockets it is told of.
     """
     site = machine.site
-    if machine.dry or machine.staged:
+    if machine.dry or not site.has_python or not (site.venv / "bin/uwsgi").exists():
         return
     ini = site.at(site.state) / "check_uwsgi.ini"
     text = text.replace(f"{site.run}/", "/tmp/kernkoa-check-")  # noqa: S108  # names, never opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -76,6 +77,11 @@ class Site:
     @property
     def python(self) -> Path:
         return self.venv / "bin/python3"
+
+    @property
+    def has_python(self) -> bool:
+        """Whether the virtual environment is there, for whoever runs this."""
+        return os.access(self.python, os.X_OK)
 
     @property
     def state(self) -> Path:
