@@ -30,7 +30,7 @@ from flask import (
 
 from system.core.params import Params
 from system.core.routing import allow, expose
-from system.core.runtime import app, load
+from system.core.runtime import app, dbs, load
 from system.core.runtime import settings as config
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "config",
     "current_app",
     "datetime",
+    "dbs",
     "expose",
     "flash",
     "g",

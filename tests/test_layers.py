@@ -13,9 +13,9 @@ CORE = ROOT / "system" / "core"
 
 LAYERS = (
     ("errors", "outline", "schema"),
-    ("settings", "params", "sessions", "library"),
-    ("catalog", "wsgi", "signature"),
-    ("routing", "loader", "slots"),
+    ("settings", "params", "sessions", "library", "database_engine"),
+    ("catalog", "wsgi", "signature", "database"),
+    ("routing", "loader", "slots", "databases"),
     ("typed", "listing"),
     ("calling",),
     ("problems",),

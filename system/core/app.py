@@ -8,6 +8,7 @@ from flask import Response, current_app, got_request_exception, request
 from werkzeug.exceptions import HTTPException
 
 from .catalog import Catalog
+from .databases import Databases
 from .loader import Loader
 from .problems import describe, render
 from .routing import RESERVED
@@ -19,7 +20,7 @@ log = logging.getLogger("kernkoa")
 
 
 def create_app(settings: Settings) -> KernKoa:
-    """The application of a site, with the parts that its controllers use: `app.catalog`, `app.load`."""
+    """The application of a site. Its parts: `app.catalog`, `app.load`, `app.dbs`."""
     app = KernKoa(settings)
     app.catalog = Catalog(
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
@@ -28,15 +29,18 @@ def create_app(settings: Settings) -> KernKoa:
         keep_in=None if settings.development else settings.var / "loaded",
     )
     app.load = Loader(app.catalog)
+    app.dbs = Databases(settings)
     app.dispatch = make_dispatcher(app.catalog, settings)
     add_routes(app, settings)
     app.register_error_handler(Exception, answer_error)
+    app.teardown_request(lambda error: app.dbs.release(error=error is not None))
     _report_reserved(settings)
     return app
 
 
 def answer_error(error: Exception) -> Response:
     """The answer to whatever was raised; what is the site's own fault is logged."""
+    current_app.dbs.release(error=True)  # type: ignore[attr-defined]
     problem = describe(error)
     if problem.status >= 500 and not isinstance(error, HTTPException):
         log.error("%s %s: %s", request.method, request.path, error, exc_info=error)

@@ -6,6 +6,7 @@ KernKoaError
 ├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
 ├── TaskError                exeTask was called with something that cannot be a task
 ├── DatabaseError            the database refused a statement
+│   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── ServiceUnavailable       503  something that the site leans on is away
 │   ├── DatabaseUnavailable
 │   └── BrokerUnavailable
@@ -77,6 +78,13 @@ class TaskError(KernKoaError, ValueError):
 
 class DatabaseError(KernKoaError):
     """The database refused a statement; the error of its driver is the `__cause__`."""
+
+
+class UnknownDatabase(DatabaseError, KeyError):
+    """dbs["name"] and config.databases has no such name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}")
 
 
 class ServiceUnavailable(KernKoaError):
