@@ -135,6 +135,12 @@ class Site:
     def beat_log(self) -> Path:
         return Path("/var/log/celery") / f"beat{self.suffix}.log"
 
+    @property
+    def logs(self) -> tuple[Path, ...]:
+        nginx = Path("/var/log/nginx")
+        kinds = (nginx / f"{self.slug}_access.log", nginx / f"{self.slug}_error.log")
+        return (self.uwsgi_log, self.worker_log, self.beat_log, *kinds)
+
     def unit_file(self, unit: str) -> Path:
         return Path("/etc/systemd/system") / unit
 
