@@ -33,7 +33,6 @@ def create_app(settings: Settings) -> KernKoa:
     app.dispatch = make_dispatcher(app.catalog, settings)
     add_routes(app, settings)
     app.register_error_handler(Exception, answer_error)
-    app.teardown_request(lambda error: app.dbs.release(error=error is not None))
     _report_reserved(settings)
     return app
 

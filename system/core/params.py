@@ -137,7 +137,8 @@ def read_params(request: Request, urlpath: Sequence[str], most: int, most_bytes:
 
 def has_body(request: Request) -> bool:
     """Whether a request carries a body: RFC 9112, section 6.3."""
-    return bool(request.content_length) or "HTTP_TRANSFER_ENCODING" in request.environ
+    environ = request.environ
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
 
 
 def _decode(body: bytes) -> Any:
