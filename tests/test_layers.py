@@ -12,16 +12,17 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "system" / "core"
 
 LAYERS = (
-    ("errors", "outline", "schema"),
+    ("errors", "outline", "schema", "guard"),
     ("settings", "params", "sessions", "library", "database_engine"),
-    ("catalog", "wsgi", "signature", "database"),
-    ("routing", "loader", "slots", "databases"),
-    ("typed", "listing"),
-    ("calling",),
-    ("problems",),
-    ("views",),
+    ("catalog", "wsgi", "signature", "database", "editor", "masking"),
+    ("routing", "loader", "slots", "databases", "traces", "hints"),
+    ("typed", "listing", "checking"),
+    ("calling", "remedies", "routes"),
+    ("problems", "walk", "starter"),
+    ("views", "pages", "standin", "shell"),
     ("app",),
-    ("runtime",),
+    ("runtime", "development"),
+    ("serving",),
     ("cli",),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
