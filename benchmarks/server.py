@@ -113,12 +113,13 @@ def main() -> None:
     options = parser.parse_args()
     with production() as kernkoa, production(files={"kernkoa.py": BY_HAND}) as flask, gunicorn(kernkoa) as other:
         ports = {"Flask by hand": flask.port, "KernKoa": kernkoa.port, "KernKoa, gunicorn": other[0]}
-        pids = {"Flask by hand": flask.workers(), "KernKoa": kernkoa.workers(), "KernKoa, gunicorn": other[1]}
         for title, path in (("hello", HELLO), ("echo two parameters", ECHO)):
             rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in ports}
             for _ in range(options.rounds):
                 for name, port in ports.items():
                     rounds[name].append(measure(port, path, options.seconds, options.connections))
+            # asked now: a worker is replaced after so many requests
+            pids = {"Flask by hand": flask.workers(), "KernKoa": kernkoa.workers(), "KernKoa, gunicorn": other[1]}
             report(title, rounds, {name: memory(sorted(found)) for name, found in pids.items()})
 
 

@@ -29,7 +29,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def clone(folder: Path) -> Path:
-    return copy_clone(folder / "clone")
+    """Without a virtual environment: nothing in it can be checked, which is quick."""
+    return copy_clone(folder / "clone", venv=False)
+
+
+@pytest.fixture
+def checked(folder: Path) -> Path:
+    """A clone whose every release is checked before it counts."""
+    return copy_clone(folder / "checked")
 
 
 def setup(
@@ -189,13 +196,13 @@ def test_somebody_elses_file_stops_the_installation_which_leaves_no_trace(clone:
     ],
 )
 def test_a_broken_clone_is_refused_and_what_runs_stays(
-    clone: Path, folder: Path, file: str, broken: str, message: str
+    checked: Path, folder: Path, file: str, broken: str, message: str
 ) -> None:
     tree = folder / "tree"
-    stage(clone, tree)
+    stage(checked, tree)
     before = look(tree)
-    (clone / file).write_text(broken)
-    done = setup(clone, "install", "--root", tree)
+    (checked / file).write_text(broken)
+    done = setup(checked, "install", "--root", tree)
     assert done.returncode == 1
     assert message in done.stderr
     after = look(tree)
@@ -226,7 +233,7 @@ def test_a_second_site_shares_no_file_with_the_first(clone: Path, folder: Path) 
     tree = folder / "tree"
     stage(clone, tree)
     first = {name for name, state in look(tree).items() if not (tree / name).is_dir()}
-    other = copy_clone(folder / "other")
+    other = copy_clone(folder / "other", venv=False)
     stage(other, tree, "--name", "shop", "--port", "8081")
     added = {name for name in look(tree) if not (tree / name).is_dir()} - first
     assert "etc/systemd/system/emperor.uwsgi-shop.service" in added
@@ -256,15 +263,15 @@ def test_a_frozen_snapshot_holds_the_catalogue_too(clone: Path, folder: Path) ->
     assert '"KERNKOA_LIVE_SECONDS=off"' in (folder / "tree/etc/systemd/system/emperor.uwsgi.service").read_text()
 
 
-def test_the_tree_that_is_staged_holds_no_key(clone: Path, folder: Path) -> None:
-    stage(clone, folder / "tree")
+def test_the_tree_that_is_staged_holds_no_key(checked: Path, folder: Path) -> None:
+    stage(checked, folder / "tree")
     assert not list((folder / "tree").rglob("secret_key"))
 
 
-def test_the_sub_path_of_config_py_reaches_nginx(clone: Path, folder: Path) -> None:
-    config = clone / "config.py"
+def test_the_sub_path_of_config_py_reaches_nginx(checked: Path, folder: Path) -> None:
+    config = checked / "config.py"
     config.write_text(config.read_text().replace('base = ""', 'base = "/shop"'))
-    stage(clone, folder / "tree")
+    stage(checked, folder / "tree")
     assert "location /shop/images/ {" in (folder / "tree/etc/nginx/sites-available/kernkoa").read_text()
 
 
@@ -287,15 +294,15 @@ def test_an_option_that_would_break_a_file_is_refused(
 
 
 def test_a_folder_with_a_space_is_refused(folder: Path) -> None:
-    clone = copy_clone(folder / "my clone")
+    clone = copy_clone(folder / "my clone", venv=False)
     done = setup(clone, "install", "--root", folder / "tree")
     assert done.returncode == 1
     assert "my clone cannot be used" in done.stderr
 
 
 @pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="systemd-analyze is needed")
-def test_systemd_accepts_the_units_without_a_word(clone: Path, folder: Path) -> None:
-    stage(clone, folder / "tree", "--user", "root")
+def test_systemd_accepts_the_units_without_a_word(checked: Path, folder: Path) -> None:
+    stage(checked, folder / "tree", "--user", "root")
     units = sorted((folder / "tree/etc/systemd/system").glob("*.service"))
     assert len(units) == 3
     done = subprocess.run([str(SYSTEMD_ANALYZE), "verify", *units], capture_output=True, text=True)

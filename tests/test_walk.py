@@ -248,7 +248,14 @@ def apply(site: Any, remedy: Any) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["or-ders", "_private", "shop/orders/Orders/total", "shop/orders/Orders/build", "shop/orders/timedelta", "class"],
+    [
+        "or-ders",
+        "_private",
+        "shop/orders/Orders/total",
+        "shop/orders/Orders/build",
+        "shop/orders/timedelta",
+        "class",
+    ],
 )
 def test_no_lines_are_suggested_that_could_not_work(shop: Any, path: str) -> None:
     assert why(shop, path).remedy is None

@@ -72,11 +72,12 @@ def prepare(machine: Machine) -> Path | None:
     digest = _digest(site)
     running = site.at(site.current)
     if (running / ".digest").is_file() and (running / ".digest").read_text() == digest:
+        _check(machine, running)  # the catalogue is not part of it, and may have changed
         return None
     release = site.state / "releases" / _new_name(site)
     machine.say(f"copy the kernel and config.py to {release}")
     if machine.dry:
-        machine.say("check it there as the site's user: python kernkoa.py check")
+        _check(machine, site.clone)
         return release
     place = site.at(release)
     try:
@@ -84,10 +85,9 @@ def prepare(machine: Machine) -> Path | None:
         (place / ".digest").write_text(digest)
         if machine.owner:
             _hand_over(place, machine.owner)
+        _check(machine, place)
         if site.has_python:
-            _check(machine, place)
-        else:
-            machine.say("not checked: there is no virtual environment here")
+            _compile(site, place)
     except BaseException:
         shutil.rmtree(place)
         raise
@@ -199,6 +199,9 @@ def _hand_over(place: Path, owner: str) -> None:
 
 def _check(machine: Machine, place: Path) -> None:
     site = machine.site
+    if machine.dry or not site.has_python:
+        machine.say("check it there as the site's user: python kernkoa.py check")
+        return
     with tempfile.TemporaryDirectory() as scratch:
         # a tree that is staged may be copied to many machines: it must not come with a key
         aside = {"KERNKOA_VAR_PATH": scratch} if machine.staged else {}
@@ -208,7 +211,10 @@ def _check(machine: Machine, place: Path) -> None:
             f"The check of the site failed, nothing was changed:\n{_last_lines(done.stdout + done.stderr)}\n"
             f"Mend it, then try again. The check by hand: {site.python} kernkoa.py check"
         )
-    # compiled here, by root: the site's user cannot write beside the files
+
+
+def _compile(site: Site, place: Path) -> None:
+    """Compiled by root, because the site's user cannot write beside the files."""
     run_as(None, [site.python, "-m", "compileall", "-q", "system", *place.glob("*.py")], place, {})
 
 
