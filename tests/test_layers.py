@@ -13,13 +13,13 @@ CORE = ROOT / "system" / "core"
 
 LAYERS = (
     ("errors", "outline", "schema", "guard"),
-    ("settings", "params", "sessions", "library", "database_engine"),
-    ("catalog", "wsgi", "signature", "database", "editor", "masking"),
+    ("settings", "params", "sessions", "library", "database_engine", "declared"),
+    ("catalog", "wsgi", "signature", "database", "editor", "masking", "inferred"),
     ("routing", "loader", "slots", "databases", "traces", "hints"),
     ("typed", "listing", "checking"),
-    ("calling", "remedies", "routes"),
-    ("problems", "walk", "starter"),
-    ("views", "pages", "standin", "shell"),
+    ("calling", "remedies", "routes", "forms", "finding"),
+    ("problems", "walk", "starter", "visitors", "openapi"),
+    ("views", "pages", "standin", "shell", "explorer"),
     ("app",),
     ("runtime", "development"),
     ("serving",),

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from .catalog import Catalog
 from .databases import Databases
 from .errors import LibraryError
+from .explorer import add_explorer
 from .loader import Loader
 from .pages import Pages
 from .problems import describe, render
@@ -34,6 +35,7 @@ def create_app(settings: Settings) -> KernKoa:
     app.dbs = Databases(settings)
     app.dispatch = make_dispatcher(app.catalog, settings)
     add_routes(app, settings)
+    add_explorer(app, app.catalog, settings)
     app.pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, answer_error)
     _report_reserved(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -88,6 +89,16 @@ def check() -> None:
     if findings:
         raise SystemExit(1)
     click.echo("Every library loads and every template compiles.")
+
+
+@main.command()
+def openapi() -> None:
+    """Print every URL as an OpenAPI 3.1 document."""
+    from .openapi import make_document
+    from .runtime import app, settings
+
+    document = make_document(app.catalog, settings, settings.url)
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 @main.command()
