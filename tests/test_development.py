@@ -227,6 +227,23 @@ def test_a_request_in_flight_is_answered_before_a_restart(server: Clone) -> None
     server.answers("/hello", 200, "hello")
 
 
+def test_no_request_fails_while_the_server_starts_anew_again_and_again(server: Clone) -> None:
+    server.answers("/hello", 200, "hello")
+    config = server.root / "config.py"
+    answers: list[tuple[int, str]] = []
+    for number in range(3):
+        config.write_text(config.read_text() + f"\n# change {number}\n")
+        answers += until(lambda: ask_until_restarted(server, server.said().count("starting again")), "a restart")
+    assert set(answers) == {(200, "hello")}
+
+
+def ask_until_restarted(server: Clone, before: int) -> list[tuple[int, str]]:
+    answers = []
+    while server.said().count("starting again") <= before:
+        answers.append(server.get("/hello"))
+    return [*answers, *(server.get("/hello") for _ in range(20))]
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_at_once_and_leaves_nothing_behind(server: Clone, end: signal.Signals) -> None:
     server.answers("/hello", 200, "hello")
