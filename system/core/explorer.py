@@ -149,11 +149,8 @@ class Explorer:
         return self._settings.development and is_from_this_machine(request.environ)
 
     def _render(self, name: str, values: dict[str, Any]) -> Response:
-        shows_source = self._settings.development
-        page = render_template(
-            f"kernkoa/explorer_{name}.html", site=self._settings.name, **values, own=shows_source
-        )
-        response = Response(page)
+        values |= {"site": self._settings.name, "own": self._is_for_the_developer()}
+        response = Response(render_template(f"kernkoa/explorer_{name}.html", **values))
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
