@@ -36,7 +36,7 @@ class Board:
         self.file = folder / "board.db"
         config = folder / "config.py"
         config.write_text(
-            f"path = {str(ROOT)!r}\nvarPath = {str(folder)!r}\n"
+            f"path = {str(ROOT)!r}\nvarPath = {str(folder)!r}\npdfPath = {str(folder)!r}\n"
             f"databases = {{'maindb': {{'driver': 'sqlite', 'host': {str(self.file)!r}}}}}\n"
         )
         self.server = Server(config, folder / "log")

@@ -195,12 +195,15 @@ def draw(
 
 def _keep(pdf: bytes, file: Path) -> None:
     """Written aside and moved into place: whoever reads the file meanwhile gets all of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=file.parent, prefix=".")
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(pdf)
-    Path(aside).chmod(0o644)
-    os.replace(aside, file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, aside = tempfile.mkstemp(dir=file.parent, prefix=".")
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(pdf)
+        Path(aside).chmod(0o644)
+        os.replace(aside, file)
+    except OSError as error:
+        raise PrintError(f"{file} cannot be written: {error.strerror}. Let this user write there.") from error
 
 
 class _Drawing:
