@@ -31,12 +31,17 @@ find_python() {
 	fail "KernKoa needs Python 3.11 or later, and ${PYTHON:-python3} is not. Install it, or run: PYTHON=/path/to/python3 sh setup.sh"
 }
 
-# Debian and Ubuntu ship Python without the part that makes virtual environments
+# Debian and Ubuntu ship Python without the part that makes virtual environments: the package that has it
+missing_venv() {
+	"$python" -c 'import ensurepip, venv' 2>/dev/null || "$python" -c 'import sys
+print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-venv" % sys.version_info[:2])'
+}
+
 make_venv() {
 	if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made_in" 2>/dev/null)" = "$venv" ]; then return; fi
 	find_python
-	"$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages \
-		"$("$python" -c 'import sys; print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-venv" % sys.version_info[:2])')"
+	package=$(missing_venv)
+	if [ -n "$package" ]; then install_packages "$package"; fi
 	say "Making the virtual environment $venv"
 	"$python" -m venv --clear "$venv" || fail "$python could not make $venv; its message is above."
 	say "$venv" >"$venv/.made_in"
@@ -166,6 +171,8 @@ install() {
 	fi
 	[ "$(id -u)" = 0 ] || fail "installing needs root: sudo sh setup.sh. To see its steps first: sh setup.sh install --dry-run"
 	case $missing in *nginx*) export KERNKOA_NGINX_IS_NEW=yes ;; esac
+	find_python
+	missing="$missing$(missing_venv)"
 	# shellcheck disable=SC2086  # a list of words
 	if [ -n "$missing" ] && [ $changes = yes ]; then install_packages $missing; fi
 	make_venv

@@ -4,12 +4,15 @@
 #   box.sh prepare        download Debian, the packages that setup.sh installs, and the wheels it installs
 #   box.sh up BOX         boot one in the folder BOX, on an overlay, with a network of its own that leads nowhere
 #   box.sh run BOX CMD…   run a command in it
+#   box.sh enter BOX CMD… run a command of this machine in the network of the box
+#   box.sh reboot BOX     stop it and start it again
 #   box.sh down BOX       stop it, and throw its files away
+#   box.sh ready          whether everything is prepared
 set -eu
 clone=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kernkoa-box
 tree=$cache/bookworm-1
-wheels=$cache/wheels-$(cat "$clone/requirements.txt" "$0" | cksum | cut -d' ' -f1)
+wheels=$cache/wheels-$(cksum <"$clone/requirements.txt" | cut -d' ' -f1)
 packages="python3-venv nginx redis-server logrotate"
 
 prepare() {
@@ -85,10 +88,16 @@ up)
 	boot "$2"
 	;;
 run) shift; inside "$@" ;;
+reboot)
+	stop "$2"
+	boot "$2"
+	;;
+enter) exec nsenter -t "$(cat "$2/init")" -n -- "${@:3}" ;;
+ready) [ -d "$tree" ] && [ -d "$wheels" ] ;;
 down)
 	stop "$2"
 	umount "$2/root"
 	rm -rf "$2"
 	;;
-*) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -48,10 +48,11 @@ def free_port() -> int:
         return port
 
 
-def copy_clone(target: Path) -> Path:
+def copy_clone(target: Path, venv: bool = True) -> Path:
     """What a visitor clones, with this environment as its venv3."""
     shutil.copytree(REPOSITORY, target, ignore=NOT_COPIED, symlinks=True)
-    (target / "venv3").symlink_to(VENV)
+    if venv:
+        (target / "venv3").symlink_to(VENV)
     return target
 
 

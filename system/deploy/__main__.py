@@ -115,7 +115,7 @@ class _only_one:
 
     def __enter__(self) -> None:
         if self._needed:
-            self._file = open("/run/kernkoa-setup.lock", "w")  # closed at the end of the command
+            self._file = (CLONE / "setup.sh").open()
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from .errors import DeployError
 from .machine import Machine
 from .render import rendered
 from .report import tail
-from .site import Facts, remembered
+from .site import Facts, Site, remembered
 
 WELCOME = Path("/etc/nginx/sites-enabled/default")
 WANTED = Path("/etc/systemd/system/multi-user.target.wants")
@@ -25,19 +26,22 @@ def install(machine: Machine, default_site: bool) -> None:
     """Make the clone a running site, or bring an installed one up to date. A failure puts everything back."""
     first = not machine.site.at(machine.site.current).is_symlink()
     welcome = _welcome_is_in_the_way(machine, default_site)
+    new = None
     try:
         machine.folder(machine.site.state / "releases")
         machine.user(machine.site.owner, machine.site.state)
         facts = release.learn(machine)
         files = rendered(machine.site, facts)
         _write_files(machine, files, welcome)
-        new = release.prepare(machine)
         release.check_uwsgi(machine, files[machine.site.vassal][0])
+        new = release.prepare(machine)
         if new:
             release.activate(machine, new)
         _start(machine, files, facts, replaced=new is not None)
     except BaseException:
         _put_back(machine, first)
+        if new and not machine.dry:
+            shutil.rmtree(machine.site.at(new), ignore_errors=True)
         raise
     _finish(machine, facts)
 
@@ -97,9 +101,13 @@ def _start(machine: Machine, files: Files, facts: Facts, replaced: bool) -> None
     for unit in units[1:]:
         if replaced or site.unit_file(unit) in machine.changed or not machine.active(unit):
             machine.run("systemctl", "restart", "--no-block", unit)
-    if machine.changed & {site.nginx_site, site.nginx_link, WELCOME} or not machine.active("nginx.service"):
+    if machine.changed & _nginx_files(site) or not machine.active("nginx.service"):
         machine.run("systemctl", "reload-or-restart", "nginx.service")
     await_answer(machine, facts)
+
+
+def _nginx_files(site: Site) -> set[Path]:
+    return {site.nginx_site, site.nginx_link, WELCOME}
 
 
 def chain(machine: Machine) -> None:
@@ -131,19 +139,22 @@ def _put_back(machine: Machine, first: bool) -> None:
     if machine.dry:
         return
     site = machine.site
-    units = [unit for unit in site.units if site.unit_file(unit) in machine.changed]
     if first:
         uninstall.stop(machine)
         machine.undo()
         uninstall.remove(machine, purge=True)
         return
     machine.undo()
-    machine.attempt("systemctl", "daemon-reload")
-    if units or not workers.pids(site.run):
-        machine.attempt("systemctl", "restart", *(units or [site.emperor]))
-    else:
+    units = [unit for unit in site.units if site.unit_file(unit) in machine.changed]
+    if site.emperor_ini in machine.changed and site.emperor not in units:
+        units.append(site.emperor)
+    if units:
+        machine.attempt("systemctl", "daemon-reload")
+        machine.attempt("systemctl", "restart", *units)
+    elif site.current in machine.changed:
         machine.attempt("systemctl", "reload", site.emperor)
-    machine.attempt("systemctl", "reload", "nginx.service")
+    if machine.changed & _nginx_files(site):
+        machine.attempt("systemctl", "reload", "nginx.service")
 
 
 def _finish(machine: Machine, facts: Facts) -> None:

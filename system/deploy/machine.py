@@ -54,7 +54,7 @@ class Machine:
     def folder(self, path: Path) -> None:
         """Make a folder and those above it; the ones made here are taken away again when they are empty."""
         place = self.site.at(path)
-        if place.is_dir() or path in self.changed:
+        if path == path.parent or path in self.changed or place.is_dir():
             return
         self.folder(path.parent)
         self.say(f"make the folder {path}")

@@ -44,12 +44,7 @@ def _lines(machine: Machine) -> Iterator[str]:
     yield from _worker_lines(site)
     yield f"tasks waiting: {_queue(site, facts)}"
     yield ""
-    for log in (
-        site.uwsgi_log,
-        site.worker_log,
-        site.beat_log,
-        Path(f"/var/log/nginx/{site.slug}_error.log"),
-    ):
+    for log in site.logs:
         yield f"log {log}"
         yield from (f"    {line}" for line in last_errors(log))
     yield f"log journalctl -u {site.emperor}"

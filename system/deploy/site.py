@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -78,6 +79,11 @@ class Site:
         return self.venv / "bin/python3"
 
     @property
+    def has_python(self) -> bool:
+        """Whether the virtual environment is there, for whoever runs this."""
+        return os.access(self.python, os.X_OK)
+
+    @property
     def state(self) -> Path:
         return Path("/var/lib") / self.slug
 
@@ -128,6 +134,12 @@ class Site:
     @property
     def beat_log(self) -> Path:
         return Path("/var/log/celery") / f"beat{self.suffix}.log"
+
+    @property
+    def logs(self) -> tuple[Path, ...]:
+        nginx = Path("/var/log/nginx")
+        kinds = (nginx / f"{self.slug}_access.log", nginx / f"{self.slug}_error.log")
+        return (self.uwsgi_log, self.worker_log, self.beat_log, *kinds)
 
     def unit_file(self, unit: str) -> Path:
         return Path("/etc/systemd/system") / unit

@@ -27,7 +27,7 @@ def remove(machine: Machine, purge: bool) -> None:
     machine.put_aside_back()
     for name in ("current", "releases", "proposed", "aside"):
         machine.remove_tree(site.state / name)
-    data = [site.var, site.uwsgi_log, site.worker_log, site.beat_log]
+    data = [site.var, *site.logs]
     if purge:
         for path in data:
             _remove_with_rotated(machine, path)

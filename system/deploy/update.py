@@ -17,6 +17,7 @@ def reload(machine: Machine) -> None:
     """Bring the clone's kernel and config.py into use. Refused, with nothing changed, while the check fails."""
     require_installed(machine)
     site = machine.site
+    release.check_uwsgi(machine, render_uwsgi(site))
     new = release.prepare(machine)
     if new is None:
         sys.stdout.write(
@@ -25,7 +26,6 @@ def reload(machine: Machine) -> None:
         _bring_round(machine)
         return
     try:
-        release.check_uwsgi(machine, render_uwsgi(site))
         release.activate(machine, new)
         _bring_round(machine)
     except BaseException:
