@@ -87,6 +87,12 @@ def test_the_params_of_a_request_are_values(shop):
     assert shop.get("/shop/shop/count").json == {"items": 1}
 
 
+def test_a_value_that_the_client_did_not_send_is_a_400_that_names_it(shop):
+    answer = shop.post("/shop/shop/add", data={"id": "5"})
+    assert answer.status_code == 400
+    assert answer.json["name"] == "name"
+
+
 def test_a_streamed_answer_may_use_the_database_and_gives_it_back(shop):
     assert shop.get("/shop/shop/rows").text == "id\n8\n"
     assert not shop.application.dbs._held.leases

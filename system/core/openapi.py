@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from .calling import make_binding
@@ -22,7 +22,7 @@ from .errors import KernKoaError
 from .inferred import NO_DEFAULT, ReadParameter, ReadParameters
 from .listing import ListedLibrary, ListedMethod, Listing
 from .routing import Route, resolve
-from .schema import Schema
+from .schema import Schema, Schemas
 from .settings import Settings
 from .signature import EMPTY
 from .slots import Slot
@@ -192,7 +192,11 @@ def _schemas(slots: dict[str, dict[str, Slot]]) -> tuple[dict[tuple[str, str], S
                 and schemas[key]
             ):
                 adapters.append((key, "validation", slot.adapter))
-    known, shared = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)  # type: ignore[arg-type]
+    known, shared = TypeAdapter.json_schemas(
+        adapters,  # type: ignore[arg-type]
+        ref_template=REFERENCE,
+        schema_generator=Schemas,
+    )
     schemas.update({key: dict(schema) for (key, _), schema in known.items()})
     return schemas, shared.get("$defs", {})
 
@@ -205,12 +209,22 @@ def _of_source(parameter: ReadParameter) -> Taken:
 
 
 def _of_slot(slot: Slot, schema: Schema) -> Taken:
-    default = slot.parameter.default
-    if default is not EMPTY and default is not None and slot.shape not in ("file", "files"):
-        with suppress(PydanticSerializationError):
-            schema = schema | {"default": to_jsonable_python(default)}
+    schema = schema | _default_of(slot)
     is_record = slot.shape == "record" or slot.holds_records
     return Taken(slot.name, schema, slot.is_required, "any", slot.takes_segment, slot.is_body, is_record)
+
+
+def _default_of(slot: Slot) -> Schema:
+    """The default as the document writes it; {} without one, and for one that the annotation would not take."""
+    default = slot.parameter.default
+    if default is EMPTY or default is None or slot.shape in ("file", "files"):
+        return {}
+    try:
+        slot.convert(default)
+        written = float(default) if isinstance(default, Decimal) else to_jsonable_python(default)
+    except (ValidationError, PydanticSerializationError):
+        return {}
+    return {"default": written}
 
 
 def _statuses(read: ReadParameters) -> set[int]:
