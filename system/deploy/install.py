@@ -126,7 +126,8 @@ def await_answer(machine: Machine, facts: Facts) -> None:
     secure = site.certificate_files() is not None
     host = site.domain or "localhost"
     path = f"{facts.base}/_koa/health"
-    if not workers.wait_for(lambda: workers.answers(site.port, host, path, secure), START_SECONDS, 0.1):
+    port = 443 if secure else site.port
+    if not workers.wait_for(lambda: workers.answers(port, host, path, secure), START_SECONDS, 0.1):
         journal = machine.ask("journalctl", "-n", "8", "--no-pager", "-u", site.emperor)
         raise DeployError(
             f"The site does not answer at {site.address(facts.base)}; what was there before is put back.\n"
