@@ -245,6 +245,13 @@ def test_status_says_what_runs_and_where_the_logs_are(box: Box) -> None:
     assert "/var/log/celery/celery.log" in text
 
 
+def test_run_is_the_site_itself(box: Box) -> None:
+    program = "import os, getpass, kernkoa; print(getpass.getuser(), os.getcwd(), kernkoa.config.redisUrl)"
+    user, folder, url = box.setup("run", "python", "-c", program).stdout.split()
+    assert (user, url) == ("kernkoa", "redis://127.0.0.1:6379/0")
+    assert folder.startswith("/var/lib/kernkoa/releases/")
+
+
 def test_logs_are_rotated_and_written_on(box: Box) -> None:
     box.run("logrotate", "-f", "/etc/logrotate.d/kernkoa")
     assert box.path("/var/log/uwsgi/kernkoa_uwsgi.log.1").exists()
@@ -285,6 +292,8 @@ def test_the_development_server_starts_within_two_seconds(box: Box) -> None:
 
 
 def test_uninstalling_leaves_no_trace_of_ours_and_all_of_theirs(box: Box) -> None:
+    box.setup("uninstall")
+    assert box.path("/var/lib/kernkoa/var/secret_key").exists()
     box.setup("uninstall", "--purge")
     try:
         places = ["/etc", "/var", "/run", "/usr/lib/systemd", "/usr/lib/tmpfiles.d"]
@@ -300,7 +309,13 @@ def test_uninstalling_leaves_no_trace_of_ours_and_all_of_theirs(box: Box) -> Non
         assert "Welcome to nginx" in box.get("/")
         assert box.run("dpkg", "--verify", "nginx-common", "redis-server", check=False).stdout == ""
         assert box.run("find", CLONE, "-newer", f"{CLONE}/setup.sh", "-name", "*.kernkoa*").stdout == ""
+        # nor does an installation that fails leave one
+        box.config("port = 'eighty'")
+        assert "port = 'eighty'" in box.setup("--default-site", check=False).stderr
+        assert box.run("find", *places, "-iname", "*kernkoa*", *skip).stdout == ""
+        assert "Welcome to nginx" in box.get("/")
     finally:
+        box.config("release = 'first'")
         # it is not this run's nginx any more: leave is asked for its page
         assert "--default-site" in box.setup(check=False).stderr
         box.setup("--default-site")

@@ -110,7 +110,7 @@ def test_setup_is_plain_posix_shell() -> None:
 
 def test_help_names_every_command(clone: Path) -> None:
     text = setup(clone, "--help").stdout
-    for command in ("dev", "test", "reload", "rollback", "status", "uninstall"):
+    for command in ("dev", "test", "reload", "rollback", "status", "run", "uninstall"):
         assert f"setup.sh {command}" in text
 
 
