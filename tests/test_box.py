@@ -40,6 +40,9 @@ def missing() -> str:
 
 
 pytestmark = pytest.mark.box
+needs_tasks = pytest.mark.skipif(
+    not (REPOSITORY / "system/core/tasks.py").exists(), reason="this kernel has no tasks"
+)
 
 
 class Box:
@@ -243,6 +246,62 @@ def test_status_says_what_runs_and_where_the_logs_are(box: Box) -> None:
     assert re.search(r"worker 1 +process \d+ +(idle|busy)", text)
     assert "/var/log/uwsgi/kernkoa_uwsgi.log" in text
     assert "/var/log/celery/celery.log" in text
+
+
+# a page with a link to the status of the task it sent, which takes ten steps
+JOB = "/celeryexample/asynclibrary/asyncclass/triggerfunction?step="
+
+
+def send(box: Box, step: float) -> str:
+    """Send a task; the path of its status."""
+    status, _, page = box.get(f"{JOB}{step}").partition(" ")
+    assert status == "200", page
+    return re.search(r"http://[^/]+(/status/[^']+)'", page)[1]  # type: ignore[index]
+
+
+def ends_well(box: Box, path: str) -> bool:
+    return box.get(path) == '200 {"status":"SUCCESS","data":10}'
+
+
+@needs_tasks
+def test_a_task_runs_and_tells_how_far_it_is(box: Box) -> None:
+    path = send(box, 0.2)
+    assert workers.wait_for(lambda: '"status":"inProgress","state":{"number":' in box.get(path), 10)
+    assert workers.wait_for(lambda: ends_well(box, path), 20), box.get(path)
+
+
+@needs_tasks
+def test_a_reload_in_the_middle_of_tasks_loses_none(box: Box) -> None:
+    paths = [send(box, 0.2) for _ in range(6)]
+    box.setup("reload")
+    assert workers.wait_for(lambda: all(ends_well(box, path) for path in paths), 60, 0.5)
+    assert re.search(r"tasks waiting: 0\n", box.setup("status").stdout)
+
+
+@needs_tasks
+def test_an_ordinary_user_starts_the_worker_by_hand(box: Box) -> None:
+    box.run("useradd", "--create-home", "--groups", "adm", "alice")
+    box.run(
+        "cp",
+        "-r",
+        *(f"{CLONE}/{name}" for name in ("kernkoa.py", "config.py", "system", "catalog")),
+        "/home/alice",
+    )
+    box.run("chown", "-R", "alice:alice", "/home/alice")
+    box.run("systemctl", "stop", "kernkoa-worker")
+    worker = (
+        f"{CLONE}/venv3/bin/celery -A kernkoa.celery worker --loglevel=info --logfile=/var/log/celery/celery.log"
+    )
+    start = f"cd /home/alice; KERNKOA_REDIS_URL=redis://127.0.0.1:6379/0 {worker} >/dev/null 2>&1 & echo $!"
+    process = box.run(
+        "setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "sh", "-c", start
+    ).stdout.strip()
+    path = send(box, 0.01)
+    try:
+        assert workers.wait_for(lambda: ends_well(box, path), 20, 0.3), box.get(path)
+    finally:
+        box.run("kill", process)
+        box.run("systemctl", "start", "kernkoa-worker")
 
 
 def test_run_is_the_site_itself(box: Box) -> None:

@@ -17,8 +17,10 @@ def become_the_site(machine: Machine, words: Sequence[str]) -> NoReturn:
     site = machine.site
     if not words:
         raise DeployError("run what? For example: sudo sh setup.sh run celery -A kernkoa.celery inspect active")
-    path = f"{site.venv}/bin:/usr/local/bin:/usr/bin:/bin"
     kept = {name: os.environ[name] for name in ("TERM", "LANG") if name in os.environ}
+    path = {"PATH": f"{site.venv}/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(site.state)}
+    # read while this is still root: the file may hold passwords
+    variables = {**kept, **path, **environment(site)}
     os.chdir(site.current)
     user = pwd.getpwnam(site.owner)
     os.initgroups(site.owner, user.pw_gid)
@@ -26,6 +28,6 @@ def become_the_site(machine: Machine, words: Sequence[str]) -> NoReturn:
     os.setuid(user.pw_uid)
     os.umask(0o027)
     try:
-        os.execvpe(words[0], list(words), {**kept, "PATH": path, "HOME": str(site.state), **environment(site)})  # noqa: S606
+        os.execvpe(words[0], list(words), variables)  # noqa: S606
     except OSError as error:
         raise DeployError(f"{words[0]} cannot be run: {error.strerror}") from error
