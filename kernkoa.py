@@ -28,9 +28,10 @@ from flask import (
     url_for,
 )
 
+from system.core.marks import background, cron, every, queue, retry
 from system.core.params import Params
 from system.core.routing import allow, expose
-from system.core.runtime import app, load
+from system.core.runtime import app, celery, exeTask, load
 from system.core.runtime import settings as config
 
 __all__ = [
@@ -39,9 +40,14 @@ __all__ = [
     "abort",
     "allow",
     "app",
+    "background",
+    "celery",
     "config",
+    "cron",
     "current_app",
     "datetime",
+    "every",
+    "exeTask",
     "expose",
     "flash",
     "g",
@@ -50,9 +56,11 @@ __all__ = [
     "load",
     "make_response",
     "os",
+    "queue",
     "redirect",
     "render_template",
     "request",
+    "retry",
     "send_file",
     "session",
     "stream_template",

@@ -7,11 +7,15 @@ import logging
 from flask import Response, current_app, got_request_exception, request
 from werkzeug.exceptions import HTTPException
 
+from .broker import TaskApp
 from .catalog import Catalog
 from .loader import Loader
 from .problems import describe, render
 from .routing import RESERVED
+from .running import register
 from .settings import Settings
+from .status import add_task_routes
+from .tasks import Tasks
 from .views import add_routes, make_dispatcher
 from .wsgi import KernKoa
 
@@ -30,6 +34,9 @@ def create_app(settings: Settings) -> KernKoa:
     app.load = Loader(app.catalog)
     app.dispatch = make_dispatcher(app.catalog, settings)
     add_routes(app, settings)
+    app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
+    register(app, app.tasks)
+    add_task_routes(app, app.tasks)
     app.register_error_handler(Exception, answer_error)
     _report_reserved(settings)
     return app

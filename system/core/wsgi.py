@@ -36,6 +36,7 @@ class KernKoa(Flask):
     request_class = KernelRequest
     catalog: Any
     load: Any
+    tasks: Any
     dispatch: Dispatcher
 
     def __init__(self, settings: Settings) -> None:
