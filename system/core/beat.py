@@ -9,6 +9,7 @@ from typing import Any
 from celery.beat import Scheduler
 
 from .errors import BrokerUnavailable, TaskError
+from .lifeline import is_orphan
 from .parcels import pack_params
 from .schedules import Schedule, find_zone, list_schedules, slot_id
 from .tasks import Tasks
@@ -31,6 +32,8 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
 
     def tick(self, *_: Any, **__: Any) -> float:
         """Start what is due; the seconds until there may be more."""
+        if is_orphan():
+            raise SystemExit
         tasks: Tasks = self.app.site
         zone = find_zone(tasks.settings.timezone)
         soonest = time.time() + LOOK_SECONDS

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from celery import Celery
 from celery.signals import celeryd_init
 
+from .lifeline import PARENT
 from .settings import Settings
 
 QUEUE = "tasks"
@@ -142,7 +143,8 @@ def _common(settings: Settings) -> dict[str, Any]:
         "task_time_limit": limit + GRACE_SECONDS if limit else None,
         "worker_prefetch_multiplier": 1,
         "worker_consumer": "system.core.worker:KoaConsumer",
-        "worker_soft_shutdown_timeout": 8,
+        # of a development server, which ends at Ctrl-C, a second
+        "worker_soft_shutdown_timeout": 1 if PARENT in os.environ else 8,
         "worker_enable_soft_shutdown_on_idle": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_max_tasks_per_child": settings.tasksPerChild,

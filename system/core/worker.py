@@ -18,10 +18,12 @@ import celery
 import kombu
 from celery import bootsteps
 from celery.exceptions import ImproperlyConfigured
+from celery.signals import worker_process_init
 from celery.worker import state
 from celery.worker.consumer import Consumer
 
 from .errors import BrokerUnavailable
+from .lifeline import is_orphan, make_lifeline
 from .records import Records
 
 log = logging.getLogger("kernkoa.worker")
@@ -53,7 +55,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         repeat = consumer.timer.call_repeatedly
         self._entries = [
             repeat(self._seconds, self.renew, (consumer,)),
-            repeat(WATCH_SECONDS, self.end_cancelled, (consumer,)),
+            repeat(WATCH_SECONDS, self.look, (consumer,)),
         ]
         self.renew(consumer)
 
@@ -97,6 +99,12 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
             "python": platform.python_version(),
         }
 
+    def look(self, consumer: Any) -> None:
+        """What is done every second."""
+        if is_orphan():
+            os.kill(os.getpid(), signal.SIGQUIT)
+        self.end_cancelled(consumer)
+
     def end_cancelled(self, consumer: Any) -> None:
         """End what was cancelled a look ago and did not end by itself at a report."""
         running = {request.id: request for request in tuple(state.active_requests)}
@@ -131,6 +139,9 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "without_mingle": True, "without_gossip": True})
+        # a process of the pool ends with the worker, lest its task runs on beside the one taken over
+        hold_on = make_lifeline()
+        worker_process_init.connect(lambda **_: hold_on(), weak=False)
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         default_steps = (*Consumer.Blueprint.default_steps, Lease)
