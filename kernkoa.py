@@ -31,7 +31,7 @@ from flask import (
 from system.core.marks import background, cron, every, queue, retry
 from system.core.params import Params
 from system.core.routing import allow, expose
-from system.core.runtime import app, celery, exeTask, load
+from system.core.runtime import app, celery, dbs, exeTask, load
 from system.core.runtime import settings as config
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "cron",
     "current_app",
     "datetime",
+    "dbs",
     "every",
     "exeTask",
     "expose",

@@ -2,8 +2,8 @@
 
     venv3/bin/python benchmarks/scale.py [--sizes 10 1000 10000] [--rounds 5]
 
-Each figure is the median of processes of their own, sizes interleaved; a library has ten methods, a folder a hundred
-libraries. The start-up is that of `create_app`, after the imports, which are the same for all.
+Each figure is the median of processes of their own, sizes interleaved; a library has ten methods, a folder a
+hundred libraries. The start-up is that of `create_app`, after the imports, which are the same for all.
 """
 
 from __future__ import annotations

@@ -12,12 +12,14 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "system" / "core"
 
 LAYERS = (
-    ("errors", "outline"),
-    ("settings", "params", "sessions", "library", "signature"),
-    ("catalog", "wsgi"),
-    ("routing", "loader"),
+    ("errors", "outline", "schema", "lifeline", "marks"),
+    ("settings", "params", "sessions", "library", "database_engine"),
+    ("catalog", "wsgi", "signature", "database", "broker", "parcels"),
+    ("routing", "loader", "slots", "databases", "records", "schedules"),
+    ("typed", "listing", "backend", "reporting", "worker", "embedded"),
     ("calling",),
-    ("problems",),
+    ("problems", "tasks"),
+    ("running", "background", "status", "beat"),
     ("views",),
     ("app",),
     ("runtime",),

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from .broker import TaskApp
 from .catalog import Catalog
+from .databases import Databases
 from .loader import Loader
 from .problems import describe, render
 from .routing import RESERVED
@@ -23,7 +24,7 @@ log = logging.getLogger("kernkoa")
 
 
 def create_app(settings: Settings) -> KernKoa:
-    """The application of a site, with the parts that its controllers use: `app.catalog`, `app.load`."""
+    """The application of a site. Its parts: `app.catalog`, `app.load`, `app.dbs`, `app.tasks`."""
     app = KernKoa(settings)
     app.catalog = Catalog(
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
@@ -32,9 +33,10 @@ def create_app(settings: Settings) -> KernKoa:
         keep_in=None if settings.development else settings.var / "loaded",
     )
     app.load = Loader(app.catalog)
-    app.dispatch = make_dispatcher(app.catalog, settings)
-    add_routes(app, settings)
+    app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
+    app.dispatch = make_dispatcher(app.catalog, settings, app.tasks)
+    add_routes(app, settings)
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
     app.register_error_handler(Exception, answer_error)
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> KernKoa:
 
 def answer_error(error: Exception) -> Response:
     """The answer to whatever was raised; what is the site's own fault is logged."""
+    current_app.dbs.release(error=True)  # type: ignore[attr-defined]
     problem = describe(error)
     if problem.status >= 500 and not isinstance(error, HTTPException):
         log.error("%s %s: %s", request.method, request.path, error, exc_info=error)

@@ -8,14 +8,18 @@ from typing import Any
 from celery.backends.redis import RedisBackend, SentinelBackend
 from pydantic_core import from_json
 
-from .broker import Address
+from .broker import TaskApp
 from .records import FINAL, Records, encode_tail, make_key_prefix
 
 
 class _KeepsRecords:
     """What both of Celery's Redis backends do otherwise here."""
 
-    records: Records
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        app: TaskApp = self.app  # type: ignore[attr-defined]
+        self.task_keyprefix = make_key_prefix(app.settings.name).encode()
+        self.records = Records(app.settings.name, app.address, app.conf.result_expires)
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """No SUBSCRIBE for each call: it hangs for 19 s where Redis is away, and nobody here reads what comes."""
@@ -48,13 +52,3 @@ class RecordBackend(_KeepsRecords, RedisBackend):  # type: ignore[misc]
 
 class SentinelRecordBackend(_KeepsRecords, SentinelBackend):  # type: ignore[misc]
     """Results in the Redis that Sentinel names."""
-
-
-def make_backend(app: Any, address: Address) -> Any:
-    """The result backend of a TaskApp."""
-    kind = SentinelRecordBackend if address.master else RecordBackend
-    backend = kind(app=app, url=address.backend)
-    settings = app.settings
-    backend.task_keyprefix = make_key_prefix(settings.name).encode()
-    backend.records = Records(settings.name, address, app.conf.result_expires)
-    return backend

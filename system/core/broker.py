@@ -106,7 +106,7 @@ class TaskApp(Celery):  # type: ignore[misc]
         super().__init__(
             "kernkoa",
             broker=self.address.broker,
-            backend="redis",  # _get_backend makes it
+            backend=self._name_backend(),
             set_as_current=True,
             config_source=_common(settings) | _impatient(settings, self.address),
         )
@@ -115,10 +115,10 @@ class TaskApp(Celery):  # type: ignore[misc]
         """This process is a worker: wait for a Redis that is away."""
         self.conf.update(_patient(self.settings, self.address))
 
-    def _get_backend(self) -> Any:
-        from .backend import make_backend  # the client library of Redis takes 0.1 s to import
-
-        return make_backend(self, self.address)
+    def _name_backend(self) -> str:
+        """By name: the client library of Redis takes 0.1 s to import, and most requests need none."""
+        kind = "SentinelRecordBackend" if self.address.master else "RecordBackend"
+        return f"system.core.backend:{kind}+{self.address.backend}"
 
 
 @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]

@@ -10,43 +10,45 @@ from flask import Response, current_app, stream_with_context
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from .errors import MissingParameter
 from .params import Params
 from .routing import Endpoint, Resolved
 from .signature import Signature
+from .typed import Arguments, TypedBinding
 
 # from the left-over segments and a way to read the params to the method's arguments
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+# what stands between the hooks: the method itself, or a task in its place
+Runner = Callable[[Resolved, object, Callable[[], Params]], Any]
 Binding = Callable[[tuple[str, ...], Callable[[], Params]], Arguments]
 
 _NONE: Arguments = ((), {})
 _JSON_TYPES = (dict, list, bool, int, float)
 
 
-def call(resolved: Resolved, read: Callable[[], Params]) -> Response:
+def run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> Any:
+    """Run a method with its arguments."""
+    args, kwargs = bind(resolved.endpoint, resolved.arguments, read)
+    return resolved.endpoint.function(controller, *args, **kwargs)
+
+
+def call(resolved: Resolved, read: Callable[[], Params], run: Runner = run) -> Response:
     """Run a method between its hooks: `before` ends the request by returning something, `after` may change it."""
     endpoint = resolved.endpoint
     controller = endpoint.controller()
     hooks = _hooks(endpoint)
     if not hooks:
-        return respond(_run(resolved, controller, read))
+        return respond(run(resolved, controller, read))
     params = read()
     for before in (hook.get("before") for hook in hooks):
         answer = before(controller, params) if before else None
         if answer is not None:
             break
     else:
-        answer = _run(resolved, controller, lambda: params)
+        answer = run(resolved, controller, lambda: params)
     response = respond(answer)
     for after in (hook.get("after") for hook in reversed(hooks)):
         changed = after(controller, response) if after else None
         response = response if changed is None else respond(changed)
     return response
-
-
-def _run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> Any:
-    args, kwargs = bind(resolved.endpoint, resolved.arguments, read)
-    return resolved.endpoint.function(controller, *args, **kwargs)
 
 
 def _hooks(endpoint: Endpoint) -> list[dict[str, Any]]:
@@ -76,37 +78,13 @@ def make_binding(signature: Signature) -> Binding:
     if signature.style == "params":
         required = signature.params_required
         return lambda arguments, read: _bind_params(read(), required)
-    return lambda arguments, read: _bind_by_name(signature, arguments, read())
+    return TypedBinding(signature)
 
 
 def _bind_params(params: Params, required: bool) -> Arguments:
     if params or required or params.files or params.json is not None:
-        return (params,), {}
+        return (), {"params": params}
     return _NONE
-
-
-def _bind_by_name(signature: Signature, arguments: tuple[str, ...], params: Params) -> Arguments:
-    """Left-over segments in order, then values by name, as text."""
-    args: list[Any] = []
-    kwargs: dict[str, Any] = {}
-    rest = iter(arguments)
-    for parameter in signature.parameters:
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            args.extend(rest)
-        elif parameter.kind is parameter.VAR_KEYWORD:
-            kwargs.update({name: value for name, value in params.items() if name not in kwargs})
-        elif parameter.name == "params":
-            kwargs["params"] = params
-        else:
-            segment = next(rest, None) if parameter.kind is not parameter.KEYWORD_ONLY else None
-            value = segment if segment is not None else params.get(parameter.name, parameter.default)
-            if value is parameter.empty:
-                raise MissingParameter(parameter.name)
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                kwargs[parameter.name] = value
-            else:
-                args.append(value)
-    return tuple(args), kwargs
 
 
 def respond(value: Any) -> Response:

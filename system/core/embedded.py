@@ -56,8 +56,10 @@ def find_server() -> str | None:
 
 
 class Services:
-    """The server, the worker and beat of a development server. Its methods are called from one thread, the main one:
-    Linux ends the processes with the thread that started them."""
+    """The server, the worker and beat of a development server.
+
+    Its methods are called from the main thread alone: Linux ends the processes with the thread that started them.
+    """
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings

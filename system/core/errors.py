@@ -12,6 +12,7 @@ KernKoaError
 │   ├── ResultRefused        what it returned is no JSON, or too big
 │   └── WorkerKilled         it ended its worker every time it was tried
 ├── DatabaseError            the database refused a statement
+│   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── ServiceUnavailable       503  something that the site leans on is away
 │   ├── DatabaseUnavailable
 │   └── BrokerUnavailable
@@ -115,6 +116,13 @@ class TaskCancelled(BaseException):
 
 class DatabaseError(KernKoaError):
     """The database refused a statement; the error of its driver is the `__cause__`."""
+
+
+class UnknownDatabase(DatabaseError, KeyError):
+    """dbs["name"] and config.databases has no such name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}")
 
 
 class ServiceUnavailable(KernKoaError):

@@ -13,6 +13,10 @@ _DESCRIPTORS = {
     "cached_property": "is a property",
     "staticmethod": "is a static method",
     "classmethod": "is a class method",
+    "cache": "is no plain function",
+    "lru_cache": "is no plain function",
+    "partialmethod": "is no plain function",
+    "singledispatchmethod": "is no plain function",
 }
 
 
@@ -26,15 +30,23 @@ class Decorator:
 
 @dataclass(frozen=True, slots=True)
 class MethodOutline:
-    """A function in the body of a class; `hidden` says why no URL reaches it and is empty where one does."""
+    """A function in the body of a class; `hidden` says why no URL reaches it and is empty where one does.
+
+    `positional` is how many left-over segments of a path it seems to take, None for any number (*args).
+    """
 
     name: str
     line: int
-    summary: str
+    doc: str
     signature: str
     decorators: tuple[Decorator, ...]
     is_task: bool
     hidden: str
+    positional: int | None = 0
+
+    @property
+    def summary(self) -> str:
+        return self.doc.partition("\n")[0]
 
     @property
     def verbs(self) -> tuple[str, ...] | None:
@@ -117,12 +129,20 @@ def _read_method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> MethodOutline:
     return MethodOutline(
         name=node.name,
         line=node.lineno,
-        summary=doc.splitlines()[0] if doc else "",
+        doc=doc,
         signature=ast.unparse(arguments),
         decorators=decorators,
         is_task=is_task,
         hidden=_why_hidden(node, decorators, is_task),
+        positional=_count_positional(arguments),
     )
+
+
+def _count_positional(arguments: ast.arguments) -> int | None:
+    if arguments.vararg is not None:
+        return None
+    named = [*arguments.posonlyargs, *arguments.args][1:]
+    return sum(item.arg not in (TASK_PARAMETER, "params") for item in named)
 
 
 def _why_hidden(

@@ -17,6 +17,7 @@ from .errors import MalformedBody, MissingParameter, TooLarge
 _NO_VALUES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _NO_FILES: ImmutableMultiDict[str, FileStorage] = ImmutableMultiDict()
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class Params(dict[str, Any]):
@@ -28,7 +29,7 @@ class Params(dict[str, Any]):
     items, and a value that a client sends under such a name is reached through `getlist` or `params["get"]`.
     """
 
-    __slots__ = ("_json", "_urlpath", "files", "form", "query")
+    __slots__ = ("_json", "_urlpath", "files", "form", "query", "unread")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Params(dict[str, Any]):
         files: MultiDict[str, FileStorage] = _NO_FILES,
         json_body: Any = None,
         urlpath: Sequence[str] = (),
+        unread: str = "",
     ) -> None:
         super().__init__(values or {})
         for source in (query, form, json_body if isinstance(json_body, dict) else None):
@@ -49,6 +51,7 @@ class Params(dict[str, Any]):
         self.files = files
         self._json = json_body
         self._urlpath = urlpath
+        self.unread = unread  # the type of a body that none of the above was read from
 
     def __missing__(self, name: str) -> Any:
         view = _VIEWS.get(name)
@@ -124,7 +127,8 @@ def read_params(request: Request, urlpath: Sequence[str], most: int, most_bytes:
             request.max_content_length = most_bytes
             if request.get_data(cache=True).count(b"&") >= most:
                 raise TooLarge(f"The form has more than {most} fields. Send fewer of them.")
-        return Params(query=args, form=request.form, files=request.files, urlpath=urlpath)
+        unread = "" if request.mimetype in _FORMS else request.mimetype or "application/octet-stream"
+        return Params(query=args, form=request.form, files=request.files, urlpath=urlpath, unread=unread)
     except RequestEntityTooLarge as error:
         raise TooLarge("The body is larger than this site takes. Send less, or in parts.") from error
     except ValueError as error:
@@ -133,7 +137,8 @@ def read_params(request: Request, urlpath: Sequence[str], most: int, most_bytes:
 
 def has_body(request: Request) -> bool:
     """Whether a request carries a body: RFC 9112, section 6.3."""
-    return bool(request.content_length) or "HTTP_TRANSFER_ENCODING" in request.environ
+    environ = request.environ
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
 
 
 def _decode(body: bytes) -> Any:

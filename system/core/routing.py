@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from .catalog import Catalog, Folder, is_name
 from .errors import NotFound
 from .library import Library, Version
-from .outline import ClassOutline, MethodOutline
+from .outline import HOOKS, TASK_PARAMETER, ClassOutline, MethodOutline
 from .signature import Signature, read_signature
 
 MAX_PATH = 8192
@@ -216,14 +216,26 @@ def _exposed(version: Version, controller: type, name: str) -> Iterator[tuple[An
         if function is None:
             continue
         if isinstance(function, types.FunctionType) and getattr(function, "koa_exposed", False):
-            yield function, _outline_of(function, name)
+            outline = _outline_of(function, name)
+            if not outline.hidden:
+                yield function, outline
         return
 
 
 def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
+    """The outline of an inherited method, which stands in another class, perhaps of another file."""
     doc = inspect.getdoc(function) or ""
-    line = function.__code__.co_firstlineno
-    return MethodOutline(name, line, doc.partition("\n")[0], str(inspect.signature(function)), (), False, "")
+    signature = inspect.signature(function)
+    barred = name in HOOKS or inspect.iscoroutinefunction(function)
+    return MethodOutline(
+        name=name,
+        line=function.__code__.co_firstlineno,
+        doc=doc,
+        signature=str(signature),
+        decorators=(),
+        is_task=TASK_PARAMETER in signature.parameters,
+        hidden="is no plain method" if barred else "",
+    )
 
 
 def _make_endpoint(
@@ -238,9 +250,14 @@ def _make_endpoint(
         return None
     function, outline = reached
     verbs = getattr(function, "koa_verbs", None) or frozenset(outline.verbs or VERBS)
-    return Endpoint(library, controller, function, outline, _complete(verbs), read_signature(function), folders)
+    return Endpoint(
+        library, controller, function, outline, complete_verbs(verbs), read_signature(function), folders
+    )
 
 
-def _complete(verbs: frozenset[str]) -> frozenset[str]:
-    """RFC 9110, sections 9.3.2 and 9.3.7: HEAD goes with GET, OPTIONS is always answered."""
+def complete_verbs(verbs: frozenset[str]) -> frozenset[str]:
+    """The verbs that a method answers which is allowed these.
+
+    RFC 9110, sections 9.3.2 and 9.3.7: HEAD goes with GET, OPTIONS is always answered.
+    """
     return verbs | {"OPTIONS"} | ({"HEAD"} if "GET" in verbs else frozenset())

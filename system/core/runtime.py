@@ -15,3 +15,4 @@ app = create_app(settings)
 load = app.load
 celery = app.tasks.celery
 exeTask = app.tasks.exeTask
+dbs = app.dbs

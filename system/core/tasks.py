@@ -140,10 +140,9 @@ def task_arguments(endpoint: Endpoint, segments: tuple[str, ...], params: Any) -
         return {"params": Params() if params is None else params}
     if params is not None and not isinstance(params, dict):
         raise TaskError(f"{endpoint.name} takes its params by name: pass a dict, not {type(params).__name__}.")
-    values = params if isinstance(params, Params) else Params(params or {})
+    values = params if isinstance(params, Params) else Params(json_body=params)
     args, kwargs = bind(endpoint, segments, lambda: values)
-    names = [parameter.name for parameter in signature.parameters if parameter.kind is not parameter.VAR_KEYWORD]
-    return dict(zip(names, args, strict=False)) | kwargs
+    return dict(zip((parameter.name for parameter in signature.parameters), args, strict=False)) | kwargs
 
 
 def _address(controller: object) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request_tearing_down
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
@@ -37,6 +37,7 @@ class KernKoa(Flask):
     catalog: Any
     load: Any
     tasks: Any
+    dbs: Any
     dispatch: Dispatcher
 
     def __init__(self, settings: Settings) -> None:
@@ -86,6 +87,11 @@ class KernKoa(Flask):
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None
+
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        self.dbs.release(error=exc is not None)
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(exc)
 
     def dispatch_request(self) -> ResponseReturnValue:
         request = request_ctx.request

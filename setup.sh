@@ -1,0 +1,199 @@
+#!/bin/sh
+# KernKoa's one script. It works from the folder it lies in, wherever that is.
+#
+#   sh setup.sh dev [option...]      the development server (python kernkoa.py), in a virtual environment of its own
+#   sh setup.sh test [argument...]   everything the tests need, then ruff, mypy and pytest with these arguments
+#   sh setup.sh test --box           the same, where the tests that boot a whole machine must run, too
+#
+#   sudo sh setup.sh                 production: this folder becomes a site behind nginx and uWSGI, with Celery
+#   sudo sh setup.sh reload          new kernel or config.py: checked, then brought in without a lost request
+#   sudo sh setup.sh rollback        the release of before
+#   sudo sh setup.sh status          what runs, how busy it is, the last errors, where the logs are
+#   sudo sh setup.sh uninstall       takes away what the installation made
+#
+# sh setup.sh install --help lists the options: --domain, --port, --base, --name, --dry-run and more.
+# test --no-packages leaves the system's packages alone: tests that miss a program are skipped.
+# PYTHON=/path/to/python3 chooses the interpreter, 3.11 or later.
+set -eu
+
+clone=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+venv=$clone/venv3
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
+
+# --- the virtual environment ---------------------------------------------------------------------------------------
+
+find_python() {
+	for python in "${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do
+		if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then return; fi
+	done
+	fail "KernKoa needs Python 3.11 or later, and ${PYTHON:-python3} is not. Install it, or run: PYTHON=/path/to/python3 sh setup.sh"
+}
+
+# Debian and Ubuntu ship Python without the part that makes virtual environments
+make_venv() {
+	if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made_in" 2>/dev/null)" = "$venv" ]; then return; fi
+	find_python
+	"$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages \
+		"$("$python" -c 'import sys; print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-venv" % sys.version_info[:2])')"
+	say "Making the virtual environment $venv"
+	"$python" -m venv --clear "$venv" || fail "$python could not make $venv; its message is above."
+	say "$venv" >"$venv/.made_in"
+}
+
+# installs a requirements file, again only when it changed
+install_requirements() {
+	stamp=$venv/.installed_$(say "$1" | tr / _)
+	sum=$(cksum <"$clone/$1")
+	if [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ]; then return; fi
+	say "Installing $1"
+	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$clone/$1" ||
+		fail "pip could not install $1; its message is above. Is the package index reachable?"
+	say "$sum" >"$stamp"
+}
+
+# --- packages of the system ----------------------------------------------------------------------------------------
+
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq "$@" </dev/null; }
+
+# only root can install packages, everyone else is told what to do
+can_install() {
+	command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get to install them with: $*"
+	[ "$(id -u)" = 0 ] || fail "packages are missing. Run this, then try again: sudo apt-get install -y $*"
+	apt update || say "apt-get update failed; trying with the package lists that are there" >&2
+}
+
+install_packages() {
+	can_install "$@"
+	say "Installing packages: $*"
+	apt install -y --no-install-recommends "$@" >/dev/null ||
+		fail "apt-get could not install: $*. Its message is above."
+}
+
+# "program=package ..." -> the packages whose program is missing
+missing_packages() {
+	for pair in "$@"; do
+		command -v "${pair%%=*}" >/dev/null || printf '%s ' "${pair#*=}"
+	done
+}
+
+# --- dev -----------------------------------------------------------------------------------------------------------
+
+dev() {
+	make_venv
+	install_requirements requirements.txt
+	cd "$clone"
+	exec "$venv/bin/python" kernkoa.py "$@"
+}
+
+# --- test ----------------------------------------------------------------------------------------------------------
+
+# what the tests run beyond Python. No service is started: the tests start their own
+install_test_packages() {
+	PATH=$PATH:/usr/sbin:/sbin
+	missing=$(missing_packages redis-server=redis-server nginx=nginx wrk=wrk git=git shellcheck=shellcheck \
+		chromium=chromium chromedriver=chromium-driver pdftotext=poppler-utils \
+		mariadbd=mariadb-server pg_createcluster=postgresql \
+		systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
+	[ -n "$missing" ] || return 0
+	can_install "$missing (or leave them out, and the tests that use them: sh setup.sh test --no-packages)"
+	packages=
+	for package in $missing; do
+		if apt-cache show "$package" >/dev/null 2>&1; then
+			packages="$packages $package"
+		else
+			say "This system has no package $package: tests that use it are skipped" >&2
+		fi
+	done
+	if [ ! -e /usr/sbin/policy-rc.d ]; then
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+		chmod +x /usr/sbin/policy-rc.d
+	fi
+	# shellcheck disable=SC2086  # a list of words
+	[ -z "$packages" ] || install_packages $packages
+}
+
+run_tests() {
+	system=install
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--box) export KERNKOA_TEST_BOX=required ;;
+		--no-packages) system=leave ;;
+		*) break ;;
+		esac
+		shift
+	done
+	# a subshell, so that its trap ends with it
+	if [ $system = install ]; then (install_test_packages); fi
+	make_venv
+	install_requirements requirements.txt
+	install_requirements tests/requirements.txt
+	cd "$clone"
+	"$venv/bin/python" -m ruff check --quiet .
+	"$venv/bin/python" -m ruff format --quiet --check .
+	"$venv/bin/python" -m mypy
+	exec "$venv/bin/python" -m pytest "$@"
+}
+
+# --- production ----------------------------------------------------------------------------------------------------
+
+# What follows is done by system/deploy, in Python: checked releases, files with their checksums, the units.
+# install.py there has the steps in their order.
+deploy() {
+	cd "$clone"
+	if [ -x "$venv/bin/python" ]; then python=$venv/bin/python; else find_python; fi
+	exec "$python" -B -m system.deploy "$@"
+}
+
+install() {
+	changes=yes redis=redis-server=redis-server
+	for argument in "$@"; do
+		case $argument in
+		--dry-run | --root | --root=* | --help | -h) changes=no ;;
+		--no-redis) redis= ;;
+		--no-packages) changes=venv ;;
+		esac
+	done
+	PATH=$PATH:/usr/sbin:/sbin
+	# shellcheck disable=SC2086  # nothing at all with --no-redis
+	missing=$(missing_packages nginx=nginx logrotate=logrotate $redis)
+	if [ $changes = no ]; then
+		[ -z "$missing" ] || say "would: install packages: $missing"
+		[ -x "$venv/bin/uwsgi" ] || say "would: make $venv with what requirements.txt names, and uWSGI"
+		deploy install "$@"
+	fi
+	[ "$(id -u)" = 0 ] || fail "installing needs root: sudo sh setup.sh. To see its steps first: sh setup.sh install --dry-run"
+	case $missing in *nginx*) export KERNKOA_NGINX_IS_NEW=yes ;; esac
+	# shellcheck disable=SC2086  # a list of words
+	if [ -n "$missing" ] && [ $changes = yes ]; then install_packages $missing; fi
+	make_venv
+	install_requirements requirements.txt
+	install_uwsgi
+	deploy install "$@"
+}
+
+# from its wheel in a second; where there is none it is compiled
+install_uwsgi() {
+	if [ -x "$venv/bin/uwsgi" ]; then return; fi
+	say "Installing uWSGI"
+	if "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: 'pyuwsgi>=2.0.30'; then return; fi
+	say "There is no wheel of uWSGI for this machine: compiling it, which takes half a minute"
+	install_packages build-essential "$("$venv/bin/python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])')"
+	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'uwsgi>=2.0.30' ||
+		fail "uWSGI could not be compiled; the message is above."
+	: >"$venv/.uwsgi_compiled"
+}
+
+# -------------------------------------------------------------------------------------------------------------------
+
+case ${1:-} in
+dev) shift; dev "$@" ;;
+test) shift; run_tests "$@" ;;
+reload | rollback | status | uninstall) deploy "$@" ;;
+-h | --help | help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" ;;
+install) shift; install "$@" ;;
+"" | --*) install "$@" ;;
+*) fail "unknown command: $1. sh setup.sh --help lists them." ;;
+esac

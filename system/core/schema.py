@@ -1,0 +1,73 @@
+"""What a value has to be, as JSON Schema and in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+Schema = dict[str, Any]
+
+_FORMATS = {
+    "date": "a date such as 2026-01-31",
+    "date-time": "a date with a time, such as 2026-01-31T14:30:00",
+    "time": "a time such as 14:30",
+    "duration": "a duration such as PT90S",
+    "uuid": "a UUID",
+    "email": "an e-mail address",
+    "uri": "a URL",
+    "binary": "a file",
+    "password": "a text that is not shown",
+}
+_TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "nothing",
+}
+_LIMITS = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "less than {}",
+    "multipleOf": "a multiple of {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "pattern": "in the form {}",
+}
+
+
+def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None = None) -> str:
+    """What a schema asks for, for people: "a whole number, at least 1", "one of m, cm"."""
+    known = definitions if definitions is not None else schema.get("$defs", {})
+    schema = follow(schema, known)
+    if "enum" in schema or "const" in schema:
+        choices = schema.get("enum", [schema.get("const")])
+        names = ", ".join(_show(choice) for choice in choices)
+        return f"one of {names}" if len(choices) > 1 else names
+    if "anyOf" in schema:
+        options = [in_words(option, known) for option in schema["anyOf"] if option.get("type") != "null"]
+        return " or ".join(dict.fromkeys(options))
+    words = _FORMATS.get(schema.get("format", "")) or _TYPES.get(str(schema.get("type", "")), "a value")
+    if schema.get("type") == "array" and schema.get("items"):
+        words = f"a list, each {in_words(schema['items'], known)}"
+    limits = [text.format(_show(schema[key])) for key, text in _LIMITS.items() if key in schema]
+    return ", ".join([words, *limits])
+
+
+def follow(schema: Mapping[str, Any], definitions: Mapping[str, Schema]) -> Mapping[str, Any]:
+    """The schema that a reference leads to; any other as it is."""
+    while "$ref" in schema:
+        schema = definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
+    if len(schema.get("allOf", ())) == 1:
+        return follow(schema["allOf"][0], definitions)
+    return schema
+
+
+def _show(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

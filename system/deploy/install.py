@@ -1,0 +1,159 @@
+"""The steps of an installation, in their order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import release, uninstall, workers
+from .errors import DeployError
+from .machine import Machine
+from .render import rendered
+from .report import tail
+from .site import Facts, remembered
+
+WELCOME = Path("/etc/nginx/sites-enabled/default")
+WANTED = Path("/etc/systemd/system/multi-user.target.wants")
+START_SECONDS = 60
+
+Files = Mapping[Path, tuple[str, int]]
+
+
+def install(machine: Machine, default_site: bool) -> None:
+    """Make the clone a running site, or bring an installed one up to date. A failure puts everything back."""
+    first = not machine.site.at(machine.site.current).is_symlink()
+    welcome = _welcome_is_in_the_way(machine, default_site)
+    try:
+        machine.folder(machine.site.state / "releases")
+        machine.user(machine.site.owner, machine.site.state)
+        facts = release.learn(machine)
+        files = rendered(machine.site, facts)
+        _write_files(machine, files, welcome)
+        new = release.prepare(machine)
+        release.check_uwsgi(machine, files[machine.site.vassal][0])
+        if new:
+            release.activate(machine, new)
+        _start(machine, files, facts, replaced=new is not None)
+    except BaseException:
+        _put_back(machine, first)
+        raise
+    _finish(machine, facts)
+
+
+def _welcome_is_in_the_way(machine: Machine, default_site: bool) -> bool:
+    """Whether nginx's welcome page is to be set aside: never without leave."""
+    site = machine.site
+    if site.domain or site.port != 80 or not os.path.lexists(site.at(WELCOME)):
+        return False
+    # nobody can miss the page of an nginx that came a moment ago, for this
+    if default_site or machine.dry or os.environ.get("KERNKOA_NGINX_IS_NEW"):
+        return True
+    untouched = not machine.ask("dpkg", "--verify", "nginx-common")
+    question = "nginx's welcome page answers on port 80. Set it aside? Uninstalling puts it back. [y/N] "
+    if untouched and sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes"):
+        return True
+    raise DeployError(
+        f"{WELCOME} answers on port 80{'' if untouched else ', and it was changed here'}. "
+        "Say --default-site to set it aside (uninstalling puts it back), or let KernKoa live beside it with "
+        "--domain www.example.org or --port 8080."
+    )
+
+
+def _write_files(machine: Machine, files: Files, welcome: bool) -> None:
+    """All but the vassal: the emperor starts what it finds, so that comes when everything else is there."""
+    site = machine.site
+    machine.write(site.state / "site.json", remembered(site))
+    for folder in (site.uwsgi_log.parent, site.worker_log.parent, site.vassals):
+        machine.folder(folder)
+    for path, (text, mode) in files.items():
+        if path != site.vassal:
+            machine.write(path, text, mode)
+    if welcome:
+        machine.set_aside(WELCOME, site.state / "aside" / "default")
+    machine.link(site.nginx_link, site.nginx_site)
+    machine.run("systemd-tmpfiles", "--create", f"/etc/tmpfiles.d/{site.slug}.conf")
+    machine.run("nginx", "-t", advice="Nothing was changed. Mend what nginx names, then try again.")
+
+
+def _start(machine: Machine, files: Files, facts: Facts, replaced: bool) -> None:
+    site = machine.site
+    running = machine.active(site.emperor)
+    before = workers.pids(site.run) if running else set()
+    machine.write(site.vassal, *files[site.vassal])
+    units = site.units if facts.redis_url else (site.emperor,)
+    for unit in units:
+        machine.link(WANTED / unit, site.unit_file(unit))
+    if machine.changed & {site.unit_file(unit) for unit in units}:
+        machine.run("systemctl", "daemon-reload")
+    if not running or machine.changed & {site.emperor_ini, site.unit_file(site.emperor)}:
+        machine.run("systemctl", "restart", site.emperor, advice=f"Its words: journalctl -u {site.emperor}")
+    elif site.vassal in machine.changed:
+        # the emperor sees the change and lets the instance start anew, on the same socket
+        workers.wait_for(lambda: bool(now := workers.pids(site.run)) and not now & before, START_SECONDS)
+    elif replaced:
+        chain(machine)
+    for unit in units[1:]:
+        if replaced or site.unit_file(unit) in machine.changed or not machine.active(unit):
+            machine.run("systemctl", "restart", "--no-block", unit)
+    if machine.changed & {site.nginx_site, site.nginx_link, WELCOME} or not machine.active("nginx.service"):
+        machine.run("systemctl", "reload-or-restart", "nginx.service")
+    await_answer(machine, facts)
+
+
+def chain(machine: Machine) -> None:
+    """Replace the workers one after the other, so that no request fails or waits."""
+    machine.say("replace the workers one after the other")
+    if not machine.dry and not machine.staged:
+        workers.chain_reload(machine.site.run)
+
+
+def await_answer(machine: Machine, facts: Facts) -> None:
+    """Wait until the site says, through nginx, that it is well. Raises DeployError with the end of its logs."""
+    site = machine.site
+    machine.say(f"wait until {site.address(facts.base)} answers")
+    if machine.dry or machine.staged:
+        return
+    secure = site.certificate_files() is not None
+    host = site.domain or "localhost"
+    path = f"{facts.base}/_koa/health"
+    if not workers.wait_for(lambda: workers.answers(site.port, host, path, secure), START_SECONDS, 0.1):
+        journal = machine.ask("journalctl", "-n", "8", "--no-pager", "-u", site.emperor)
+        raise DeployError(
+            f"The site does not answer at {site.address(facts.base)}; what was there before is put back.\n"
+            f"--- {site.uwsgi_log}\n{tail(site.uwsgi_log)}\n--- journalctl -u {site.emperor}\n{journal}"
+        )
+
+
+def _put_back(machine: Machine, first: bool) -> None:
+    """After a failure: the files and the release of before, and again what runs with them."""
+    if machine.dry:
+        return
+    site = machine.site
+    units = [unit for unit in site.units if site.unit_file(unit) in machine.changed]
+    if first:
+        uninstall.stop(machine)
+        machine.undo()
+        uninstall.remove(machine, purge=True)
+        return
+    machine.undo()
+    machine.attempt("systemctl", "daemon-reload")
+    if units or not workers.pids(site.run):
+        machine.attempt("systemctl", "restart", *(units or [site.emperor]))
+    else:
+        machine.attempt("systemctl", "reload", site.emperor)
+    machine.attempt("systemctl", "reload", "nginx.service")
+
+
+def _finish(machine: Machine, facts: Facts) -> None:
+    site = machine.site
+    if machine.dry:
+        machine.say("be done")
+        return
+    release.prune(machine)
+    lines = [] if machine.changed else ["Nothing had to be changed."]
+    lines.append(f"Staged in {site.root}." if machine.staged else f"KernKoa runs: {site.address(facts.base)}")
+    if site.domain and not site.certificate_files():
+        lines.append(f"For https: certbot certonly --nginx -d {site.domain} && sh setup.sh")
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -1,0 +1,303 @@
+"""The machine that is changed: every file and command of setup.sh goes through here.
+
+What was made is written down with its checksum, so that a later run tells its own files from those that an
+administrator changed, and uninstalling removes what was made and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .errors import DeployError
+from .site import Site
+
+FOLDER = "folder"
+USER = "user"
+ASIDE = "aside"
+
+
+class Machine:
+    """Changes this machine, or a tree under --root, or with --dry-run says what it would do."""
+
+    def __init__(self, site: Site, dry: bool = False) -> None:
+        self.site = site
+        self.dry = dry
+        self.changed: set[Path] = set()
+        self._undo: list[tuple[Path, bytes | str | None]] = []
+        self._ledger = site.at(site.state / "manifest.json")
+        # path -> checksum, and the name of a user that was made
+        self.made: dict[str, str] = json.loads(self._ledger.read_text()) if self._ledger.is_file() else {}
+
+    @property
+    def staged(self) -> bool:
+        return self.site.root != Path("/")
+
+    @property
+    def owner(self) -> str | None:
+        """The user to check things as: the site's, or whoever stages a tree."""
+        return None if self.staged or os.geteuid() != 0 else self.site.owner
+
+    def say(self, text: str) -> None:
+        sys.stdout.write(("would: " if self.dry else "") + text + "\n")
+        sys.stdout.flush()
+
+    # --- files ---
+
+    def folder(self, path: Path) -> None:
+        """Make a folder and those above it; the ones made here are taken away again when they are empty."""
+        place = self.site.at(path)
+        if place.is_dir() or path in self.changed:
+            return
+        self.folder(path.parent)
+        self.say(f"make the folder {path}")
+        self.changed.add(path)
+        if not self.dry:
+            place.mkdir()
+            self._record(str(path), FOLDER)
+
+    def write(self, path: Path, text: str, mode: int = 0o644) -> None:
+        """Write a file of ours: made, updated, left alone when an administrator changed it.
+
+        Raises DeployError where somebody else's file is in the way.
+        """
+        place = self.site.at(path)
+        new = text.encode()
+        old = place.read_bytes() if place.is_file() else None
+        if old == new:
+            if str(path) in self.made:
+                self._record(str(path), _checksum(new))
+            return
+        if old is not None and self.made.get(str(path)) != _checksum(old):
+            self._keep(path, text)
+            return
+        self.folder(path.parent)
+        self.say(f"{'write' if old is None else 'update'} {path}")
+        self.changed.add(path)
+        if not self.dry:
+            self._undo.append((place, old))
+            _replace(place, new, mode)
+            self._record(str(path), _checksum(new))
+
+    def _keep(self, path: Path, text: str) -> None:
+        if str(path) not in self.made:
+            raise DeployError(
+                f"{path} exists and was not made by this script. Move it away, or install beside it: "
+                "sh setup.sh --name another"
+            )
+        proposal = self.site.state / "proposed" / path.name
+        self.say(f"keep {path}, which was changed by hand; what it would be now is in {proposal}")
+        self.write(proposal, text, 0o600)
+
+    def link(self, path: Path, target: Path | str) -> None:
+        """Make a link, atomically."""
+        place = self.site.at(path)
+        if place.is_symlink() and os.readlink(place) == str(target):
+            return
+        if os.path.lexists(place) and str(path) not in self.made:
+            raise DeployError(f"{path} exists and was not made by this script. Move it away.")
+        self.folder(path.parent)
+        self.say(f"link {path} -> {target}")
+        self.changed.add(path)
+        if not self.dry:
+            self._undo.append((place, os.readlink(place) if place.is_symlink() else None))
+            _relink(place, str(target))
+            self._record(str(path), f"-> {target}")
+
+    def set_aside(self, link: Path, aside: Path) -> None:
+        """Take a link of somebody else away, to be put back by the uninstallation."""
+        self.say(f"set {link} aside")
+        self.changed.add(link)
+        if not self.dry:
+            target = os.readlink(self.site.at(link))
+            self.folder(aside.parent)
+            _relink(self.site.at(aside), target)
+            self._record(str(aside), f"{ASIDE} {link}")
+            self.site.at(link).unlink()
+            self._undo.append((self.site.at(link), target))
+
+    def put_aside_back(self) -> None:
+        """Put back what was set aside, where nobody put something else in its place."""
+        for name, note in self.made.items():
+            marker, _, link = note.partition(" ")
+            aside, place = self.site.at(Path("/") / name), self.site.at(Path("/") / link)
+            if marker == ASIDE and aside.is_symlink() and not os.path.lexists(place):
+                self.say(f"put {link} back")
+                if not self.dry:
+                    place.symlink_to(os.readlink(aside))
+
+    def undo(self) -> None:
+        """Put the files of this run back as they were before it."""
+        for place, old in reversed(self._undo):
+            if old is None:
+                place.unlink(missing_ok=True)
+                self.made.pop("/" + str(place.relative_to(self.site.root)), None)
+            elif isinstance(old, str):
+                _relink(place, old)
+            else:
+                _replace(place, old, place.stat().st_mode & 0o777)
+                self.made["/" + str(place.relative_to(self.site.root))] = _checksum(old)
+        self._undo.clear()
+        self._save()
+
+    def remove_made(self, keep: Sequence[Path] = ()) -> None:
+        """Take away what was made here and is as it was made; folders once they are empty."""
+        for name, checksum in sorted(self.made.items(), reverse=True):
+            place = self.site.at(Path("/") / name)
+            if Path(name) in keep or checksum == USER or not os.path.lexists(place):
+                continue
+            if checksum == FOLDER:
+                self._remove_folder(Path(name))
+            elif _checksum_of(place) == checksum:
+                self.say(f"remove {name}")
+                if not self.dry:
+                    place.unlink()
+            else:
+                self.say(f"keep {name}, which was changed by hand")
+
+    def _remove_folder(self, path: Path) -> None:
+        place = self.site.at(path)
+        if self.dry or not place.is_dir() or any(place.iterdir()):
+            return
+        self.say(f"remove the empty folder {path}")
+        place.rmdir()
+
+    def remove_tree(self, path: Path) -> None:
+        """Remove a folder that only this script writes to, or a log of ours."""
+        place = self.site.at(path)
+        if not os.path.lexists(place):
+            return
+        self.say(f"remove {path}")
+        if self.dry:
+            return
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+
+    def _record(self, name: str, checksum: str) -> None:
+        if self.made.get(name) != checksum:
+            self.made[name] = checksum
+            self._save()
+
+    def _save(self) -> None:
+        if not self._ledger.parent.is_dir():
+            return
+        _replace(self._ledger, (json.dumps(self.made, indent=1, sort_keys=True) + "\n").encode(), 0o600)
+
+    def forget(self) -> None:
+        """The end of an uninstallation: the list itself, and its folder once it is empty."""
+        if not self.dry:
+            self._ledger.unlink(missing_ok=True)
+            for folder in (self.site.state, *self.site.state.parents):
+                if self.made.get(str(folder)) == FOLDER:
+                    self._remove_folder(folder)
+
+    # --- users ---
+
+    def user(self, name: str, home: Path) -> None:
+        """Make a system user, unless there is one of that name."""
+        if self.staged or user_exists(name):
+            return
+        self.run(
+            *("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home),
+            *("--shell", "/usr/sbin/nologin", name),
+        )
+        if not self.dry:
+            self._record(name, USER)
+
+    def remove_user(self, name: str) -> None:
+        """Remove the system user, if it was made here."""
+        if self.made.get(name) == USER:
+            self.run("userdel", name)
+
+    # --- commands ---
+
+    def run(self, *command: str | Path, advice: str = "") -> None:
+        """Run a command of the system. Raises DeployError with its output and the advice when it fails."""
+        line = " ".join(str(part) for part in command)
+        if self.dry or self.staged:
+            self.say(f"run: {line}" if self.dry else f"not run with --root: {line}")
+            return
+        done = _capture(command)
+        if done.returncode:
+            raise DeployError(f"{line} failed:\n{(done.stdout + done.stderr).strip()}\n{advice}".rstrip())
+
+    def attempt(self, *command: str) -> None:
+        """Run a command of the clean-up after a failure; whether it worked is not asked any more."""
+        if not self.staged:
+            self.ask(*command)
+
+    def ask(self, *command: str | Path) -> str:
+        """The output of a command that changes nothing; empty when it fails."""
+        try:
+            done = _capture(command)
+        except OSError:
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    def active(self, unit: str) -> bool:
+        return self.ask("systemctl", "is-active", unit) == "active"
+
+
+def run_as(
+    owner: str | None, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as the site's user (None: as the one who runs this), in a clean environment."""
+    identity = pwd.getpwnam(owner) if owner else None
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return subprocess.run(
+        [str(part) for part in command],
+        check=False,
+        cwd=folder,
+        env={"PATH": path, "LANG": "C.UTF-8", **environment},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        umask=0o027,
+        user=identity and identity.pw_uid,
+        group=identity and identity.pw_gid,
+        extra_groups=identity and [],
+    )
+
+
+def user_exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _capture(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    words = [str(part) for part in command]
+    return subprocess.run(words, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _checksum_of(place: Path) -> str:
+    return f"-> {os.readlink(place)}" if place.is_symlink() else _checksum(place.read_bytes())
+
+
+def _replace(place: Path, content: bytes, mode: int) -> None:
+    aside = place.with_name(f".{place.name}.new")
+    aside.write_bytes(content)
+    aside.chmod(mode)
+    os.replace(aside, place)
+
+
+def _relink(place: Path, target: str) -> None:
+    aside = place.with_name(f".{place.name}.new")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(target)
+    os.replace(aside, place)

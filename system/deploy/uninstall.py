@@ -1,0 +1,47 @@
+"""The steps of an uninstallation: what was made is taken away, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from .machine import Machine
+
+
+def uninstall(machine: Machine, purge: bool) -> None:
+    """Stop the site and remove what the installation made; its data, its logs and its user only with purge."""
+    stop(machine)
+    remove(machine, purge)
+
+
+def stop(machine: Machine) -> None:
+    units = [unit for unit in machine.site.units if machine.site.at(machine.site.unit_file(unit)).exists()]
+    if units:
+        machine.run("systemctl", "stop", *units)
+
+
+def remove(machine: Machine, purge: bool) -> None:
+    site = machine.site
+    machine.put_aside_back()
+    for name in ("current", "releases", "proposed", "aside"):
+        machine.remove_tree(site.state / name)
+    data = [site.var, site.uwsgi_log, site.worker_log, site.beat_log]
+    if purge:
+        for path in data:
+            _remove_with_rotated(machine, path)
+        machine.remove_user(site.owner)
+    machine.remove_made()
+    machine.run("systemctl", "daemon-reload")
+    if shutil.which("nginx"):
+        machine.run("systemctl", "reload-or-restart", "nginx.service")
+    machine.forget()
+    left = [str(path) for path in data if os.path.lexists(site.at(path))]
+    if left and not machine.dry:
+        sys.stdout.write(f"Kept, because it is yours: {', '.join(left)}. --purge would have removed it.\n")
+
+
+def _remove_with_rotated(machine: Machine, path: Path) -> None:
+    for found in sorted(machine.site.at(path).parent.glob(f"{path.name}*")):
+        machine.remove_tree(Path("/") / found.relative_to(machine.site.root))

@@ -1,0 +1,94 @@
+#!/bin/bash
+# A machine to throw away: Debian 12 with a really booted systemd, for the tests of setup.sh. Needs root, debootstrap and
+# systemd-container. What takes long is made once and kept in ${XDG_CACHE_HOME:-~/.cache}/kernkoa-box.
+#   box.sh prepare        download Debian, the packages that setup.sh installs, and the wheels it installs
+#   box.sh up BOX         boot one in the folder BOX, on an overlay, with a network of its own that leads nowhere
+#   box.sh run BOX CMD…   run a command in it
+#   box.sh down BOX       stop it, and throw its files away
+set -eu
+clone=$(cd "$(dirname "$0")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/kernkoa-box
+tree=$cache/bookworm-1
+wheels=$cache/wheels-$(cat "$clone/requirements.txt" "$0" | cksum | cut -d' ' -f1)
+packages="python3-venv nginx redis-server logrotate"
+
+prepare() {
+	mkdir -p "$cache"
+	exec 9>"$cache/lock"
+	flock 9
+	if [ ! -d "$tree" ]; then
+		rm -rf "$tree.new"
+		debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,python3,ca-certificates,procps bookworm "$tree.new"
+		cp /etc/resolv.conf "$tree.new/etc/resolv.conf"
+		cp -L /etc/ssl/certs/ca-certificates.crt "$tree.new/etc/ssl/certs/ca-certificates.crt"
+		chroot "$tree.new" apt-get update
+		# shellcheck disable=SC2086  # a list of words
+		chroot "$tree.new" apt-get install -y --no-install-recommends --download-only $packages
+		mv "$tree.new" "$tree"
+	fi
+	[ -d "$wheels" ] || download_wheels
+}
+
+# with the Python of the box, in a copy of it: which wheels are wanted depends on its version
+download_wheels() {
+	rm -rf "$cache"/wheels-*
+	mkdir -p "$cache/aside/up" "$cache/aside/work" "$cache/aside/root"
+	mount -t overlay overlay -o "lowerdir=$tree,upperdir=$cache/aside/up,workdir=$cache/aside/work" "$cache/aside/root"
+	trap 'umount "$cache/aside/root"; rm -rf "$cache/aside"' EXIT
+	cp "$clone/requirements.txt" "$cache/aside/root/"
+	cp -L /etc/resolv.conf "$cache/aside/root/etc/resolv.conf"
+	chroot "$cache/aside/root" sh -ec '
+		apt-get install -y --no-install-recommends python3-venv >/dev/null
+		python3 -m venv /venv
+		/venv/bin/pip download --quiet --only-binary :all: -d /wheels -r /requirements.txt "pyuwsgi>=2.0.30" </dev/null'
+	mv "$cache/aside/root/wheels" "$wheels.new"
+	mv "$wheels.new" "$wheels"
+}
+
+boot() {
+	systemd-nspawn --quiet -D "$1/root" -M "$(basename "$1")" --private-network --resolv-conf=off --timezone=off --register=no \
+		--keep-unit --boot --bind-ro="$wheels:/wheels" </dev/null >"$1/console" 2>&1 9>&- &
+	echo $! >"$1/nspawn"
+	for _ in $(seq 240); do
+		sleep .1
+		inner=$(pgrep -P "$(cat "$1/nspawn")" | head -1) || continue
+		echo "$inner" >"$1/init"
+		if inside "$1" systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; then return; fi
+	done
+	tail -20 "$1/console" >&2
+	return 1
+}
+
+inside() {
+	init=$(cat "$1/init")
+	shift
+	nsenter -t "$init" -m -u -i -p -n -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		HOME=/root TERM=dumb LANG=C.UTF-8 "$@"
+}
+
+stop() {
+	kill -TERM "$(cat "$1/nspawn")" 2>/dev/null || return 0
+	for _ in $(seq 300); do
+		kill -0 "$(cat "$1/nspawn")" 2>/dev/null || return 0
+		sleep .1
+	done
+	kill -KILL "$(cat "$1/nspawn")"
+}
+
+case ${1:-} in
+prepare) prepare ;;
+up)
+	mkdir -p "$2/up" "$2/work" "$2/root"
+	mountpoint -q "$2/root" || mount -t overlay overlay -o "lowerdir=$tree,upperdir=$2/up,workdir=$2/work" "$2/root"
+	printf '127.0.0.1 localhost\n' >"$2/root/etc/hosts"
+	printf '[global]\nno-index = true\nfind-links = /wheels\n' >"$2/root/etc/pip.conf"
+	boot "$2"
+	;;
+run) shift; inside "$@" ;;
+down)
+	stop "$2"
+	umount "$2/root"
+	rm -rf "$2"
+	;;
+*) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac

@@ -1,0 +1,161 @@
+"""New code under load: what fails, counted, with clients that ask without a pause."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from system.deploy import workers
+from system.deploy.errors import DeployError
+from tests.servers import REPOSITORY, Load, Production, needs_servers, production
+
+pytestmark = needs_servers
+
+# the answer names the release by a file of the kernel's side, and the library's own text
+PROBE = """
+from kernkoa import *
+
+class probe:
+    def release(self):
+        return config.release
+
+    def text(self):
+        return "old"
+
+    def pid(self):
+        return {"pid": os.getpid()}
+
+    def slow(self):
+        time.sleep(2)
+        return {"pid": os.getpid()}
+"""
+
+
+CONFIG = (REPOSITORY / "config.py").read_text()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Production]:
+    files = {"catalog/controller/probe.py": PROBE, "config.py": f"{CONFIG}\nrelease = 'first'\n"}
+    with production(files=files) as running:
+        yield running
+
+
+@pytest.fixture
+def site(server: Production) -> Iterator[Production]:
+    """The one server, with its files as they were."""
+    yield server
+    (server.clone / "catalog/controller/probe.py").write_text(PROBE)
+    set_release(server, "release = 'first'")
+    # each worker looks at the file on its own
+    assert workers.wait_for(lambda: all(server.get("/probe/probe/text").text == "old" for _ in range(30)), 10)
+
+
+def set_release(site: Production, text: str) -> None:
+    (site.clone / "config.py").write_text(f"{CONFIG}\n{text}\n")
+
+
+def test_a_reload_brings_new_settings_and_loses_no_request(
+    site: Production, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, before = site.workers(), site.get("/probe/probe/release").body
+    with Load(site.port, "/probe/probe/release", (before, b"two")) as load:
+        set_release(site, 'release = "two"')
+        load.more()
+        assert load.seen == {before}  # saved, and not yet brought into use
+        site.reload()
+        load.seen.clear()
+        load.more()
+        assert load.seen == {b"two"}
+    report(capsys, "a reload", load)
+    assert load.failed == []
+    assert not old & site.workers()
+
+
+def test_a_touched_vassal_starts_anew_and_loses_no_request(
+    site: Production, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = site.workers()
+    with Load(site.port, "/probe/probe/text", (b"old",)) as load:
+        os.utime(site.vassal)
+        assert workers.wait_for(lambda: len(site.workers()) == 2 and not site.workers() & old, 20)
+        load.more()
+    report(capsys, "a touched vassal", load)
+    assert load.failed == []
+
+
+def test_an_edited_library_counts_at_once_and_loses_no_request(
+    site: Production, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = site.clone / "catalog/controller/probe.py"
+    with Load(site.port, "/probe/probe/text", (b"old", b"new")) as load:
+        library.write_text(PROBE.replace('"old"', '"new"'))
+        assert workers.wait_for(lambda: site.get("/probe/probe/text").text == "new", 5)
+        library.write_text("class probe:\n    def text(self:\n")
+        load.more(500)
+    report(capsys, "an edit, and one that does not compile", load)
+    assert load.failed == []
+
+
+def test_a_broken_tree_is_refused_and_the_old_one_serves_on(
+    site: Production, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (site.folder / "tree/var/lib/kernkoa/current").resolve()
+    with Load(site.port, "/probe/probe/text", (b"old",)) as load:
+        set_release(site, "release = = nonsense")
+        with pytest.raises(DeployError, match=r"(?s)config\.py.*nonsense"):
+            site.reload()
+        # a worker that is replaced meanwhile must not meet the broken file
+        victim = min(site.workers())
+        os.kill(victim, signal.SIGTERM)
+        assert workers.wait_for(lambda: len(site.workers() - {victim}) == 2, 10)
+        load.more()
+    report(capsys, "a broken config.py", load)
+    assert load.failed == []
+    assert (site.folder / "tree/var/lib/kernkoa/current").resolve() == before
+
+
+def test_a_killed_worker_takes_its_own_request_along_at_most(
+    site: Production, capsys: pytest.CaptureFixture[str]
+) -> None:
+    victim = min(site.workers())
+    with Load(site.port, "/probe/probe/text", (b"old",)) as load:
+        os.kill(victim, signal.SIGKILL)
+        assert workers.wait_for(lambda: len(site.workers() - {victim}) == 2, 10)
+        load.more()
+    report(capsys, "kill -9 of a worker", load)
+    assert len(load.failed) <= 1
+
+
+def test_a_reload_waits_for_the_request_that_is_running(site: Production) -> None:
+    slow = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+    slow.request("GET", "/probe/probe/slow")
+    old = site.workers()
+    site.reload()
+    assert json.loads(slow.getresponse().read())["pid"] in old
+    slow.close()
+    assert not old & site.workers()
+
+
+def test_a_second_reload_while_one_runs_leaves_no_old_worker(site: Production) -> None:
+    slow = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+    slow.request("GET", "/probe/probe/slow")
+    # the first chain now waits for the slow request; uWSGI drops a signal that comes meanwhile
+    (site.run / "uwsgi.fifo").write_text("c")
+    set_release(site, 'release = "newest"')
+    site.reload()
+    assert {site.get("/probe/probe/release").text for _ in range(20)} == {"newest"}
+    slow.getresponse().read()
+    slow.close()
+
+
+def report(capsys: pytest.CaptureFixture[str], what: str, load: Load) -> None:
+    """The numbers, where whoever runs the tests sees them."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n  under load, {what}: {load.summary()}\n")

@@ -1,0 +1,242 @@
+"""The example site through nginx and uWSGI, run from the files that setup.sh installs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from system.deploy import workers
+from tests.servers import Answer, Production, health, needs_servers, production
+
+pytestmark = needs_servers
+
+PROBE = """
+from pathlib import Path
+from kernkoa import *
+
+class probe:
+    def where(self):
+        return {"url": request.url, "client": request.remote_addr, "root": request.script_root, "path": request.path,
+                "scheme": request.scheme, "proxy": os.environ.get("HTTP_PROXY"), "here": url_for("dispatch", path="x")}
+
+    def size(self, params):
+        return {"size": len(params.files["file"].read()), "note": params["note"]}
+
+    def cookies(self):
+        session["seen"] = True
+        return {"cookies": len(request.headers.get("Cookie", ""))}
+
+    def process(self):
+        return {"pid": os.getpid(), "folder": os.getcwd()}
+
+    def pieces(self, params):
+        yield "first"
+        end = time.monotonic() + 10
+        while not Path(params["sign"]).exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        yield "second"
+
+    def hang(self):
+        time.sleep(60)
+
+    def go(self):
+        return redirect("where")
+"""
+FILES = {
+    "catalog/controller/probe.py": PROBE,
+    "images/pixel.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "images/.secret": "hidden",
+    "images/folder/.htpasswd": "hidden",
+}
+HELLO = "/fasthelloworld/fastHelloClass/fastHelloWorldWithParameters"
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Production]:
+    # a second of harakiri, so that a test need not wait a minute for it
+    with production(files=FILES, edits={"harakiri = 60": "harakiri = 2"}) as running:
+        (running.clone / "images" / "out.svg").symlink_to("/etc/hostname")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def beneath() -> Iterator[Production]:
+    with production("--base", "/sub/path", files=FILES) as running:
+        yield running
+
+
+def json_of(answer: Answer) -> dict[str, object]:
+    assert answer.status == 200, answer
+    found: dict[str, object] = json.loads(answer.body)
+    return found
+
+
+def test_the_example_answers_by_get_and_by_post(site: Production) -> None:
+    expected = "hello = world<br>with = parameters<br>"
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    assert site.get(f"{HELLO}?hello=world&with=parameters").text == expected
+    assert site.get(HELLO, "POST", "hello=world&with=parameters", **form).text == expected
+    assert site.get(HELLO).text == "Hello World"
+
+
+def test_health_names_the_site(site: Production) -> None:
+    assert health(site)["name"] == "kernkoa"
+
+
+def test_the_app_sees_the_client_and_not_what_it_claims(site: Production) -> None:
+    forged = {"X_Forwarded_For": "6.6.6.6", "X_Forwarded_Proto": "https", "Proxy": "http://evil/"}
+    found = json_of(site.get("/probe/probe/where", **forged))
+    assert found["client"] == "127.0.0.1"
+    assert found["scheme"] == "http"
+    assert found["proxy"] is None
+
+
+def test_urls_keep_the_port_that_the_client_used(site: Production) -> None:
+    own = json_of(site.get("/probe/probe/where"))
+    mapped = json_of(site.get("/probe/probe/where", Host="example.org:8443"))
+    assert own["url"] == f"http://127.0.0.1:{site.port}/probe/probe/where"
+    assert mapped["url"] == "http://example.org:8443/probe/probe/where"
+
+
+def test_http_1_0_without_a_host_is_answered(site: Production) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), 10) as connection:
+        connection.sendall(f"GET {HELLO} HTTP/1.0\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"Hello World")
+
+
+def test_large_cookies_reach_the_app(site: Production) -> None:
+    jar = "; ".join(f"c{number}={'x' * 900}" for number in range(7))
+    assert json_of(site.get("/probe/probe/cookies", Cookie=jar))["cookies"] == len(jar)
+
+
+def multipart(size: int) -> tuple[bytes, dict[str, str]]:
+    head = (
+        b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\nhi\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n'
+    )
+    return head + b"\0" * size + b"\r\n--b--\r\n", {"Content_Type": "multipart/form-data; boundary=b"}
+
+
+def test_an_upload_up_to_the_limit_arrives(site: Production) -> None:
+    body, headers = multipart(75_000_000 - 300)
+    assert json_of(site.get("/probe/probe/size", "POST", body, **headers)) == {
+        "size": 75_000_000 - 300,
+        "note": "hi",
+    }
+
+
+def test_an_upload_over_the_limit_is_a_413(site: Production) -> None:
+    body, headers = multipart(75_000_001)
+    assert site.get("/probe/probe/size", "POST", body, **headers).status == 413
+
+
+def test_a_large_body_that_nobody_reads_is_no_502(site: Production) -> None:
+    body, headers = multipart(20_000_000)
+    assert site.get("/no/such/url", "POST", body, **headers).status == 404
+
+
+def test_an_upload_far_over_the_limit_is_refused_before_it_is_sent(site: Production) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+    connection.putrequest("POST", "/probe/probe/size")
+    connection.putheader("Content-Length", str(10**9))
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_streamed_page_arrives_in_pieces(site: Production, encoding: str) -> None:
+    sign = site.folder / f"sign-{encoding}"
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=8)
+    connection.request("GET", f"/probe/probe/pieces?sign={sign}", headers={"Accept-Encoding": encoding})
+    response = connection.getresponse()
+    # the method goes on only after its first piece was read here
+    first = response.read1(1024)
+    sign.touch()
+    rest = response.read()
+    connection.close()
+    if encoding == "identity":
+        assert (first, rest) == (b"first", b"second")
+    assert first
+
+
+def test_images_come_from_the_disk_with_their_type(site: Production) -> None:
+    answer = site.get("/images/pixel.svg")
+    assert answer.headers["Content-Type"].startswith("image/svg+xml")
+    assert "max-age=3600" in answer.headers["Cache-Control"]
+    assert site.get("/images/pixel.svg", If_None_Match=answer.headers["ETag"]).status == 304
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/images/.secret",
+        "/images/folder/.htpasswd",
+        "/images/%2esecret",
+        "/images/../config.py",
+        "/images/..%2fconfig.py",
+        "/images/out.svg",
+        "/images/absent.png",
+        "/images/folder/",
+        "/.git/config",
+        "/images/.well-known/x",
+    ],
+)
+def test_what_is_not_an_image_of_the_folder_is_a_404(site: Production, path: str) -> None:
+    assert site.get(path).status == 404
+
+
+def test_a_request_that_hangs_costs_its_own_worker_only(site: Production) -> None:
+    hanging = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+    hanging.request("GET", "/probe/probe/hang")
+    assert site.get(HELLO).text == "Hello World"
+    answer = hanging.getresponse()
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert b"Back in a moment" in answer.read()
+    hanging.close()
+    assert workers.wait_for(lambda: len(site.workers()) == 2, 10)
+
+
+def test_a_killed_worker_is_replaced(site: Production) -> None:
+    victim = min(site.workers())
+    os.kill(victim, signal.SIGKILL)
+    assert workers.wait_for(lambda: len(site.workers() - {victim}) == 2, 10)
+    assert site.get(HELLO).text == "Hello World"
+
+
+def test_the_socket_is_for_the_owner_and_the_group(site: Production) -> None:
+    assert (site.run / "uwsgi.sock").stat().st_mode & 0o777 == 0o660
+
+
+def test_under_a_sub_path_every_url_is_right(beneath: Production) -> None:
+    found = json_of(beneath.get("/sub/path/probe/probe/where"))
+    assert found["url"] == f"http://127.0.0.1:{beneath.port}/sub/path/probe/probe/where"
+    assert (found["root"], found["path"], found["here"]) == ("/sub/path", "/probe/probe/where", "/sub/path/x")
+    assert health(beneath, "/sub/path")["status"] == "ok"
+    assert beneath.get(f"/sub/path{HELLO}?a=1").text == "a = 1<br>"
+
+
+def test_under_a_sub_path_nothing_else_answers(beneath: Production) -> None:
+    assert beneath.get(HELLO).status == 404
+    assert beneath.get(f"/sub/pathX{HELLO}").status == 404
+    assert beneath.get("/images/pixel.svg").status == 404
+
+
+def test_under_a_sub_path_the_bare_path_leads_into_it(beneath: Production) -> None:
+    answer = beneath.get("/sub/path?a=1")
+    assert answer.status == 308
+    assert answer.headers["Location"].endswith("/sub/path/?a=1")
+
+
+def test_under_a_sub_path_images_and_cookies_are_right(beneath: Production) -> None:
+    assert beneath.get("/sub/path/images/pixel.svg").headers["Content-Type"].startswith("image/svg+xml")
+    assert "Path=/sub/path" in beneath.get("/sub/path/probe/probe/cookies").headers["Set-Cookie"]

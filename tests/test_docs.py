@@ -1,0 +1,79 @@
+"""README.md and docs/: every controller in them runs, every URL in them answers what stands below it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+    line: int
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+    return [Block(match[1], match[2], text.count("\n", 0, match.start()) + 1) for match in found]
+
+
+def write_files(site: Any, blocks: list[Block]) -> None:
+    """A python block whose first line is a path is a file of the site."""
+    for block in blocks:
+        named = re.match(r"# ((?:catalog|templates|system)/\S+)\n", block.text)
+        if block.language == "python" and named:
+            site.write(named[1], block.text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_url_answers_what_the_page_says(site: Any, page: Path) -> None:
+    blocks = blocks_of(page)
+    write_files(site, blocks)
+    client = site.client(development=True)
+    for block in blocks:
+        if block.language != "http":
+            continue
+        asked, _, answer = block.text.partition("\n\n")
+        verb, url = asked.split()
+        parts = urlsplit(url)
+        response = client.open(f"{parts.path}?{parts.query}" if parts.query else parts.path, method=verb)
+        assert same(response, answer), f"{page.name}, line {block.line}: {response.status} {response.text}"
+
+
+def same(response: Any, answer: str) -> bool:
+    """Whether the body is the one that is printed: JSON by its value, all else by its letters."""
+    if response.is_json or response.mimetype == "application/problem+json":
+        sent: bool = response.get_json() == json.loads(answer)
+        return sent
+    return bool(response.text.strip() == answer.strip())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_python_block_compiles(page: Path) -> None:
+    for block in blocks_of(page):
+        if block.language == "python":
+            compile(block.text, f"{page.name}, line {block.line}", "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_picture_leads_to_a_file(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http:", "https:")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_settings_page_names_every_setting() -> None:
+    from system.core.settings import Settings
+
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    names = {field.alias or name for name, field in Settings.model_fields.items()} - {"development"}
+    assert not {name for name in names if f"`{name}`" not in page}
