@@ -6,7 +6,7 @@ import ast
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from uuid import NAMESPACE_URL, uuid5
@@ -44,7 +44,8 @@ class Schedule:
         if self.seconds:
             return last + self.seconds
         since = datetime.fromtimestamp(last, zone)
-        start, delta, _ = read_cron(self.when).remaining_delta(since, tz=zone)
+        # Celery's crontab asks for the time: told that it is `last`, it finds what comes next
+        start, delta, _ = read_cron(self.when, lambda: since).remaining_delta(since, tz=zone)
         return float((start + delta).timestamp())
 
 
@@ -57,14 +58,14 @@ def read_interval(text: str) -> float:
     return seconds
 
 
-def read_cron(line: str) -> crontab:
+def read_cron(line: str, now: Callable[[], datetime] | None = None) -> crontab:
     """A line of crontab(5): minute, hour, day of the month, month, day of the week. Raises TaskError."""
     fields = line.split()
     if len(fields) != 5:
         raise TaskError(f'@cron({line!r}) has {len(fields)} fields and not 5. Write "0 2 * * *" for two at night.')
     minute, hour, day, month, weekday = fields
     try:
-        return crontab(minute, hour, weekday, day, month)
+        return crontab(minute, hour, weekday, day, month, nowfun=now)
     except (ParseException, ValueError) as error:
         raise TaskError(f"@cron({line!r}) cannot be used: {error}.") from error
 
@@ -110,7 +111,7 @@ def _of_method(route: str, method: MethodOutline, path: str) -> Iterator[Schedul
             _complain(f"{path}, line {method.line}: {error}")
 
 
-_outlines: dict[str, tuple[tuple[int, int], Outline | None]] = {}
+_outlines: dict[str, tuple[tuple[int, int, int], Outline | None]] = {}
 _complaints: set[str] = set()
 
 
@@ -118,13 +119,13 @@ def _read(path: str) -> Outline | None:
     """The outline of a file as it is now; None for one that does not compile."""
     try:
         status = os.stat(path)
-        mark = (status.st_mtime_ns, status.st_size)
+        mark = (status.st_mtime_ns, status.st_size, status.st_ino)
         known = _outlines.get(path)
         if known is None or known[0] != mark:
             with open(path, "rb") as stream:
                 source = stream.read()
             # most files schedule nothing: their syntax is left unread
-            mentions = b"every" in source or b"cron" in source
+            mentions = b"every" in source or b"cron" in source or (known is not None and known[1] is not None)
             _outlines[path] = (mark, read_outline(ast.parse(source, path)) if mentions else None)
         return _outlines[path][1]
     except (OSError, SyntaxError, ValueError):
