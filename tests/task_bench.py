@@ -22,7 +22,7 @@ import redis
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 20.0
 
-JOBS = '''
+JOBS = """
 import dataclasses, os, signal
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -172,7 +172,7 @@ class Ticking:
     @every("1s")
     def tick(self, celery_instance=None):
         note("tick " + celery_instance.id)
-'''
+"""
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE, what: str = "") -> Any:

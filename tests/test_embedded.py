@@ -42,15 +42,16 @@ class Holder:
     """A process that holds the services of a site."""
 
     def __init__(self, site: Bench) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(site.root / "config.py")],
-            cwd=ROOT,
-            env=site.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=open(site.log, "ab"),
-            text=True,
-        )
+        with open(site.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", HOLDER, str(site.root / "config.py")],
+                cwd=ROOT,
+                env=site.environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         told = self._read()
         self.lines: list[str] = told["lines"]
         self.pids: list[int] = told["pids"]
@@ -114,8 +115,9 @@ def test_all_of_it_comes_and_goes_with_the_development_server(site: Bench) -> No
         assert site.end(running)["data"] == 12
         assert site.runs(f"count {running}") == 1  # the old worker finished it
 
-        os.kill(holder.pids[1], signal.SIGKILL)
-        wait_for(lambda: holder.tell("check") and is_alive(holder.pids[1]), what="another worker")
+        killed = holder.pids[1]
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: holder.tell("check")[1] != killed, what="another worker")
         assert site.run("echo", "again")["data"] == "again"
 
         # the development server is killed: nothing stays, and nothing that was accepted is lost
@@ -138,7 +140,7 @@ def test_all_of_it_comes_and_goes_with_the_development_server(site: Bench) -> No
         holder.close()
 
 
-class subprocess_of:  # noqa: N801 - stands for a Popen of somebody else's process
+class subprocess_of:
     def __init__(self, pid: int) -> None:
         self.pid = pid
 

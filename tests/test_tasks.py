@@ -24,7 +24,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def test_the_example_counts_to_ten_and_says_so_on_the_way(site: Bench) -> None:
     code, _, body = site.request("GET", "/celeryexample/asynclibrary/asyncclass/triggerfunction?step=0.12")
-    link = re.fullmatch(r"<a href='http://127\.0\.0\.1:(\d+)/status/([0-9a-f-]{36})'>Async Test</a>", body.decode())
+    link = re.fullmatch(
+        r"<a href='http://127\.0\.0\.1:(\d+)/status/([0-9a-f-]{36})'>Async Test</a>", body.decode()
+    )
     assert code == 200
     assert link
     assert link[1] == str(site.port)
@@ -283,9 +285,7 @@ def test_prefer_wait_brings_the_answer_itself_when_it_comes_in_time(site: Bench)
     code, headers, body = site.request("GET", "/jobs/Jobs/page", headers={"Prefer": 'respond-async; x, wait="10"'})
     assert (code, body) == (200, b"<h1>a page</h1>")
     assert headers["content-type"].startswith("text/html")
-    code, _, _ = site.request(
-        "GET", "/jobs/Jobs/slow?n=3&seconds=3", headers={"Prefer": "respond-async, wait=1"}
-    )
+    code, _, _ = site.request("GET", "/jobs/Jobs/slow?n=3&seconds=3", headers={"Prefer": "respond-async, wait=1"})
     assert code == 202
 
 

@@ -132,6 +132,26 @@ def test_a_killed_worker_is_taken_over(site: Bench) -> None:
     assert site.runs(f"counted {running}") == 1
 
 
+def test_a_message_that_a_dying_worker_took_is_sent_again(site: Bench) -> None:
+    lost = [site.start("count", {"to": 1, "step": 0}) for _ in range(3)]
+    assert site.server.client.delete("kernkoa:tasks") == 1  # popped, and the socket that it went to is gone
+    kept = site.start("echo", "kept")
+    site.start_worker()
+    assert site.end(kept)["data"] == "kept"
+    assert [site.end(task_id)["data"] for task_id in lost] == [1, 1, 1]
+    assert [site.runs(f"count {task_id}") for task_id in lost] == [1, 1, 1]
+
+
+def test_a_second_message_of_a_task_that_runs_is_passed_over(site: Bench) -> None:
+    task_id = site.start("count", {"to": 5, "step": 0.1})
+    message = site.server.client.lindex("kernkoa:tasks", 0)
+    site.server.client.lpush("kernkoa:tasks", message)
+    site.start_worker()
+    assert site.end(task_id)["data"] == 5
+    assert site.run("echo", 1)["data"] == 1
+    assert site.runs(f"count {task_id}") == 1
+
+
 def _is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

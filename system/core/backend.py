@@ -30,6 +30,8 @@ class _KeepsRecords:
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **_: Any
     ) -> Any:
+        if state == "RETRY":
+            return result  # celery_instance.retry has written it
         about = getattr(request, "koa_about", None)
         client = self.client  # type: ignore[attr-defined]
         if about is None:  # the worker's main process tells of a task whose own process is gone
@@ -38,8 +40,7 @@ class _KeepsRecords:
         record = {"status": state, "result": result, "traceback": traceback, "task_id": task_id, **about}
         if state in FINAL:
             record["done"] = time.time()
-        add = "reset" if state == "RETRY" else 0
-        self.records.write_with(client, task_id, encode_tail(record), add, state in FINAL)
+        self.records.write_with(client, task_id, encode_tail(record), 0, state in FINAL)
         return result
 
 

@@ -28,6 +28,20 @@ RESERVED_STATES = FINAL | {"PENDING", "RETRY", "STARTED", "RECEIVED", "REJECTED"
 # the newest tasks, which the board lists
 MOST_LISTED = 10_000
 
+# KEYS: the record, those who wait for a worker. ARGV: the record after its runs, its seconds to live, the id, "1"
+# where the message was delivered before. Answers the runs and the record before; -1 where that one is final, -2
+# where the task runs already and this is a second message of it.
+_START = """
+local old = redis.call('GET', KEYS[1]) or ''
+redis.call('ZREM', KEYS[2], ARGV[3])
+local status = string.match(old, '^{"runs":%d+,"status":"([^"]*)"')
+if status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return {-1, old} end
+if status and status ~= 'PENDING' and status ~= 'RETRY' and ARGV[4] == '0' then return {-2, old} end
+local runs = tonumber(string.match(old, '^{"runs":(%d+)') or '0') + 1
+redis.call('SET', KEYS[1], '{"runs":' .. runs .. ',' .. ARGV[1], 'EX', ARGV[2])
+return {runs, old}
+"""
+
 # KEYS: the record. ARGV: the record after its runs, its seconds to live, what to add to runs or "reset",
 # "1" to tell those who wait. Answers the runs and the record before, runs 0 where that one was final.
 _WRITE = """
@@ -131,22 +145,76 @@ class Records:
     def key(self, task_id: str) -> str:
         return self._prefix + task_id
 
-    def mark(self, task_id: str, route: str, queue: str, queued: float) -> bool:
-        """Say that a task is queued, before it is; False where the id is taken."""
-        record = {"status": "PENDING", "route": route, "queue": queue, "queued": queued, "task_id": task_id}
+    def mark(self, task_id: str, queue: str, message: Record, due: float) -> bool:
+        """Say that a task is queued, before it is; False where the id is taken.
+
+        The mark keeps the message until a worker starts it: see find_lost.
+        """
+        queued = message["queued"]
+        record = {"status": "PENDING", "route": message["route"], "queue": queue, "queued": queued}
+        record |= {"task_id": task_id, "message": message}
         with self.reached():
             pipe = self.client.pipeline(transaction=False)
             pipe.set(self.key(task_id), '{"runs":0,' + encode_tail(record), nx=True, ex=self._seconds)
             pipe.zadd(self._index, {task_id: queued})
             pipe.zremrangebyrank(self._index, 0, -MOST_LISTED - 1)
+            pipe.zadd(self._waiting(queue), {task_id: due}, nx=True)
             return bool(pipe.execute()[0])
 
-    def forget(self, task_id: str) -> None:
+    def _waiting(self, queue: str) -> str:
+        return f"{self._name}:waiting:{queue}"
+
+    def start(
+        self, client: Any, task_id: str, record: Record, queue: str, redelivered: bool
+    ) -> tuple[int, Record]:
+        """Say that a task runs: the runs so far, -1 where it ended, -2 where it runs; and the record before."""
+        keys = self.key(task_id), self._waiting(queue)
+        flag = "1" if redelivered else "0"
+        runs, old = client.eval(_START, 2, *keys, encode_tail(record), self._seconds, task_id, flag)
+        return runs, from_json(old) if old else {}
+
+    def find_lost(self, queue: str, seconds: float) -> list[Record]:
+        """The marks of tasks whose message is gone: popped for a worker that died before it had it.
+
+        Redis hands a message to a worker's socket and forgets it; the worker writes it down with its next command.
+        A queue is first in, first out: what was due well before the message that is next, is not in the queue any
+        more, and what no worker holds either, is lost. One worker looks, once in so many seconds.
+        """
+        with self.reached():
+            if not self.client.set(f"{self._name}:looked:{queue}", "1", nx=True, ex=max(1, int(seconds))):
+                return []
+            before = self._oldest(queue) - seconds
+            ids = [name.decode() for name in self.client.zrangebyscore(self._waiting(queue), 0, before, 0, 1000)]
+            if not ids:
+                return []
+            held = b"".join(self.client.hvals(f"{self._name}:unacked"))
+            gone = [task_id for task_id in ids if task_id.encode() not in held]
+            raw = self.client.mget([self.key(task_id) for task_id in gone]) if gone else []
+        records = [from_json(text) if text else {} for text in raw]
+        for task_id, record in zip(gone, records, strict=True):
+            if not _waits(record):
+                self.client.zrem(self._waiting(queue), task_id)
+        return [record for record in records if _waits(record)]
+
+    def _oldest(self, queue: str) -> float:
+        """When the message that is next in a queue was due; now where there is none, 0 where it cannot be told."""
+        raw = self.client.lindex(f"{self._name}:{queue}", -1)
+        if raw is None:
+            return time.time()
+        score = self.client.zscore(self._waiting(queue), from_json(raw)["headers"]["id"])
+        return float(score or 0)
+
+    def wait(self, client: Any, task_id: str, queue: str, due: float) -> None:
+        """A task waits for a worker again; raises the client's own errors."""
+        client.zadd(self._waiting(queue), {task_id: due})
+
+    def forget(self, task_id: str, queue: str) -> None:
         """Take a mark back: the task could not be queued. Quiet where Redis is away: the mark expires."""
         from redis.exceptions import RedisError
 
         try:
-            self.client.pipeline().delete(self.key(task_id)).zrem(self._index, task_id).execute()
+            pipe = self.client.pipeline()
+            pipe.delete(self.key(task_id)).zrem(self._index, task_id).zrem(self._waiting(queue), task_id).execute()
         except (RedisError, OSError) as error:
             log.debug("The mark of %s stays until it expires: %s", task_id, error)
 
@@ -235,6 +303,10 @@ class Records:
             key = f"{self._name}:schedules"
             (self.client.hsetnx if first else self.client.hset)(key, route, slot)
             return float(self.client.hget(key, route))
+
+
+def _waits(record: Record) -> bool:
+    return record.get("status") in ("PENDING", "RETRY") and "message" in record
 
 
 def watch(read: Callable[[], bytes | None], seen: bytes | None, seconds: float) -> bytes | None:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from .errors import BrokerUnavailable, TaskCancelled
-from .records import FINAL, RESERVED_STATES, Record, Records
+from .records import FINAL, RESERVED_STATES, Record, Records, encode_tail
 
 log = logging.getLogger("kernkoa.tasks")
 
@@ -25,10 +25,11 @@ class Reporter:
     Everything else is Celery's task: `request`, `retry()`, `app`, …
     """
 
-    def __init__(self, task: Any, records: Records, about: Record) -> None:
+    def __init__(self, task: Any, records: Records, about: Record, message: Record) -> None:
         self._task = task
         self._records = records
         self._about = about
+        self._message = message
         self._lock = threading.Lock()
         self._pending: tuple[str, Any] | None = None
         self._timer: threading.Timer | None = None
@@ -111,6 +112,26 @@ class Reporter:
         if state and old["status"] not in FINAL:
             self.last_state = state["meta"]
             self.update_state(state=state["status"], meta=state["meta"])
+
+    def retry(
+        self,
+        args: Any = None,
+        kwargs: Any = None,
+        exc: BaseException | None = None,
+        countdown: float = 0,
+        **more: Any,
+    ) -> Any:
+        """Celery's retry. The record says so before the message is sent, or that would be taken for a double."""
+        state = self.close()
+        told = {"exc_type": type(exc).__name__, "exc_message": [str(exc or "")], "exc_module": "builtins"}
+        record = {"status": "RETRY", "result": told if exc else None, "task_id": self.id, **self._about}
+        record |= {"state": state, "message": self._message}
+        backend = self._task.backend
+        backend.ensure(self._records.write_with, (backend.client, self.id, encode_tail(record), "reset", False))
+        backend.ensure(
+            self._records.wait, (backend.client, self.id, self._about["queue"], time.time() + countdown)
+        )
+        return self._task.retry(args, kwargs, exc=exc, countdown=countdown, **more)
 
     def close(self) -> Any:
         """No report is written from now on; what the last one said, as a record keeps it."""

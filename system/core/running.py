@@ -38,7 +38,8 @@ def register(app: Flask, tasks: Tasks) -> None:
     def run(task: Any, route: str, params: Any, origin: Any, queued: float, answer: bool = False) -> Any:
         about = _describe(task, route, queued)
         task.request.koa_about = about
-        reporter = _begin(task, tasks, about)
+        message = {"route": route, "params": params, "origin": origin, "queued": queued, "answer": answer}
+        reporter = _begin(task, tasks, about, message)
         try:
             with app.request_context(make_environ(origin)), _ending_well(reporter, tasks):
                 log.info("%s[%s] runs for request %s of %s", route, reporter.id, origin["id"], origin["path"])
@@ -60,17 +61,18 @@ def _describe(task: Any, route: str, queued: float) -> Record:
     }
 
 
-def _begin(task: Any, tasks: Tasks, about: Record) -> Reporter:
+def _begin(task: Any, tasks: Tasks, about: Record, message: Record) -> Reporter:
     """Write the start record, with the backend's patient client. Ends a run that should not be."""
     backend = task.backend
-    reporter = Reporter(task, tasks.records, about)
+    reporter = Reporter(task, tasks.records, about, message)
     record = {"status": "STARTED", "task_id": reporter.id, **about}
+    redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
 
     def write() -> tuple[int, Record]:
-        return backend.records.write_with(backend.client, reporter.id, encode_tail(record), 1, False)  # type: ignore[no-any-return]
+        return backend.records.start(backend.client, reporter.id, record, about["queue"], redelivered)  # type: ignore[no-any-return]
 
     runs, old = backend.ensure(write, ())
-    if runs < 0:  # it ended already and was delivered again, or it was cancelled while it waited
+    if runs < 0:  # it was cancelled while it waited, has ended, or runs: this message is one too many
         raise Ignore
     if runs > MOST_RUNS:
         raise WorkerKilled(
@@ -124,7 +126,6 @@ def _perform(reporter: Reporter, tasks: Tasks, route: str, packed: Mapping[str, 
     except policy.on as error:
         if isinstance(error, _NEVER_RETRIED):
             raise
-        reporter.close()
         delay = policy.delay(reporter.request.retries)
         raise reporter.retry(exc=error, countdown=delay, max_retries=policy.times) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from typing import Any
@@ -11,12 +12,14 @@ from flask import has_request_context, request
 from .broker import QUEUE, TaskApp
 from .calling import bind
 from .catalog import Catalog
-from .errors import NotFound, TaskError
+from .errors import BrokerUnavailable, NotFound, TaskError
 from .params import Params
 from .parcels import describe_origin, pack_params, unpack_params
 from .records import Records
 from .routing import Endpoint, Resolved, Route, resolve
 from .settings import Settings
+
+log = logging.getLogger("kernkoa.tasks")
 
 RUN = "kernkoa.run"
 NO_SERVER = "Set redisUrl in config.py, or start python kernkoa.py, which brings a server of its own."
@@ -68,19 +71,31 @@ class Tasks:
             known = ", ".join((QUEUE, *self.settings.queues))
             raise TaskError(f"There is no queue {queue!r}: add it to queues in config.py. There are: {known}.")
         name = task_id or str(uuid.uuid4())
-        queued = time.time()
-        if not self.records.mark(name, route, queue, queued) and task_id:
-            return name
         around = request if has_request_context() else None
-        message = {
+        message: dict[str, Any] = {
             "route": route,
             "params": packed,
             "origin": origin or describe_origin(around, self.settings.url),
-            "queued": queued,
+            "queued": time.time(),
             "answer": answer,
         }
-        self._publish(name, route, queue, delay, message)
+        if not self.records.mark(name, queue, message, message["queued"] + delay) and task_id:
+            return name
+        try:
+            self._publish(name, route, queue, delay, message)
+        except BrokerUnavailable:
+            self.records.forget(name, queue)
+            raise
         return name
+
+    def send_lost(self, seconds: float) -> None:
+        """Queue again what was lost between Redis and a worker that died."""
+        for queue in (QUEUE, *self.settings.queues):
+            for record in self.records.find_lost(queue, seconds):
+                log.warning("%s[%s] was lost on its way and is queued again", record["route"], record["task_id"])
+                with self.records.reached():
+                    self.records.wait(self.records.client, record["task_id"], queue, time.time())
+                self._publish(record["task_id"], record["route"], queue, 0, record["message"])
 
     def _publish(self, name: str, route: str, queue: str, delay: float, message: dict[str, Any]) -> None:
         from kombu.exceptions import OperationalError
@@ -98,7 +113,6 @@ class Tasks:
                 add_to_parent=False,
             )
         except (OperationalError, RedisError, OSError) as error:
-            self.records.forget(name)
             raise self.records.unavailable(error) from error
 
     def _find(self, controller: object, method: str) -> Endpoint:

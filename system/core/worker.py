@@ -48,6 +48,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._seen_revoked: set[str] = set()
         self._since = time.time()
         settings = consumer.app.settings
+        self._lease = settings.leaseSeconds
         self._seconds = settings.leaseSeconds / 3
         self._records = Records(settings.name, consumer.app.address, consumer.app.conf.result_expires)
 
@@ -83,6 +84,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
                     client.zadd(qos.unacked_index_key, dict.fromkeys(tags, time.time()), xx=True)
             qos.restore_visible(interval=1)
             self._records.greet(consumer.hostname, self._about(consumer))
+            consumer.app.site.send_lost(self._lease)
         except (*consumer.connection_errors, *consumer.channel_errors, BrokerUnavailable) as error:
             log.warning("The leases cannot be renewed: %s", error)
 
