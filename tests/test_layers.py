@@ -12,17 +12,18 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "system" / "core"
 
 LAYERS = (
-    ("errors", "outline", "schema", "lifeline", "marks"),
-    ("settings", "params", "sessions", "library", "database_engine"),
-    ("catalog", "wsgi", "signature", "database", "broker", "parcels"),
-    ("routing", "loader", "slots", "databases", "records", "schedules"),
-    ("typed", "listing", "backend", "reporting", "worker", "embedded"),
-    ("calling",),
-    ("problems", "tasks"),
-    ("running", "background", "status", "beat"),
-    ("views",),
+    ("errors", "outline", "schema", "guard", "marks"),
+    ("settings", "params", "sessions", "library", "database_engine", "declared"),
+    ("catalog", "wsgi", "signature", "database", "editor", "masking", "inferred", "broker", "parcels", "lifeline"),
+    ("routing", "loader", "slots", "databases", "traces", "hints", "records", "schedules"),
+    ("typed", "listing", "checking", "backend", "reporting", "worker", "embedded"),
+    ("calling", "remedies", "routes", "forms", "finding"),
+    ("problems", "walk", "starter", "visitors", "openapi", "tasks"),
+    ("running", "background", "status", "beat", "pages", "standin", "shell", "explorer"),
+    ("views", "board"),
     ("app",),
-    ("runtime",),
+    ("runtime", "development"),
+    ("serving",),
     ("cli",),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -118,7 +118,6 @@ def test_the_welcome_page_says_that_it_works(example: Server) -> None:
         "/../../x/M/C/m",
         "/..%2f..%2fx",
         "/%2e%2e/x",
-        "//",
         "/%00",
         "/a%5cb",
         "/os/getcwd/upper",

@@ -7,10 +7,14 @@ import logging
 from flask import Response, current_app, got_request_exception, request
 from werkzeug.exceptions import HTTPException
 
+from .board import add_board
 from .broker import TaskApp
 from .catalog import Catalog
 from .databases import Databases
+from .errors import LibraryError
+from .explorer import add_explorer
 from .loader import Loader
+from .pages import Pages
 from .problems import describe, render
 from .routing import RESERVED
 from .running import register
@@ -39,6 +43,9 @@ def create_app(settings: Settings) -> KernKoa:
     add_routes(app, settings)
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
+    add_board(app, app.tasks)
+    add_explorer(app, app.catalog, settings)
+    app.pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, answer_error)
     _report_reserved(settings)
     return app
@@ -49,9 +56,18 @@ def answer_error(error: Exception) -> Response:
     current_app.dbs.release(error=True)  # type: ignore[attr-defined]
     problem = describe(error)
     if problem.status >= 500 and not isinstance(error, HTTPException):
-        log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+        log.error("%s %s: %s", request.method, request.path, error, exc_info=_trace_of(error))
         got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
-    return render(problem, request)
+    pages: Pages | None = current_app.pages  # type: ignore[attr-defined]
+    explained = pages.answer(error, problem) if pages else None
+    return render(problem, request) if explained is None else explained
+
+
+def _trace_of(error: Exception) -> BaseException | None:
+    """The error whose frames lead to the fault; of a file that does not compile the message says it all."""
+    if not isinstance(error, LibraryError):
+        return error
+    return None if isinstance(error.__cause__, SyntaxError) else error.__cause__
 
 
 def _report_reserved(settings: Settings) -> None:

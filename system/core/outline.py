@@ -94,6 +94,17 @@ def read_outline(tree: ast.Module) -> Outline:
     return Outline(ast.get_docstring(tree) or "", classes, dict(_imported(tree)))
 
 
+def find_function(tree: ast.Module, owner: str, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The last function of a name in the body of a class at the top level."""
+    found = None
+    for node in _statements(tree.body):
+        if isinstance(node, ast.ClassDef) and node.name == owner:
+            for item in _statements(node.body):
+                if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and item.name == name:
+                    found = item
+    return found
+
+
 def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 

@@ -20,6 +20,9 @@ from .errors import SettingsError
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
 
+# set by the process that watches the development server, to its own id
+DEVELOPMENT = "KERNKOA_DEVELOPMENT"
+
 DEFAULT_LIBS = {
     "controller": "catalog/controller",
     "model": "catalog/model",
@@ -120,12 +123,19 @@ def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) ->
             values[name] = _parse_variable(name, environ[variable])
             origins[name] = variable
     values["path"] = (config_file.parent / values["path"]).resolve()
+    values["development"] = is_development(environ)
     try:
         settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(_explain(error, origins)) from error
     _check_databases(settings)
     return settings
+
+
+def is_development(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is the development server: its variable names the process that started this one,
+    so that neither a line in a service's environment nor a program that a controller starts can turn it on."""
+    return environ.get(DEVELOPMENT) == str(os.getppid())
 
 
 def _run_config(config_file: Path) -> dict[str, Any]:
@@ -148,7 +158,7 @@ def _is_setting(name: str, value: object) -> bool:
 
 def _variables(values: Mapping[str, Any]) -> dict[str, str]:
     """Each setting's environment variable: secretKey is KERNKOA_SECRET_KEY."""
-    fields = [field.alias or name for name, field in Settings.model_fields.items()]
+    fields = [field.alias or name for name, field in Settings.model_fields.items() if name != "development"]
     names = dict.fromkeys([*fields, *values])
     return {name: "KERNKOA_" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper() for name in names}
 

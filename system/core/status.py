@@ -1,4 +1,4 @@
-"""What is told of tasks: GET /status/<id> as JSON or as a page, cancelling, and the board of all tasks."""
+"""What is told of tasks: GET /status/<id> as JSON or as a page, and cancelling."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from flask import Flask, Request, Response, redirect, render_template, request
 from pydantic_core import from_json
 
-from .broker import QUEUE
 from .calling import encode_json
 from .errors import MalformedBody, NotFound
 from .problems import is_browser
 from .records import FINAL, Record, watch
-from .schedules import list_schedules
 from .settings import Settings
 from .tasks import Tasks
 
 LONGEST_WAIT = 30.0
 LONGEST_ID = 64
-MOST_ON_BOARD = 200
 
 WORDS = {
     "PENDING": "Queued",
@@ -35,7 +31,7 @@ WORDS = {
 
 
 def add_task_routes(app: Flask, tasks: Tasks) -> None:
-    """Add /status/<id> and /_koa/tasks."""
+    """Add /status/<id>."""
 
     def status(task_id: str) -> Response:
         return show_status(tasks, task_id)
@@ -51,7 +47,6 @@ def add_task_routes(app: Flask, tasks: Tasks) -> None:
     app.add_url_rule("/status/<task_id>", "status", status, methods=["GET"])
     app.add_url_rule("/status/<task_id>", "cancel_task", cancel, methods=["DELETE"])
     app.add_url_rule("/status/<task_id>/cancel", "cancel_task_by_button", cancel_by_button, methods=["POST"])
-    app.add_url_rule("/_koa/tasks", "task_board", lambda: show_board(tasks), methods=["GET"])
 
 
 def describe_task(record: Record, development: bool = False) -> dict[str, Any]:
@@ -157,7 +152,7 @@ def _render_page(record: Record, task_id: str, settings: Settings) -> str:
         share=_share(named),
         details={name: value for name, value in named.items() if name not in ("title", "text")},
         result=_show_result(told.get("data")),
-        spent=_show_seconds(_spent(record)),
+        spent=show_seconds(measure(record)),
         route=record.get("route") if settings.development else "",
     )
 
@@ -184,12 +179,12 @@ def _show_result(value: Any) -> dict[str, Any]:
     return {"kind": "text", "text": json.dumps(value)}
 
 
-def _spent(record: Record) -> float:
+def measure(record: Record) -> float:
     begun = record.get("started") or record.get("queued") or time.time()
     return max(0.0, (record.get("done") or time.time()) - begun)
 
 
-def _show_seconds(seconds: float) -> str:
+def show_seconds(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:
@@ -197,62 +192,3 @@ def _show_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def may_see_board(settings: Settings, request: Request) -> bool:
-    """Whether the kernel's own pages are open: `explorer` in config.py, or development from this machine."""
-    if settings.explorer is not None:
-        return settings.explorer
-    if not settings.development:
-        return False
-    try:
-        return ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        return False
-
-
-def show_board(tasks: Tasks) -> Response:
-    """The board of tasks: what is queued, running, done and failed, the workers, the schedules."""
-    settings = tasks.settings
-    if not may_see_board(settings, request):
-        raise NotFound("the board is closed: explorer in config.py opens it")
-    board = read_board(tasks)
-    if is_browser(request) and request.args.get("format") != "json":
-        response = Response(render_template("kernkoa/tasks.html", **board))
-    else:
-        response = Response(encode_json(board), mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def read_board(tasks: Tasks) -> dict[str, Any]:
-    """What the board shows."""
-    settings = tasks.settings
-    rows = [_describe_row(record) for record in tasks.records.newest(MOST_ON_BOARD)]
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row["word"]] = counts.get(row["word"], 0) + 1
-    return {
-        "tasks": rows,
-        "counts": counts,
-        "queues": tasks.records.count_queued((QUEUE, *settings.queues)),
-        "workers": tasks.records.workers(settings.leaseSeconds),
-        "schedules": [schedule.describe() for schedule in list_schedules(tasks.catalog)],
-    }
-
-
-def _describe_row(record: Record) -> dict[str, Any]:
-    told = describe_task(record)
-    queued = record.get("queued")
-    return {
-        "id": record["task_id"],
-        "route": record.get("route", ""),
-        "status": told["status"],
-        "word": WORDS.get(told["status"], "Running"),
-        "final": is_final(record),
-        "queue": record.get("queue"),
-        "worker": record.get("worker"),
-        "queued": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(queued)) if queued else "",
-        "spent": _show_seconds(_spent(record)) if record.get("started") else "",
-        "error": told.get("error", {}).get("message", ""),
-    }

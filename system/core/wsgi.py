@@ -31,13 +31,14 @@ Dispatcher = Callable[[KernelRequest], Response]
 
 
 class KernKoa(Flask):
-    """The application of a site. `dispatch` answers what the catalogue answers; create_app sets it."""
+    """The application of a site. create_app sets its parts: `dispatch` answers what the catalogue answers."""
 
     request_class = KernelRequest
     catalog: Any
     load: Any
     tasks: Any
     dbs: Any
+    pages: Any
     dispatch: Dispatcher
 
     def __init__(self, settings: Settings) -> None:

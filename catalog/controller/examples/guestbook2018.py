@@ -1,0 +1,35 @@
+"""A controller as they were written in 2018: no types, everything in params. It has a form all the same."""
+
+from html import escape
+
+from kernkoa import *
+
+
+class Guestbook:
+    """What guests wrote."""
+
+    def greet(self, params=None):
+        """Greet a guest by name."""
+        if params == None:
+            return "<h1>Hello, whoever you are</h1>"
+        name = escape(params["name"])
+        return "<h1>Hello, " + name + "</h1>"
+
+    def page(self, params):
+        """A page of the book, ten lines to a page unless told otherwise."""
+        try:
+            number = int(params["number"])
+            size = int(params.get("size", 10))
+        except ValueError:
+            abort(400, "number and size are whole numbers")
+        if not (0 < number < 10000 and 0 < size < 1000):
+            abort(400, "number and size are too small or too large")
+        first = (number - 1) * size + 1
+        return {"page": number, "lines": ["line " + str(line) for line in range(first, first + size)]}
+
+    def sign(self, params):
+        """Sign the book, with a picture if you like."""
+        answer = {"guest": params["guest"], "text": params.get("text", "I was here")}
+        if "photo" in params.files:
+            answer["photo"] = params.files["photo"].filename
+        return answer

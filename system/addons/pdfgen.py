@@ -1,0 +1,401 @@
+"""PDF documents from a print format and data, over ReportLab.
+
+    draw = load.addon("pdfgen", "draw")
+    pdf = draw(load.printFormat("invoice", "examples"), {"number": 7, "items": […]})
+
+A print format is a dict; docs/print-formats.md explains it. Places and lengths are millimetres from the
+page's upper left corner, letters are in points. `{name}` in a text is a value of the data.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Any, Literal
+from xml.sax.saxutils import escape
+
+import font_roboto
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from reportlab.lib.colors import HexColor
+from reportlab.lib.enums import TA_CENTER, TA_LEFT, TA_RIGHT
+from reportlab.lib.pagesizes import A4, A5, LETTER, landscape
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFError, TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import BaseDocTemplate, Flowable, Frame, Image, LongTable, PageBreak, PageTemplate, Spacer
+from reportlab.platypus import Paragraph as FlowingText
+from reportlab.platypus.doctemplate import LayoutError
+
+from system.core.errors import PrintError
+
+SIZES = {"A4": A4, "A5": A5, "letter": LETTER}
+ALIGNMENTS = {"left": TA_LEFT, "center": TA_CENTER, "right": TA_RIGHT}
+Millimetres = Annotated[float, Field(ge=0)]
+Length = Annotated[float, Field(gt=0)]
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Place = tuple[Millimetres, Millimetres]
+
+
+class Part(BaseModel):
+    """What every part of a print format has in common: an unknown name in it is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OnPages(Part):
+    """Something with a place of its own, on these pages."""
+
+    pages: Literal["every", "first", "later"] = "every"
+
+
+class Letters(Part):
+    """How a text looks."""
+
+    size: Length = 10
+    bold: bool = False
+    italic: bool = False
+    align: Literal["left", "center", "right"] = "left"
+    color: Color = "#1a1a1a"
+
+
+class Text(Letters, OnPages):
+    """A text at a place; with a width it is wrapped. `{page}` and `{pages}` are there too."""
+
+    text: str
+    at: Place
+    width: Length | None = None
+
+
+class Line(OnPages):
+    """From a place to a place."""
+
+    line: tuple[Millimetres, Millimetres, Millimetres, Millimetres]
+    thickness: Length = 0.5
+    color: Color = "#1a1a1a"
+
+
+class Picture(Part):
+    """A file of the image folder, in the flow. With one of width and height it keeps its shape."""
+
+    image: str
+    width: Length | None = None
+    height: Length | None = None
+
+
+class PlacedPicture(Picture, OnPages):
+    """A picture at a place."""
+
+    at: Place
+
+
+class Paragraph(Letters):
+    """A text in the flow, as wide as the page allows or as `width` says."""
+
+    paragraph: str
+    width: Length | None = None
+    below: Millimetres = 2
+
+
+class Space(Part):
+    """Empty height in the flow."""
+
+    space: Millimetres
+
+
+class NewPage(Part):
+    """What follows stands on the next page."""
+
+    newPage: Literal[True]
+
+
+class Column(Letters):
+    """A column of a table: `value` is filled from the row, then from the data."""
+
+    title: str = ""
+    value: str
+    width: Length
+
+
+class Table(Part):
+    """The rows of a list of the data, over as many pages as they need, the titles on each."""
+
+    table: str
+    columns: Annotated[list[Column], Field(min_length=1)]
+    foot: list[list[str]] = []
+    below: Millimetres = 4
+
+
+class Fonts(Part):
+    """The files of four TrueType fonts. Without: Roboto, which has Latin, Greek and Cyrillic letters."""
+
+    regular: str = font_roboto.Roboto
+    bold: str = font_roboto.RobotoBold
+    italic: str = font_roboto.RobotoItalic
+    boldItalic: str = font_roboto.RobotoBoldItalic
+
+
+def _kind(value: Any) -> str | None:
+    """The name that tells what a part is: {"text": …} is a text."""
+    kinds = ("text", "image", "line", "paragraph", "space", "newPage", "table")
+    return next((kind for kind in kinds if isinstance(value, dict) and kind in value), None)
+
+
+Placed = Annotated[
+    Annotated[Text, Tag("text")] | Annotated[PlacedPicture, Tag("image")] | Annotated[Line, Tag("line")],
+    Discriminator(_kind),
+]
+Flowing = Annotated[
+    Annotated[Paragraph, Tag("paragraph")]
+    | Annotated[Picture, Tag("image")]
+    | Annotated[Table, Tag("table")]
+    | Annotated[Space, Tag("space")]
+    | Annotated[NewPage, Tag("newPage")],
+    Discriminator(_kind),
+]
+
+
+class PrintFormat(Part):
+    """A document: what has its place on the pages, and what flows through them."""
+
+    title: str = ""
+    author: str = ""
+    size: Literal["A4", "A5", "letter"] = "A4"
+    landscape: bool = False
+    margins: tuple[Millimetres, Millimetres, Millimetres, Millimetres] = (20, 20, 20, 20)
+    fonts: Fonts = Fonts()
+    placed: list[Placed] = []
+    body: list[Flowing] = []
+
+
+def draw(
+    layout: Mapping[str, Any], data: Mapping[str, Any], images: Path | None = None, file: Path | None = None
+) -> bytes:
+    """The PDF of a print format and its data; also kept as `file` where that is given.
+
+    `images` is the folder of the format's images. Raises PrintError for a format that cannot be used, a name
+    that the data lacks, an image that is not there.
+    """
+    try:
+        checked = PrintFormat.model_validate(layout)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise PrintError(f"The print format cannot be used: {faults}") from error
+    pdf = _Drawing(checked, data, images).draw()
+    if file is not None:
+        _keep(pdf, file)
+    return pdf
+
+
+def _keep(pdf: bytes, file: Path) -> None:
+    """Written aside and moved into place: whoever reads the file meanwhile gets all of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(dir=file.parent, prefix=".")
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(pdf)
+    Path(aside).chmod(0o644)
+    os.replace(aside, file)
+
+
+class _Drawing:
+    """One document in the making."""
+
+    def __init__(self, layout: PrintFormat, data: Mapping[str, Any], images: Path | None) -> None:
+        self.layout = layout
+        self.data = data
+        self.images = images
+        size = SIZES[layout.size]
+        self.width, self.height = landscape(size) if layout.landscape else size
+        self.top, self.right, self.bottom, self.left = (length * mm for length in layout.margins)
+        self.family = _register(layout.fonts)
+
+    def draw(self) -> bytes:
+        frame = Frame(self.left, self.bottom, self.flow_width, self.height - self.top - self.bottom, 0, 0, 0, 0)
+        output = BytesIO()
+        document = BaseDocTemplate(
+            output,
+            pagesize=(self.width, self.height),
+            title=self.fill(self.layout.title),
+            author=self.fill(self.layout.author),
+            pageTemplates=[PageTemplate(frames=[frame])],
+        )
+        story = [flowable for part in self.layout.body for flowable in self.flow(part)]
+        try:
+            document.build(story or [Spacer(0, 1)], canvasmaker=lambda *a, **k: _Pages(self, *a, **k))
+        except LayoutError as error:
+            raise PrintError(f"The print format does not fit its page: {error}") from error
+        return output.getvalue()
+
+    @property
+    def flow_width(self) -> float:
+        return float(self.width - self.left - self.right)
+
+    def fill(self, text: str, row: Mapping[str, Any] | None = None, markup: bool = False, **more: Any) -> str:
+        """The text with the values of the row and of the data in it."""
+        formatter = _MARKUP if markup else _PLAIN
+        try:
+            return formatter.vformat(text, (), {**self.data, **(row or {}), **more})
+        except (KeyError, IndexError, AttributeError, ValueError, TypeError) as error:
+            raise PrintError(f"{text!r} cannot be filled from the data: {error!r}") from error
+
+    def flow(self, part: Any) -> list[Flowable]:
+        if isinstance(part, Paragraph):
+            text = self.paragraph(part.paragraph, part)
+            text.style.rightIndent = max(0.0, self.flow_width - part.width * mm) if part.width else 0
+            return [text, Spacer(0, part.below * mm)]
+        if isinstance(part, Table):
+            return [self.table(part), Spacer(0, part.below * mm)]
+        if isinstance(part, Picture):
+            return [Image(self.image(part), *self.measure(part), hAlign="LEFT")]
+        return [PageBreak()] if isinstance(part, NewPage) else [Spacer(0, part.space * mm)]
+
+    def paragraph(self, text: str, letters: Letters, row: Mapping[str, Any] | None = None, **more: Any) -> Any:
+        style = ParagraphStyle(
+            "text",
+            fontName=self.font(letters),
+            fontSize=letters.size,
+            leading=letters.size * 1.35,
+            alignment=ALIGNMENTS[letters.align],
+            textColor=HexColor(letters.color),
+            splitLongWords=True,
+        )
+        try:
+            return FlowingText(self.fill(text, row, markup=True, **more), style)
+        except ValueError as error:
+            raise PrintError(f"{text!r} has markup that cannot be read: {error}") from error
+
+    def font(self, letters: Letters) -> str:
+        return self.family + ("-bold" if letters.bold else "") + ("-italic" if letters.italic else "")
+
+    def table(self, part: Table) -> LongTable:
+        if part.table not in self.data:
+            raise PrintError(f"The data has no list {part.table!r} for the table.")
+        records = list(self.data[part.table])
+        heads = [column.model_copy(update={"bold": True}) for column in part.columns]
+        rows = [[self.paragraph(head.title, head) for head in heads]]
+        rows += [[self.paragraph(column.value, column, row) for column in part.columns] for row in records]
+        for texts in part.foot:
+            padded = texts + [""] * (len(heads) - len(texts))
+            rows.append([self.paragraph(text, head) for text, head in zip(padded, heads, strict=True)])
+        widths = [column.width * mm for column in part.columns]
+        style = _table_style(len(records))
+        return LongTable(rows, widths, style=style, repeatRows=1, hAlign="LEFT", splitInRow=1)
+
+    def image(self, part: Picture) -> str:
+        """The path of an image; a name that leads out of the image folder is not there."""
+        name = self.fill(part.image)
+        root = os.path.realpath(self.images or ".")
+        path = os.path.realpath(os.path.join(root, name))
+        if self.images is None or not path.startswith(root + os.sep) or not os.path.isfile(path):
+            raise PrintError(f"There is no image {name!r} in the folder that draw() was given: {self.images}.")
+        return path
+
+    def measure(self, part: Picture) -> tuple[float, float]:
+        """Width and height in points."""
+        try:
+            width, height = ImageReader(self.image(part)).getSize()
+        except OSError as error:
+            raise PrintError(f"{part.image!r} is not an image that can be read: {error}") from error
+        if part.height:
+            return (part.width or part.height * width / height) * mm, part.height * mm
+        wide = part.width * mm if part.width else min(width, self.flow_width)
+        return wide, wide * height / width
+
+    def place(self, canvas: Canvas, page: int, pages: int) -> None:
+        """Draw what has its place on this page."""
+        for part in self.layout.placed:
+            if part.pages != "every" and (part.pages == "first") != (page == 1):
+                continue
+            if isinstance(part, Text):
+                self.place_text(canvas, part, page, pages)
+            elif isinstance(part, PlacedPicture):
+                width, height = self.measure(part)
+                x, y = part.at[0] * mm, self.height - part.at[1] * mm
+                canvas.drawImage(self.image(part), x, y - height, width, height, mask="auto")
+            else:
+                x1, y1, x2, y2 = (length * mm for length in part.line)
+                canvas.setLineWidth(part.thickness)
+                canvas.setStrokeColor(HexColor(part.color))
+                canvas.line(x1, self.height - y1, x2, self.height - y2)
+
+    def place_text(self, canvas: Canvas, part: Text, page: int, pages: int) -> None:
+        x, y = part.at[0] * mm, self.height - part.at[1] * mm
+        if part.width:
+            text = self.paragraph(part.text, part, page=page, pages=pages)
+            _, height = text.wrapOn(canvas, part.width * mm, self.height)
+            text.drawOn(canvas, x, y - height)
+            return
+        canvas.setFont(self.font(part), part.size)
+        canvas.setFillColor(HexColor(part.color))
+        write = {"left": canvas.drawString, "center": canvas.drawCentredString, "right": canvas.drawRightString}
+        write[part.align](x, y - part.size, self.fill(part.text, page=page, pages=pages))
+
+
+class _Pages(Canvas):  # type: ignore[misc]
+    """Keeps the pages until all are there: what is placed on them may name how many they are."""
+
+    def __init__(self, drawing: _Drawing, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._drawing = drawing
+        self._kept: list[dict[str, Any]] = []
+
+    def showPage(self) -> None:
+        self._kept.append(dict(self.__dict__))
+        self._startPage()
+
+    def save(self) -> None:
+        kept = self._kept
+        for number, state in enumerate(kept, 1):
+            self.__dict__.update(state)
+            self._drawing.place(self, number, len(kept))
+            super().showPage()
+        super().save()
+
+
+class _Escaping(Formatter):
+    """Fills a text that is markup: a value's own < and & are letters, its line ends are line ends."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        return escape(str(super().format_field(value, format_spec))).replace("\n", "<br/>")
+
+
+_PLAIN, _MARKUP = Formatter(), _Escaping()
+
+
+def _table_style(records: int) -> list[tuple[Any, ...]]:
+    """Fine lines between the rows, strong ones below the titles and above the foot."""
+    fine, strong = HexColor("#d0d0d0"), HexColor("#1a1a1a")
+    lines = [
+        ("LINEBELOW", (0, 0), (-1, 0), 0.75, strong),
+        ("LINEBELOW", (0, records), (-1, records), 0.75, strong),
+    ]
+    if records > 1:
+        lines.append(("LINEBELOW", (0, 1), (-1, records - 1), 0.25, fine))
+    return [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("TOPPADDING", (0, 0), (-1, -1), 3),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 4),
+        *lines,
+    ]
+
+
+def _register(fonts: Fonts) -> str:
+    """The name of the font family of these files, registered once in each process."""
+    family = Path(fonts.regular).stem
+    names = [family, f"{family}-bold", f"{family}-italic", f"{family}-bold-italic"]
+    files = [fonts.regular, fonts.bold, fonts.italic, fonts.boldItalic]
+    for name, file in zip(names, files, strict=True):
+        if name in pdfmetrics.getRegisteredFontNames():
+            continue
+        try:
+            pdfmetrics.registerFont(TTFont(name, file))
+        except TTFError as error:
+            raise PrintError(f"{file} is not a TrueType font that can be read: {error}") from error
+    pdfmetrics.registerFontFamily(family, *names)
+    return family

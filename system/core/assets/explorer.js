@@ -1,0 +1,378 @@
+"use strict";
+
+// ---------------------------------------------------------------- finding a method as one types
+
+const search = document.querySelector("form.search");
+const box = document.getElementById("q");
+const found = document.getElementById("found");
+const tree = document.getElementById("tree");
+let asked = 0;
+
+async function find() {
+  const query = box.value.trim();
+  const turn = ++asked;
+  if (!query) {
+    found.hidden = true;
+    tree.hidden = false;
+    return;
+  }
+  const response = await fetch(`${search.dataset.find}?q=${encodeURIComponent(query)}`);
+  const text = await response.text();
+  if (turn !== asked || !response.ok) return; // a later letter was faster
+  const page = new DOMParser().parseFromString(text, "text/html");
+  found.replaceChildren(...page.body.childNodes);
+  found.hidden = false;
+  tree.hidden = true;
+}
+
+let waiting;
+box.addEventListener("input", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(find, 120);
+});
+
+search.addEventListener("submit", (event) => {
+  const first = found.hidden ? null : found.querySelector("a");
+  if (first) {
+    event.preventDefault();
+    first.click();
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    box.select();
+    box.focus();
+  } else if (event.key === "Escape" && event.target === box) {
+    box.value = "";
+    find();
+  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    move(event);
+  }
+});
+
+function move(event) {
+  const list = found.hidden ? tree : found;
+  const stops = [box, ...list.querySelectorAll("a")];
+  const at = stops.indexOf(event.target);
+  if (at < 0) return;
+  const next = stops[at + (event.key === "ArrowDown" ? 1 : -1)];
+  if (next) {
+    event.preventDefault();
+    next.focus();
+  }
+}
+
+const here = tree.querySelector("[aria-current]");
+if (here) {
+  const side = document.querySelector("aside");
+  const offset = here.getBoundingClientRect().top - side.getBoundingClientRect().top;
+  if (offset > side.clientHeight * 0.8) side.scrollTop = offset - side.clientHeight / 2;
+}
+
+// ---------------------------------------------------------------- the call that a form describes
+
+const form = document.getElementById("call");
+
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** What the fields hold: a list of {name, kind, where, values, files}; what was left empty is not in it. */
+function collect() {
+  const sent = [];
+  for (const field of form.querySelectorAll(".field[data-name]")) {
+    const { name, control, kind, where } = field.dataset;
+    const input = field.querySelector("input, select, textarea");
+    const entry = { name, kind, where, values: [], files: [] };
+    if (control === "file") entry.files = [...input.files];
+    else if (control === "checkbox") entry.values = [input.checked ? "true" : "false"];
+    else if (control === "lines") entry.values = input.value.split("\n").filter((line) => line !== "");
+    else if (input.value !== "" || (control === "text" && "required" in field.dataset)) entry.values = [input.value];
+    if (entry.values.length || entry.files.length) sent.push(entry);
+  }
+  const more = document.getElementById("more");
+  for (const line of more ? more.value.split("\n") : []) {
+    const [, name, value] = /^([^=]+)=(.*)$/.exec(line) || [];
+    if (name) sent.push({ name: name.trim(), kind: "string", where: "any", values: [value], files: [] });
+  }
+  return sent;
+}
+
+/** The request of a way to send it: {verb, url, headers, body, parts}. Throws for text that is no JSON. */
+function build() {
+  const [verb, encoding] = document.getElementById("way").value.split(" ");
+  const entries = collect();
+  const inQuery = entries.filter((entry) => encoding === "query" || entry.where === "query");
+  const inBody = entries.filter((entry) => !inQuery.includes(entry));
+  const query = pairs(inQuery).toString();
+  const made = { verb, url: form.dataset.url + (query ? `?${query}` : ""), headers: {}, body: undefined, parts: [] };
+  if (encoding === "json") {
+    made.headers["Content-Type"] = "application/json";
+    made.body = JSON.stringify(makeDocument(inBody));
+  } else if (inBody.some((entry) => entry.files.length)) {
+    made.body = new FormData();
+    made.parts = inBody;
+    for (const { name, values, files } of inBody) {
+      for (const value of [...values, ...files]) made.body.append(name, value);
+    }
+  } else if (encoding === "form" && inBody.length) {
+    made.body = pairs(inBody);
+  }
+  return made;
+}
+
+function pairs(entries) {
+  const list = new URLSearchParams();
+  for (const { name, values } of entries) for (const value of values) list.append(name, value);
+  return list;
+}
+
+function makeDocument(entries) {
+  const object = {};
+  let whole;
+  for (const { name, kind, values } of entries) {
+    if (kind === "body") whole = parse(name, values[0]);
+    else if (kind === "strings") object[name] = values;
+    else if (kind === "numbers") object[name] = values.map(asNumber);
+    else if (kind === "number") object[name] = asNumber(values[0]);
+    else if (kind === "boolean") object[name] = values[0] === "true";
+    else object[name] = kind === "json" ? parse(name, values[0]) : values[0];
+  }
+  const merges = whole && typeof whole === "object" && !Array.isArray(whole);
+  return merges ? { ...object, ...whole } : whole === undefined ? object : whole;
+}
+
+function asNumber(text) {
+  const value = Number(text);
+  return Number.isFinite(value) ? value : text; // the method says what is wrong with it
+}
+
+function parse(name, text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${name} is no JSON: ${error.message}`);
+  }
+}
+
+// ---------------------------------------------------------------- the same as a line for a shell
+
+function quote(text) {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function curlOf({ verb, url, headers, body, parts }) {
+  const words = ["curl"];
+  const hasBody = body !== undefined;
+  if (verb !== (hasBody ? "POST" : "GET")) words.push("-X", verb);
+  for (const [name, value] of Object.entries(headers)) words.push("-H", quote(`${name}: ${value}`));
+  if (parts.length) {
+    for (const { name, values, files } of parts) {
+      for (const value of values) words.push("--form-string", quote(`${name}=${value}`));
+      for (const file of files) words.push("-F", quote(`${name}=@${file.name}`));
+    }
+  } else if (hasBody) words.push("-d", quote(String(body)));
+  words.push(quote(new URL(url, location.href).href));
+  return words.join(" ");
+}
+
+function showCurl() {
+  const code = document.getElementById("curl");
+  try {
+    code.textContent = curlOf(build());
+  } catch (error) {
+    code.textContent = error.message;
+  }
+}
+
+async function copy() {
+  const button = document.getElementById("copy");
+  try {
+    await navigator.clipboard.writeText(document.getElementById("curl").textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(document.getElementById("curl"));
+    button.textContent = "Selected: copy it with the keyboard";
+  }
+  setTimeout(() => (button.textContent = "Copy"), 2500);
+}
+
+// ---------------------------------------------------------------- running it
+
+let running;
+
+async function run(event) {
+  event.preventDefault();
+  clearFaults();
+  const stop = document.getElementById("stop");
+  running?.abort();
+  running = new AbortController();
+  const answer = document.getElementById("answer");
+  answer.hidden = false;
+  answer.setAttribute("aria-busy", "true");
+  stop.hidden = false;
+  const begun = performance.now();
+  try {
+    const { verb, url, headers, body } = build();
+    headers.Accept = "application/json, */*;q=0.9";
+    const response = await fetch(url, { method: verb, headers, body, signal: running.signal });
+    const content = await response.blob();
+    await showAnswer(response, content, performance.now() - begun);
+  } catch (error) {
+    const words = error.name === "AbortError" ? "Stopped." : `There is no answer: ${error.message}`;
+    document.getElementById("status").textContent = words;
+    document.getElementById("headers").hidden = true;
+    document.getElementById("shown").replaceChildren();
+  }
+  stop.hidden = true;
+  answer.removeAttribute("aria-busy");
+  answer.scrollIntoView({ block: "nearest" });
+}
+
+async function showAnswer(response, content, milliseconds) {
+  const status = document.getElementById("status");
+  const badge = element("b", { textContent: `${response.status} ${response.statusText}`.trim() });
+  badge.className = response.ok ? "good" : "bad";
+  const type = response.headers.get("Content-Type") || "";
+  const told = ` · ${milliseconds.toFixed(0)} ms · ${size(content.size)}${type ? ` · ${type}` : ""}`;
+  status.replaceChildren(badge, told);
+  if (response.redirected) status.append(` · led on to ${new URL(response.url).pathname}`);
+  const headers = document.getElementById("headers");
+  headers.hidden = false;
+  const lines = [...response.headers].map(([name, value]) => `${name}: ${value}`);
+  headers.querySelector("pre").textContent = lines.join("\n");
+  await showContent(response, content, type.split(";")[0].trim());
+}
+
+function size(bytes) {
+  if (bytes < 1024) return `${bytes} bytes`;
+  return bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`;
+}
+
+const LONGEST_TEXT = 200000;
+
+async function showContent(response, content, type) {
+  const shown = document.getElementById("shown");
+  shown.replaceChildren();
+  if (!content.size) return;
+  const disposition = response.headers.get("Content-Disposition") || "";
+  const isDownload = disposition.startsWith("attachment");
+  if (!isDownload && type.startsWith("image/")) {
+    shown.append(element("img", { src: URL.createObjectURL(content), alt: "The picture that was answered" }));
+  } else if (!isDownload && /[/+]json$/.test(type)) {
+    const text = await content.text();
+    try {
+      const value = JSON.parse(text);
+      shown.append(element("div", { className: "json" }, jsonNode(value, 0)));
+      markFaults(value);
+    } catch {
+      showText(shown, text);
+    }
+  } else if (!isDownload && type === "text/html") {
+    showPage(shown, await content.text(), response.url);
+  } else if (!isDownload && type.startsWith("text/")) {
+    showText(shown, await content.text());
+  }
+  const [, name] = /filename="?([^";]+)/.exec(disposition) || [];
+  const link = element("a", { href: URL.createObjectURL(content), download: name || "answer" });
+  link.textContent = isDownload ? `Save ${name || "the file"} (${size(content.size)})` : "Save the answer";
+  shown.append(element("p", { className: "quiet" }, link));
+}
+
+function showText(place, text) {
+  const cut = text.length > LONGEST_TEXT;
+  place.append(element("pre", { className: "source", tabIndex: 0, textContent: text.slice(0, LONGEST_TEXT) }));
+  if (cut) place.append(element("p", { className: "quiet", textContent: "It goes on: save it to see all." }));
+}
+
+/** A page in a frame without scripts, forms or a way out; its own styles are put in by hand, as no inline one runs. */
+function showPage(place, text, address) {
+  const frame = element("iframe", { title: "The page that was answered" });
+  frame.setAttribute("sandbox", "allow-same-origin"); // without allow-scripts: this page reaches in, nothing runs
+  const source = element("details", {}, element("summary", { textContent: "Source" }));
+  showText(source, text);
+  place.append(frame, source);
+  const page = new DOMParser().parseFromString(text, "text/html");
+  const inside = frame.contentDocument;
+  const sheets = [...page.querySelectorAll("style")].map((style) => style.textContent);
+  page.querySelectorAll("script, style, base, meta, iframe, object, embed").forEach((node) => node.remove());
+  for (const node of page.querySelectorAll("[src], link[href]")) {
+    const name = node.hasAttribute("src") ? "src" : "href";
+    node.setAttribute(name, new URL(node.getAttribute(name), address).href);
+  }
+  const styled = [...page.querySelectorAll("[style]")].map((node) => [node, node.getAttribute("style")]);
+  styled.forEach(([node]) => node.removeAttribute("style"));
+  inside.head.replaceChildren(...page.head.children);
+  inside.body.replaceWith(inside.adoptNode(page.body));
+  styled.forEach(([node, style]) => (node.style.cssText = style));
+  inside.adoptedStyleSheets = sheets.map((css) => {
+    const sheet = new frame.contentWindow.CSSStyleSheet();
+    sheet.replaceSync(css);
+    return sheet;
+  });
+  frame.height = Math.min(Math.max(inside.documentElement.scrollHeight + 4, 80), 600);
+}
+
+/** A value of JSON, folded where it is large or deep; what is folded is made when it is opened. */
+function jsonNode(value, depth) {
+  if (value === null || typeof value !== "object") {
+    const kind = value === null ? "null" : typeof value;
+    return element("span", { className: kind, textContent: JSON.stringify(value) });
+  }
+  const isList = Array.isArray(value);
+  const entries = Object.entries(value);
+  if (!entries.length) return element("span", { className: "empty", textContent: isList ? "[]" : "{}" });
+  const words = isList ? `[${entries.length}]` : `{${entries.length}}`;
+  const node = element("details", {}, element("summary", { textContent: words }));
+  let isMade = false;
+  const make = () => {
+    if (isMade) return;
+    isMade = true;
+    const list = element("ul");
+    for (const [key, inner] of entries.slice(0, 1000)) {
+      const name = element("span", { className: isList ? "index" : "key", textContent: isList ? key : JSON.stringify(key) });
+      list.append(element("li", {}, name, ": ", jsonNode(inner, depth + 1)));
+    }
+    if (entries.length > 1000) list.append(element("li", { textContent: `and ${entries.length - 1000} more` }));
+    node.append(list);
+  };
+  node.addEventListener("toggle", () => node.open && make());
+  if (depth < 2 || (depth < 4 && entries.length < 20)) {
+    make();
+    node.open = true;
+  }
+  return node;
+}
+
+// ---------------------------------------------------------------- what was wrong with which field
+
+function clearFaults() {
+  form.querySelectorAll(".fault").forEach((node) => node.remove());
+  form.querySelectorAll("[aria-invalid]").forEach((node) => node.removeAttribute("aria-invalid"));
+}
+
+function markFaults(problem) {
+  for (const fault of Array.isArray(problem?.errors) ? problem.errors : []) {
+    const name = String(fault.name).split(".")[0];
+    const field = [...form.querySelectorAll(".field[data-name]")].find((one) => one.dataset.name === name);
+    if (!field) continue;
+    field.querySelector("input, select, textarea").setAttribute("aria-invalid", "true");
+    field.append(element("span", { className: "fault", textContent: fault.hint || fault.expected }));
+  }
+}
+
+if (form) {
+  form.addEventListener("submit", run);
+  form.addEventListener("input", showCurl);
+  form.addEventListener("change", showCurl);
+  document.getElementById("copy").addEventListener("click", copy);
+  document.getElementById("stop").addEventListener("click", () => running?.abort());
+  document.getElementById("way").dataset.ready = "yes";
+  showCurl();
+}
+document.documentElement.dataset.ready = "yes";
