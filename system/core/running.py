@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from typing import Any
 
 from billiard.common import terminate_handler_fired
 from billiard.exceptions import SoftTimeLimitExceeded
+from billiard.pool import SIG_SOFT_TIMEOUT, soft_timeout_sighandler
 from celery.exceptions import Ignore, Reject, Retry
 from flask import Flask, Response
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -40,14 +43,22 @@ def register(app: Flask, tasks: Tasks) -> None:
         task.request.koa_about = about
         message = {"route": route, "params": params, "origin": origin, "queued": queued, "answer": answer}
         reporter = _begin(task, tasks, about, message)
+        _hear_time_limit(True)
         try:
             with app.request_context(make_environ(origin)), _ending_well(reporter, tasks):
                 log.info("%s[%s] runs for request %s of %s", route, reporter.id, origin["id"], origin["path"])
                 return _perform(reporter, tasks, route, params, answer)
         finally:
             reporter.close()
+            _hear_time_limit(False)  # what is done is not lost because its Redis is away for long
 
     tasks.celery.task(run, name=RUN, bind=True, shared=False)
+
+
+def _hear_time_limit(hears: bool) -> None:
+    """Whether the soft time limit, a signal to the process, interrupts what it does. Threads have no limit."""
+    if threading.current_thread() is threading.main_thread() and SIG_SOFT_TIMEOUT is not None:
+        signal.signal(SIG_SOFT_TIMEOUT, soft_timeout_sighandler if hears else signal.SIG_IGN)
 
 
 def _describe(task: Any, route: str, queued: float) -> Record:

@@ -185,6 +185,8 @@ def measure(record: Record) -> float:
 
 
 def show_seconds(seconds: float) -> str:
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:
