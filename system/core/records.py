@@ -289,6 +289,12 @@ class Records:
             (about for about in found if time.time() - about["seen"] <= seconds), key=lambda about: about["name"]
         )
 
+    def renew(self, tags: set[str]) -> None:
+        """Renew the leases of messages that a worker holds, by their delivery tags."""
+        if tags:
+            with self.reached():
+                self.client.zadd(f"{self._name}:unacked_index", dict.fromkeys(tags, time.time()), xx=True)
+
     def heads(self, task_ids: list[str]) -> list[bytes]:
         """The beginnings of some records: enough to tell which are cancelled."""
         with self.reached():

@@ -79,9 +79,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         qos = consumer.task_consumer.channel.qos
         tags = {*qos._delivered, *_held_tags()}
         try:
-            if tags:
-                with qos.channel.conn_or_acquire() as client:
-                    client.zadd(qos.unacked_index_key, dict.fromkeys(tags, time.time()), xx=True)
+            self._records.renew(tags)
             qos.restore_visible(interval=1)
             self._records.greet(consumer.hostname, self._about(consumer))
             consumer.app.site.send_lost(self._lease)
@@ -147,6 +145,16 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         default_steps = (*Consumer.Blueprint.default_steps, Lease)
+
+    def connection_for_read(self, heartbeat: Any = None) -> Any:
+        """Found Redis again: renew what runs before kombu, with its first look, hands out what is overdue."""
+        connection = super().connection_for_read(heartbeat)
+        settings = self.app.settings
+        try:
+            Records(settings.name, self.app.address, self.app.conf.result_expires).renew(_held_tags())
+        except BrokerUnavailable as error:
+            log.warning("The leases cannot be renewed: %s", error)
+        return connection
 
     def on_connection_error_after_connected(self, error: Exception) -> None:
         """Celery 5.7.0 closes the lost connection here; the late acknowledgement that follows ends the worker."""
