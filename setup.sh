@@ -9,6 +9,7 @@
 #   sudo sh setup.sh reload          new kernel or config.py: checked, then brought in without a lost request
 #   sudo sh setup.sh rollback        the release of before
 #   sudo sh setup.sh status          what runs, how busy it is, the last errors, where the logs are
+#   sudo sh setup.sh run COMMAND     a command as the site runs it: its user, its settings, its code
 #   sudo sh setup.sh uninstall       takes away what the installation made
 #
 # sh setup.sh install --help lists the options: --domain, --port, --base, --name, --dry-run and more.
@@ -198,7 +199,7 @@ install_uwsgi() {
 case ${1:-} in
 dev) shift; dev "$@" ;;
 test) shift; run_tests "$@" ;;
-reload | rollback | status | uninstall) deploy "$@" ;;
+reload | rollback | status | run | uninstall) deploy "$@" ;;
 -h | --help | help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" ;;
 install) shift; install "$@" ;;
 "" | --*) install "$@" ;;

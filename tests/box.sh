@@ -43,17 +43,19 @@ download_wheels() {
 	chroot "$cache/aside/root" sh -ec '
 		apt-get install -y --no-install-recommends python3-venv >/dev/null
 		python3 -m venv /venv
-		/venv/bin/pip download --quiet --only-binary :all: -d /wheels -r /requirements.txt "pyuwsgi>=2.0.30" </dev/null'
+		/venv/bin/pip install --quiet wheel </dev/null
+		/venv/bin/pip wheel --quiet --wheel-dir /wheels -r /requirements.txt "pyuwsgi>=2.0.30" </dev/null'
 	mv "$cache/aside/root/wheels" "$wheels.new"
 	mv "$wheels.new" "$wheels"
 }
 
 boot() {
-	systemd-nspawn --quiet -D "$1/root" -M "$(basename "$1")" --private-network --resolv-conf=off --timezone=off --register=no \
+	systemd-nspawn --quiet -D "$1/root" -M "box-$$" --private-network --resolv-conf=off --timezone=off --register=no \
 		--keep-unit --boot --bind-ro="$wheels:/wheels" </dev/null >"$1/console" 2>&1 9>&- &
 	echo $! >"$1/nspawn"
 	for _ in $(seq 240); do
 		sleep .1
+		kill -0 "$(cat "$1/nspawn")" 2>/dev/null || break
 		inner=$(pgrep -P "$(cat "$1/nspawn")" | head -1) || continue
 		echo "$inner" >"$1/init"
 		if inside "$1" systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; then return; fi
@@ -95,6 +97,8 @@ reboot)
 enter) exec nsenter -t "$(cat "$2/init")" -n -- "${@:3}" ;;
 ready) [ -d "$tree" ] && [ -d "$wheels" ] ;;
 down)
+	# its files are thrown away: nothing in it need end in order
+	kill -KILL "$(cat "$2/init")" 2>/dev/null || true
 	stop "$2"
 	umount "$2/root"
 	rm -rf "$2"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import NGINX, REPOSITORY, copy_clone
+from tests.servers import NGINX, REPOSITORY, copy_clone, make_certificate
 
 SHELLCHECK = shutil.which("shellcheck")
 SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
@@ -110,7 +110,7 @@ def test_setup_is_plain_posix_shell() -> None:
 
 def test_help_names_every_command(clone: Path) -> None:
     text = setup(clone, "--help").stdout
-    for command in ("dev", "test", "reload", "rollback", "status", "uninstall"):
+    for command in ("dev", "test", "reload", "rollback", "status", "run", "uninstall"):
         assert f"setup.sh {command}" in text
 
 
@@ -318,9 +318,6 @@ def test_the_units_expose_little(clone: Path, folder: Path) -> None:
         assert done.returncode == 0, done.stdout[-300:]
 
 
-CERTIFICATE = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=www.example.org"]
-
-
 @pytest.mark.skipif(NGINX is None, reason="nginx is needed: sh setup.sh test installs it")
 @pytest.mark.parametrize(
     "options",
@@ -330,10 +327,7 @@ CERTIFICATE = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-
 def test_nginx_accepts_the_site(clone: Path, folder: Path, options: list[str]) -> None:
     secure = options == ["certificate"]
     if secure:
-        keys = folder / "tree" / "etc" / "tls"
-        keys.mkdir(parents=True)
-        files = ["-keyout", keys / "privkey.pem", "-out", keys / "fullchain.pem"]
-        subprocess.run(["openssl", *CERTIFICATE, *files], check=True, capture_output=True)
+        make_certificate(folder / "tree" / "etc" / "tls")
         options = ["--domain", "www.example.org", "--certificate", "/etc/tls"]
     stage(clone, folder / "tree", *options)
     site = (folder / "tree/etc/nginx/sites-available/kernkoa").read_text()

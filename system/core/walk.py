@@ -174,7 +174,7 @@ def _too_many(
     trail: _Trail, library: Library, reached: tuple[Any, MethodOutline], rest: int, is_default: bool
 ) -> Explanation:
     function, outline = reached
-    most = read_signature(function).positional or 0
+    most = read_signature(function, outline.signature).positional or 0
     note = "the default method" if is_default else ""
     step = Step("" if is_default else outline.name, "method", True, library.path, outline.line, note)
     taken = "no further segments" if most == 0 else f"at most {most} further segment{'s' if most > 1 else ''}"

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +213,9 @@ def recall(clone: Path, root: Path, name: str | None) -> Site:
     for file in sorted((root / "var/lib").glob(f"{DEFAULT_NAME}*/site.json")):
         saved: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if saved["clone"] == str(clone) and name in (None, saved["name"]):
-            return Site(**{**saved, "clone": clone, "root": root})
+            known = {field.name for field in fields(Site)}
+            options = {key: value for key, value in saved.items() if key in known}
+            return Site(**{**options, "clone": clone, "root": root})
     return Site(clone=clone, name=name or DEFAULT_NAME, root=root)
 
 

@@ -7,11 +7,14 @@ import shutil
 import sys
 from pathlib import Path
 
+from .errors import DeployError
 from .machine import Machine
 
 
 def uninstall(machine: Machine, purge: bool) -> None:
     """Stop the site and remove what the installation made; its data, its logs and its user only with purge."""
+    if not machine.site.at(machine.site.state).is_dir():
+        raise DeployError(f"There is nothing to uninstall: {machine.site.state} does not exist.")
     stop(machine)
     remove(machine, purge)
 
