@@ -10,9 +10,10 @@ class message:
     def index(self, params=None):
         """The board: a page of messages, the newest first; `search` finds some, `language` is remembered."""
         params = params or {}
-        if params.get("language") in LANGUAGES:
-            session["language"] = params["language"]
-        return self._board(page=params.get("page", "1"), search=params.get("search", ""))
+        language = str(params.get("language", ""))
+        if language in LANGUAGES:
+            session["language"] = language
+        return self._board(page=str(params.get("page", "1")), search=str(params.get("search", "")))
 
     @allow("POST")
     def insert(self, params):
