@@ -6,7 +6,7 @@ from kernkoa import *
 class Invoice:
     def show(self, params):
         """The invoice `number` as a PDF: 1001 has one page, 1002 has many. It stays under /pdfs/ too."""
-        number = params["number"]
+        number = str(params["number"])
         data = load.model("invoice", "examples").find(number)
         if data is None:
             abort(404, f"There is no invoice {number!r}. Ask for 1001 or 1002.")
