@@ -51,9 +51,9 @@ from pathlib import Path
 from system.core.databases import Databases
 from system.core.settings import Settings
 entry = json.loads(sys.argv[1])
-db = Databases(Settings(path=Path.cwd(), databases={"shop": entry}, defaultDatabase="shop"))["shop"]
-db.startTransaction()
-db.query("insert into items (id, name) values (1, 'left')")
+dbs = Databases(Settings(path=Path.cwd(), databases={"shop": entry}, defaultDatabase="shop"))
+dbs["shop"].startTransaction()
+dbs["shop"].query("insert into items (id, name) values (1, 'left')")
 """
 
 
