@@ -28,9 +28,10 @@ from flask import (
     url_for,
 )
 
+from system.core.marks import background, cron, every, queue, retry
 from system.core.params import Params
 from system.core.routing import allow, expose
-from system.core.runtime import app, dbs, load
+from system.core.runtime import app, celery, dbs, exeTask, load
 from system.core.runtime import settings as config
 
 __all__ = [
@@ -39,10 +40,15 @@ __all__ = [
     "abort",
     "allow",
     "app",
+    "background",
+    "celery",
     "config",
+    "cron",
     "current_app",
     "datetime",
     "dbs",
+    "every",
+    "exeTask",
     "expose",
     "flash",
     "g",
@@ -51,9 +57,11 @@ __all__ = [
     "load",
     "make_response",
     "os",
+    "queue",
     "redirect",
     "render_template",
     "request",
+    "retry",
     "send_file",
     "session",
     "stream_template",

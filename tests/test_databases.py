@@ -133,6 +133,21 @@ def test_a_stopped_database_is_a_503_and_the_rest_of_the_site_goes_on(site, brow
         server.remove()
 
 
+def test_a_context_that_ends_in_an_error_is_rolled_back(shop):
+    """A task runs in a request context of its own."""
+    app = shop.application
+
+    def run_a_task():
+        with app.test_request_context("/"):
+            app.dbs["maindb"].startTransaction()
+            app.dbs["maindb"].query("insert into items (id, name) values (1, 'half')")
+            raise RuntimeError("the task fails")
+
+    with pytest.raises(RuntimeError):
+        run_a_task()
+    assert shop.get("/shop/shop/count").json == {"items": 0}
+
+
 def test_a_site_without_a_statement_does_not_import_SQLAlchemy():
     script = "import sys, kernkoa; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

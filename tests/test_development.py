@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from system.core.settings import is_development, read_settings
+
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 15
 
@@ -225,6 +227,23 @@ def test_a_request_in_flight_is_answered_before_a_restart(server: Clone) -> None
     server.answers("/hello", 200, "hello")
 
 
+def test_no_request_fails_while_the_server_starts_anew_again_and_again(server: Clone) -> None:
+    server.answers("/hello", 200, "hello")
+    config = server.root / "config.py"
+    answers: list[tuple[int, str]] = []
+    for number in range(3):
+        config.write_text(config.read_text() + f"\n# change {number}\n")
+        answers += until(lambda: ask_until_restarted(server, server.said().count("starting again")), "a restart")
+    assert set(answers) == {(200, "hello")}
+
+
+def ask_until_restarted(server: Clone, before: int) -> list[tuple[int, str]]:
+    answers = []
+    while server.said().count("starting again") <= before:
+        answers.append(server.get("/hello"))
+    return [*answers, *(server.get("/hello") for _ in range(20))]
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_at_once_and_leaves_nothing_behind(server: Clone, end: signal.Signals) -> None:
     server.answers("/hello", 200, "hello")
@@ -315,10 +334,15 @@ def test_a_config_that_is_broken_from_the_first_ends_the_start(clone: Clone) -> 
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("value", ["1", "true", "0", "", str(os.getpid() + 100_000)])
-def test_no_variable_turns_development_on_in_another_process(clone: Clone, value: str) -> None:
-    done = clone.run("call", "nothing", KERNKOA_DEVELOPMENT=value)
-    assert set(json.loads(done.stdout)) == {"type", "title", "status", "detail"}
+@pytest.mark.parametrize("value", ["1", "true", "0", "", str(os.getpid()), str(os.getppid() + 1)])
+def test_no_variable_turns_development_on_in_another_process(value: str) -> None:
+    assert not is_development({"KERNKOA_DEVELOPMENT": value})
+    assert not read_settings(ROOT / "config.py", {"KERNKOA_DEVELOPMENT": value}).development
+
+
+def test_config_cannot_turn_development_on(clone: Clone) -> None:
+    config = clone.write("config.py", "development = True\n")
+    assert not read_settings(config, {}).development
 
 
 def test_a_program_that_a_controller_starts_is_not_in_development(server: Clone) -> None:

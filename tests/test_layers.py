@@ -12,14 +12,15 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "system" / "core"
 
 LAYERS = (
-    ("errors", "outline", "schema", "guard"),
+    ("errors", "outline", "schema", "guard", "marks"),
     ("settings", "params", "sessions", "library", "database_engine", "declared"),
-    ("catalog", "wsgi", "signature", "database", "editor", "masking", "inferred"),
-    ("routing", "loader", "slots", "databases", "traces", "hints"),
-    ("typed", "listing", "checking"),
-    ("calling", "remedies", "routes", "forms", "finding"),
-    ("problems", "walk", "starter", "visitors", "openapi"),
-    ("views", "pages", "standin", "shell", "explorer"),
+    ("catalog", "wsgi", "signature", "database", "editor", "masking", "inferred", "broker", "parcels", "lifeline"),
+    ("routing", "loader", "slots", "databases", "traces", "hints", "records", "schedules"),
+    ("typed", "listing", "checking", "backend", "reporting", "worker", "embedded"),
+    ("calling", "remedies", "choices", "routes", "forms", "finding"),
+    ("problems", "walk", "starter", "visitors", "openapi", "tasks"),
+    ("running", "background", "status", "beat", "pages", "standin", "shell", "explorer"),
+    ("views", "board"),
     ("app",),
     ("runtime", "development"),
     ("serving",),

@@ -12,6 +12,7 @@ from werkzeug.test import Client
 UNEXPECTED = "The server failed to answer this request."
 FAULTY = """
     from kernkoa import *
+    from system.core.errors import BrokerUnavailable, DatabaseError, DatabaseUnavailable
 
 
     class Faulty:
@@ -80,6 +81,31 @@ FAULTY = """
             text = "x" * 1_000_000
             items = list(range(1_000_000))
             raise ValueError(text)
+
+        def broker(self):
+            raise BrokerUnavailable("The broker at redis://localhost does not answer.")
+
+        def refused_connection(self):
+            import redis
+
+            redis.Redis(unix_socket_path="/nonexistent/socket").ping()
+
+        def database(self):
+            raise DatabaseUnavailable("maindb does not answer.")
+
+        def table(self):
+            raise DatabaseError("maindb: no such table: orders")
+
+        def port(self):
+            import socket
+
+            with socket.socket() as one, socket.socket() as two:
+                one.bind(("127.0.0.1", 0))
+                one.listen()
+                two.bind(one.getsockname())
+
+        def module(self):
+            import no_such_module
 
         def gone(self):
             abort(404)
@@ -197,9 +223,7 @@ def test_markup_in_messages_and_values_is_escaped(client: Any, browser_headers: 
 
 def test_what_an_exception_came_of_is_shown_too(client: Any, browser_headers: Any) -> None:
     page = client.get("/faulty/Faulty/chain", headers=browser_headers).text
-    assert (
-        page.index("RuntimeError") < page.index("which came directly of") < page.index("invalid literal for int")
-    )
+    assert page.index("RuntimeError") < page.index("It came of") < page.index("invalid literal for int")
 
 
 @pytest.mark.parametrize("method", ["unprintable", "deep", "long"])
@@ -234,11 +258,22 @@ def test_a_template_that_does_not_compile_shows_its_line(client: Any) -> None:
         ("typo", "Did you mean render_template"),
         ("nothing", "The value before .items is None"),
         ("setting", "config.py sets no nothing"),
+        ("broker", "Redis does not answer. Start it (redis-server)"),
+        ("refused_connection", "Redis does not answer."),
+        ("database", "The database does not answer."),
+        ("table", "A table is missing."),
+        ("port", "Another program listens on that port"),
+        ("module", "pip install no_such_module"),
     ],
 )
 def test_the_commonest_faults_have_a_hint(client: Any, browser_headers: Any, method: str, hint: str) -> None:
     assert hint in client.get(f"/faulty/Faulty/{method}").get_json()["hint"]
     assert 'class="hint"' in client.get(f"/faulty/Faulty/{method}", headers=browser_headers).text
+
+
+def test_an_error_keeps_its_status_and_headers(client: Any, browser_headers: Any) -> None:
+    page = client.get("/faulty/Faulty/broker", headers=browser_headers)
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
 
 
 def test_a_broken_library_shows_file_line_text_and_caret(client: Any, browser_headers: Any) -> None:

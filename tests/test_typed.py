@@ -398,6 +398,31 @@ def test_an_annotation_that_cannot_be_used_is_the_developers_fault(
     assert said in caplog.text
 
 
+def test_a_decorator_that_hides_the_signature_leaves_what_the_source_says(site: Any) -> None:
+    site.write(
+        "index.py",
+        """
+        def login_required(function):
+            def wrapper(*args, **kwargs):
+                return function(*args, **kwargs)
+            return wrapper
+
+        class index:
+            @login_required
+            def index(self, params=None):
+                return "nothing" if params == None else params["a"]
+
+            @login_required
+            def bare(self):
+                return "bare"
+        """,
+    )
+    client = site.client()
+    assert client.get("/?a=1").text == "1"
+    assert client.get("/").text == "nothing"
+    assert client.get("/bare?a=1").text == "bare"
+
+
 def test_an_edit_of_the_signature_counts_at_the_next_request(site: Any) -> None:
     client = write(site, "def index(self, n: int):\n    return [n]")
     assert client.get("/?n=1").json == [1]

@@ -7,6 +7,8 @@ import logging
 from flask import Response, current_app, got_request_exception, request
 from werkzeug.exceptions import HTTPException
 
+from .board import add_board
+from .broker import TaskApp
 from .catalog import Catalog
 from .databases import Databases
 from .errors import KernKoaError, LibraryError
@@ -15,7 +17,10 @@ from .loader import Loader
 from .pages import Pages
 from .problems import describe, render
 from .routing import RESERVED
+from .running import register
 from .settings import Settings
+from .status import add_task_routes
+from .tasks import Tasks
 from .views import add_routes, make_dispatcher
 from .wsgi import KernKoa
 
@@ -23,7 +28,7 @@ log = logging.getLogger("kernkoa")
 
 
 def create_app(settings: Settings) -> KernKoa:
-    """The application of a site. Its parts: `app.catalog`, `app.load`, `app.dbs`."""
+    """The application of a site. Its parts: `app.catalog`, `app.load`, `app.dbs`, `app.tasks`."""
     app = KernKoa(settings)
     app.catalog = Catalog(
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
@@ -33,8 +38,12 @@ def create_app(settings: Settings) -> KernKoa:
     )
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
-    app.dispatch = make_dispatcher(app.catalog, settings)
+    app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
+    app.dispatch = make_dispatcher(app.catalog, settings, app.tasks)
     add_routes(app, settings)
+    register(app, app.tasks)
+    add_task_routes(app, app.tasks)
+    add_board(app, app.tasks)
     add_explorer(app, app.catalog, settings)
     app.pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, answer_error)

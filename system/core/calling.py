@@ -16,36 +16,39 @@ from .signature import Signature
 from .typed import Arguments, TypedBinding
 
 # from the left-over segments and a way to read the params to the method's arguments
+# what stands between the hooks: the method itself, or a task in its place
+Runner = Callable[[Resolved, object, Callable[[], Params]], Any]
 Binding = Callable[[tuple[str, ...], Callable[[], Params]], Arguments]
 
 _NONE: Arguments = ((), {})
 _JSON_TYPES = (dict, list, bool, int, float)
 
 
-def call(resolved: Resolved, read: Callable[[], Params]) -> Response:
+def run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> Any:
+    """Run a method with its arguments."""
+    args, kwargs = bind(resolved.endpoint, resolved.arguments, read)
+    return resolved.endpoint.function(controller, *args, **kwargs)
+
+
+def call(resolved: Resolved, read: Callable[[], Params], run: Runner = run) -> Response:
     """Run a method between its hooks: `before` ends the request by returning something, `after` may change it."""
     endpoint = resolved.endpoint
     controller = endpoint.controller()
     hooks = _hooks(endpoint)
     if not hooks:
-        return respond(_run(resolved, controller, read))
+        return respond(run(resolved, controller, read))
     params = read()
     for before in (hook.get("before") for hook in hooks):
         answer = before(controller, params) if before else None
         if answer is not None:
             break
     else:
-        answer = _run(resolved, controller, lambda: params)
+        answer = run(resolved, controller, lambda: params)
     response = respond(answer)
     for after in (hook.get("after") for hook in reversed(hooks)):
         changed = after(controller, response) if after else None
         response = response if changed is None else respond(changed)
     return response
-
-
-def _run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> Any:
-    args, kwargs = bind(resolved.endpoint, resolved.arguments, read)
-    return resolved.endpoint.function(controller, *args, **kwargs)
 
 
 def _hooks(endpoint: Endpoint) -> list[dict[str, Any]]:

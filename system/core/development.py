@@ -28,6 +28,7 @@ from types import FrameType
 import click
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from .embedded import Services, start_services
 from .errors import SettingsError
 from .settings import DEVELOPMENT, Settings, read_settings
 from .standin import StandIn
@@ -55,8 +56,12 @@ def supervise(config_file: Path, host: str | None, port: int | None) -> None:
     host, port = host or settings.host, settings.port if port is None else port
     signal.signal(signal.SIGTERM, _end)
     with bind(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
-        show_start(settings, listener)
-        Supervisor(settings, listener).run()
+        services = start_services(settings)
+        try:
+            show_start(settings, listener, services)
+            Supervisor(settings, listener, services).run()
+        finally:
+            services.stop()
 
 
 def _end(signum: int, frame: FrameType | None) -> None:
@@ -90,7 +95,7 @@ def _explain_bind(error: OSError, host: str, port: int) -> str:
     return f"{host}:{port} cannot be listened on: {error.strerror}. Name an address of this machine with --host."
 
 
-def show_start(settings: Settings, listener: socket.socket) -> None:
+def show_start(settings: Settings, listener: socket.socket, services: Services) -> None:
     """The lines that a person reads first."""
     host, port = listener.getsockname()[:2]
     is_open = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -101,6 +106,8 @@ def show_start(settings: Settings, listener: socket.socket) -> None:
     if is_open:
         _show("Network", f"http://{_own_address()}:{port}{settings.base}/  (others can open the site)")
     _show("Catalogue", _count(settings))
+    for line in services.lines():
+        _show("Tasks", line)
     _show("Debug", "on: errors are explained, to this machine only" if settings.flaskDebug else "off (flaskDebug)")
     _show("Production", "sh setup.sh")
     click.echo(click.style("\n  Ctrl-C ends it. A saved file counts at the next request.\n", dim=True))
@@ -174,8 +181,9 @@ class Watch:
 class Supervisor:
     """Starts the server, again and again."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, services: Services) -> None:
         self._listener = listener
+        self._services = services
         self._watch = Watch(settings)
         self._settings = settings
 
@@ -215,7 +223,9 @@ class Supervisor:
 
     def _has_changed(self) -> bool:
         changed = self._watch.changes()
+        self._services.check()
         if changed:
+            self._services.restart_worker()
             names = ", ".join(os.path.relpath(name, self._settings.path) for name in changed[:3])
             click.echo(click.style(f"  {names} changed: starting again", dim=True), err=True)
         return bool(changed)

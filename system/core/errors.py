@@ -5,6 +5,12 @@ KernKoaError
 ├── LoadError                load.… was asked for something that is not in the catalogue
 ├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
 ├── TaskError                exeTask was called with something that cannot be a task
+├── TaskFailed               a task could not end as its author meant
+│   ├── OutOfMemory          it raised MemoryError
+│   ├── TaskExited           it called sys.exit()
+│   ├── TaskTimeout          it ran longer than taskSeconds
+│   ├── ResultRefused        what it returned is no JSON, or too big
+│   └── WorkerKilled         it ended its worker every time it was tried
 ├── DatabaseError            the database refused a statement
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── PrintError               a print format cannot be drawn with its data
@@ -18,7 +24,11 @@ KernKoaError
     ├── MethodNotAllowed     405  the method does not take this verb
     ├── TooLarge             413  more than the settings allow
     ├── UnsupportedMediaType 415  a body of a type that the method cannot read
-    └── InvalidParameters    422  values that the signature refuses
+    ├── InvalidParameters    422  values that the signature refuses
+    └── IdempotencyReused    422  an Idempotency-Key that came with another request before
+
+TaskCancelled is no KernKoaError, nor even an Exception: it ends a task that was cancelled, and no
+`except Exception` of the task's author is meant to stop it.
 
 `status` is the HTTP status that an error answers with when nobody caught it. `detail` is the sentence
 for people: what happened, with the value, and what to do next. `members` become further members of the
@@ -75,6 +85,34 @@ class LibraryError(KernKoaError):
 
 class TaskError(KernKoaError, ValueError):
     """exeTask was called with something that cannot be a task."""
+
+
+class TaskFailed(KernKoaError):
+    """A task could not end as its author meant; /status tells the name of the class and the message."""
+
+
+class OutOfMemory(TaskFailed):
+    """A task raised MemoryError."""
+
+
+class TaskExited(TaskFailed):
+    """A task called sys.exit()."""
+
+
+class TaskTimeout(TaskFailed):
+    """A task ran longer than the setting taskSeconds."""
+
+
+class ResultRefused(TaskFailed):
+    """What a task returned cannot be sent as JSON, or is bigger than the setting maxResultBytes."""
+
+
+class WorkerKilled(TaskFailed):
+    """A task ended its worker every time it was tried."""
+
+
+class TaskCancelled(BaseException):
+    """Ends a task that was cancelled; raised by its reports."""
 
 
 class DatabaseError(KernKoaError):
@@ -187,3 +225,10 @@ class InvalidParameters(RequestError):
         names = ", ".join(str(error["name"]) for error in errors)
         super().__init__(f"These parameters cannot be used: {names}. See errors for each.", errors=list(errors))
         self.errors = list(errors)
+
+
+class IdempotencyReused(RequestError):
+    """An Idempotency-Key that came with another request before."""
+
+    status = 422
+    title = "Unprocessable Content"

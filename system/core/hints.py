@@ -14,7 +14,7 @@ from flask import Flask, Request
 from jinja2 import TemplateNotFound, UndefinedError
 from pydantic_core import PydanticSerializationError
 
-from .errors import BrokerUnavailable, DatabaseUnavailable, LibraryError
+from .errors import BrokerUnavailable, DatabaseError, DatabaseUnavailable, LibraryError
 from .masking import message_of
 from .settings import Settings
 
@@ -77,7 +77,8 @@ def _redis_away(error: BaseException, app: Flask, request: Request) -> str:
 def _database_away(error: BaseException, app: Flask, request: Request) -> str:
     if isinstance(error, DatabaseUnavailable):
         return "The database does not answer. Is it running, and are its host, port and user in config.py right?"
-    if "no such table" in message_of(error) or "doesn't exist" in message_of(error):
+    said = message_of(error) if isinstance(error, DatabaseError) else ""
+    if "no such table" in said or "doesn't exist" in said or "UndefinedTable" in said:
         return "A table is missing. Make it first; dbs[…].checkTable(name) tells whether it is there."
     return ""
 

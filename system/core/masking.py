@@ -76,12 +76,6 @@ class _Short(Repr):
         self.maxdict = self.maxlist = self.maxtuple = self.maxset = 12
         self.maxlevel = 3
 
-    def repr_instance(self, x: Any, level: int) -> str:
-        try:
-            return super().repr_instance(x, level)
-        except Exception as error:  # noqa: BLE001 - the user's __repr__ may raise anything
-            return f"<{type(x).__name__}: its __repr__ raised {type(error).__name__}>"
-
 
 def shown(name: str, value: Any, settings: Settings) -> str:
     """A value as a page may show it beside its name."""

@@ -268,7 +268,7 @@ def _operation(item: _Described, verb: str, in_path: list[Taken]) -> dict[str, A
 
 def _parameter(taken: Taken, place: str) -> dict[str, Any]:
     made: dict[str, Any] = {"name": taken.name, "in": place, "required": place == "path" or taken.required}
-    schema = _without_null(taken.schema)
+    schema = _in_text(taken)
     if "description" in schema:
         made["description"] = schema["description"]
     if taken.is_record and not taken.is_body:
@@ -276,13 +276,16 @@ def _parameter(taken: Taken, place: str) -> dict[str, Any]:
     return made | {"schema": schema}
 
 
-def _without_null(schema: Schema) -> Schema:
-    """What can be written in a URL: null cannot."""
+def _in_text(taken: Taken) -> Schema:
+    """What can be written in a URL or a form: null cannot, and of a list that is there, at least one value."""
+    schema = taken.schema
     options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
-    if not options:
-        return schema
-    rest = {key: value for key, value in schema.items() if key != "anyOf"}
-    return rest | (options[0] if len(options) == 1 else {"anyOf": options})
+    if options:
+        rest = {key: value for key, value in schema.items() if key != "anyOf"}
+        schema = rest | (options[0] if len(options) == 1 else {"anyOf": options})
+    if schema.get("type") == "array" and taken.required:
+        schema = schema | {"minItems": max(1, schema.get("minItems", 1))}
+    return schema
 
 
 def _body(taken: list[Taken]) -> dict[str, Any]:
@@ -298,7 +301,7 @@ def _body(taken: list[Taken]) -> dict[str, Any]:
         content = {JSON: {"schema": _object(taken)}}
     else:
         schema = _object(taken)
-        in_text = _object([Taken(one.name, _without_null(one.schema), one.required) for one in taken])
+        in_text = _object([Taken(one.name, _in_text(one), one.required) for one in taken])
         content = {JSON: {"schema": schema}, FORM: {"schema": in_text}, MULTIPART: {"schema": in_text}}
     return {"content": content, "required": any(one.required for one in taken)}
 
@@ -306,7 +309,7 @@ def _body(taken: list[Taken]) -> dict[str, Any]:
 def _as_text(taken: Taken) -> Taken:
     """A record beside a file travels as JSON text."""
     if not taken.is_record:
-        return Taken(taken.name, _without_null(taken.schema), taken.required)
+        return Taken(taken.name, _in_text(taken), taken.required)
     schema = {"type": "string", "contentMediaType": JSON, "contentSchema": taken.schema}
     return Taken(taken.name, schema, taken.required)
 

@@ -22,6 +22,7 @@ from werkzeug.exceptions import NotFound as StaticNotFound
 
 from .calling import encode_json
 from .catalog import Catalog
+from .choices import Choice
 from .editor import link_to
 from .errors import LibraryError, NotFound
 from .guard import is_from_this_machine
@@ -31,7 +32,7 @@ from .problems import Problem, is_browser
 from .routing import RESERVED, match
 from .settings import Settings
 from .traces import Frame, Trace, read_source, read_traces
-from .walk import Choice, Explanation, explain
+from .walk import Explanation, explain
 
 log = logging.getLogger("kernkoa")
 

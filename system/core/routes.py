@@ -10,6 +10,7 @@ from pathlib import Path
 from .catalog import Catalog, Folder
 from .listing import ListedLibrary, ListedMethod, Listing, folders_in
 from .routing import RESERVED
+from .schedules import list_schedules
 from .settings import Settings
 
 
@@ -44,14 +45,18 @@ def list_routes(settings: Settings, word: str = "") -> tuple[list[RouteLine], li
     catalog = Catalog(folders, live_seconds="off")
     try:
         libraries = list(Listing(catalog, settings.home).walk(catalog.now()))
+        schedules = list_schedules(catalog)
         marks = [*_broken(libraries, settings), *_conflicts(catalog.roots["controller"], catalog.now(), settings)]
     finally:
         catalog.close()
-    lines = [_line(method, settings) for library in libraries for method in library.methods]
+    when = {schedule.route: schedule.when for schedule in schedules}
+    lines = [
+        _line(method, settings, when.get(method.place, "")) for library in libraries for method in library.methods
+    ]
     return [line for line in lines if line.mentions(word)], [mark for mark in marks if mark.mentions(word)]
 
 
-def _line(method: ListedMethod, settings: Settings) -> RouteLine:
+def _line(method: ListedMethod, settings: Settings, when: str) -> RouteLine:
     verbs = (
         "TASK" if method.is_task else " ".join(verb for verb in method.verbs if verb not in ("HEAD", "OPTIONS"))
     )
@@ -59,7 +64,8 @@ def _line(method: ListedMethod, settings: Settings) -> RouteLine:
     if method.short_url not in ("", method.url):
         url += f" = {settings.base}{method.short_url}"
     signature = f"({method.signature.removeprefix('(').removesuffix(')')})"
-    return RouteLine(verbs, url, signature, method.summary, f"{_short(method.origin, settings)}:{method.line}")
+    summary = f"[{when}] {method.summary}".strip() if when else method.summary
+    return RouteLine(verbs, url, signature, summary, f"{_short(method.origin, settings)}:{method.line}")
 
 
 def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[Mark]:

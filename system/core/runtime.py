@@ -13,4 +13,6 @@ ROOT = Path(__file__).resolve().parents[2]
 settings = read_settings(Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py")))
 app = create_app(settings)
 load = app.load
+celery = app.tasks.celery
+exeTask = app.tasks.exeTask
 dbs = app.dbs

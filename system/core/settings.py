@@ -71,6 +71,15 @@ class Settings(BaseModel):
     maxParams: Bytes = 1_000
 
     redisUrl: Annotated[str, Field(pattern=r"^((rediss?|unix|redis\+socket|sentinel)://\S+)?$")] = ""
+    queues: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = Field(default_factory=list)
+    taskSeconds: Seconds = 0
+    leaseSeconds: Annotated[float, Field(ge=1)] = 30
+    resultDays: Annotated[float, Field(gt=0)] = 7
+    maxResultBytes: Bytes = 1_000_000
+    tasksPerChild: Annotated[int, Field(gt=0)] = 1_000
+    taskMemoryBytes: Bytes = 512_000_000
+    respondAsync: bool = False
+    timezone: str = ""
 
     # set by `python kernkoa.py`, never by config.py: this process is the development server
     development: bool = False
@@ -155,7 +164,7 @@ def _variables(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse_variable(name: str, text: str) -> Any:
-    if name not in ("databases", "libs"):
+    if name not in ("databases", "libs", "queues"):
         return text
     try:
         return json.loads(text)

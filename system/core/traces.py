@@ -87,10 +87,10 @@ def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
         seen.add(id(current))
         yield current, relation
         if current.__cause__ is not None:
-            current, relation = current.__cause__, "which came directly of"
+            current, relation = current.__cause__, "It came of"
         else:
             current = None if current.__suppress_context__ else current.__context__
-            relation = "which was raised while this one was handled:"
+            relation = "It was raised while this was handled"
 
 
 def _read_trace(error: BaseException, relation: str, settings: Settings) -> Trace:

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from flask import Flask, Response, request, send_from_directory
 
+from .background import prefers_later
 from .calling import call
 from .catalog import Catalog
 from .errors import MethodNotAllowed, MissingParameter, NotFound
-from .params import KernelRequest, read_params
+from .params import KernelRequest, Params, read_params
 from .routing import Resolved, match, resolve
 from .settings import Settings
+from .tasks import Tasks
 
 View = Callable[..., Response]
 
 
-def make_dispatcher(catalog: Catalog, settings: Settings) -> Callable[[KernelRequest], Response]:
+def make_dispatcher(catalog: Catalog, settings: Settings, tasks: Tasks) -> Callable[[KernelRequest], Response]:
     """What runs the method that a request's path names."""
     home = match(settings.home)
     most, most_bytes = settings.maxParams, settings.maxParamsBytes
@@ -31,7 +33,15 @@ def make_dispatcher(catalog: Catalog, settings: Settings) -> Callable[[KernelReq
         check_verb(resolved, request.method)
         if request.method == "OPTIONS":
             return allowed(resolved)
-        return call(resolved, lambda: read_params(request, route.segments, most, most_bytes))
+
+        def read() -> Params:
+            return read_params(request, route.segments, most, most_bytes)
+
+        if "HTTP_PREFER" in request.environ:
+            later = prefers_later(tasks, request, resolved)
+            if later is not None:
+                return call(resolved, read, later)
+        return call(resolved, read)
 
     return dispatch
 

@@ -36,6 +36,7 @@ class KernKoa(Flask):
     request_class = KernelRequest
     catalog: Any
     load: Any
+    tasks: Any
     dbs: Any
     pages: Any
     dispatch: Dispatcher

@@ -1,0 +1,19 @@
+"""A long job: started by one URL, run by a worker, watched at /status/<id>."""
+
+from kernkoa import *
+
+
+class asyncclass:
+    def triggerfunction(self, params=None):
+        task = exeTask(self, "asyncfunction_celery", params)
+        return "<a href='" + config.url + "status/" + task["id"] + "'>Async Test</a>"
+
+    def asyncfunction_celery(self, celery_instance=None, params=None):
+        """Count to ten; `step` is how many seconds each takes."""
+        step = float((params or {}).get("step", 2))
+        for i in range(10):
+            time.sleep(step)
+            celery_instance.update_state(
+                state="inProgress", meta={"number": i + 1, "title": "Counted to " + str(i + 1) + " of 10"}
+            )
+        return 10
