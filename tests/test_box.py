@@ -38,9 +38,6 @@ def missing() -> str:
 
 
 pytestmark = pytest.mark.box
-needs_tasks = pytest.mark.skipif(
-    not (REPOSITORY / "system/core/tasks.py").exists(), reason="this kernel has no tasks"
-)
 
 
 class Box:
@@ -259,14 +256,12 @@ def ends_well(box: Box, path: str) -> bool:
     return box.get(path) == '200 {"status":"SUCCESS","data":10}'
 
 
-@needs_tasks
 def test_a_task_runs_and_tells_how_far_it_is(box: Box) -> None:
     path = send(box, 0.2)
     assert workers.wait_for(lambda: '"status":"inProgress","state":{"number":' in box.get(path), 10)
     assert workers.wait_for(lambda: ends_well(box, path), 20), box.get(path)
 
 
-@needs_tasks
 def test_a_reload_in_the_middle_of_tasks_loses_none(box: Box) -> None:
     paths = [send(box, 0.2) for _ in range(6)]
     box.setup("reload")
@@ -274,7 +269,6 @@ def test_a_reload_in_the_middle_of_tasks_loses_none(box: Box) -> None:
     assert re.search(r"tasks waiting: 0\n", box.setup("status").stdout)
 
 
-@needs_tasks
 def test_an_ordinary_user_starts_the_worker_by_hand(box: Box) -> None:
     box.run("useradd", "--create-home", "--groups", "adm", "alice")
     box.run(
