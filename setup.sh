@@ -9,6 +9,7 @@
 #   sudo sh setup.sh reload          new kernel or config.py: checked, then brought in without a lost request
 #   sudo sh setup.sh rollback        the release of before
 #   sudo sh setup.sh status          what runs, how busy it is, the last errors, where the logs are
+#   sudo sh setup.sh run COMMAND     a command as the site runs it: its user, its settings, its code
 #   sudo sh setup.sh uninstall       takes away what the installation made
 #
 # sh setup.sh install --help lists the options: --domain, --port, --base, --name, --dry-run and more.
@@ -31,12 +32,17 @@ find_python() {
 	fail "KernKoa needs Python 3.11 or later, and ${PYTHON:-python3} is not. Install it, or run: PYTHON=/path/to/python3 sh setup.sh"
 }
 
-# Debian and Ubuntu ship Python without the part that makes virtual environments
+# Debian and Ubuntu ship Python without the part that makes virtual environments: the package that has it
+missing_venv() {
+	"$python" -c 'import ensurepip, venv' 2>/dev/null || "$python" -c 'import sys
+print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-venv" % sys.version_info[:2])'
+}
+
 make_venv() {
 	if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made_in" 2>/dev/null)" = "$venv" ]; then return; fi
 	find_python
-	"$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages \
-		"$("$python" -c 'import sys; print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-venv" % sys.version_info[:2])')"
+	package=$(missing_venv)
+	if [ -n "$package" ]; then install_packages "$package"; fi
 	say "Making the virtual environment $venv"
 	"$python" -m venv --clear "$venv" || fail "$python could not make $venv; its message is above."
 	say "$venv" >"$venv/.made_in"
@@ -166,6 +172,8 @@ install() {
 	fi
 	[ "$(id -u)" = 0 ] || fail "installing needs root: sudo sh setup.sh. To see its steps first: sh setup.sh install --dry-run"
 	case $missing in *nginx*) export KERNKOA_NGINX_IS_NEW=yes ;; esac
+	find_python
+	missing="$missing$(missing_venv)"
 	# shellcheck disable=SC2086  # a list of words
 	if [ -n "$missing" ] && [ $changes = yes ]; then install_packages $missing; fi
 	make_venv
@@ -191,7 +199,7 @@ install_uwsgi() {
 case ${1:-} in
 dev) shift; dev "$@" ;;
 test) shift; run_tests "$@" ;;
-reload | rollback | status | uninstall) deploy "$@" ;;
+reload | rollback | status | run | uninstall) deploy "$@" ;;
 -h | --help | help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" ;;
 install) shift; install "$@" ;;
 "" | --*) install "$@" ;;

@@ -5,11 +5,15 @@
 
 Every app is a WSGI callable that gets the same environ; rounds are interleaved, the figure is the median of the
 rounds. The ratio is to the Flask route written by hand. A peer that is not installed is left out, with a line.
+
+The third case converts two numbers: KernKoa's untyped method and the Flask route with float(), the others as they
+check types. FastAPI is an ASGI application: an event loop calls its coroutine, without a server.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import io
 import logging
 import statistics
@@ -26,9 +30,9 @@ sys.path.insert(0, str(ROOT))
 logging.disable(logging.CRITICAL)
 
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
-HELLO, ECHO = "hello", "echo two parameters"
-ANSWERS = {HELLO: b"hello world", ECHO: b"hello = world, with = parameters"}
-QUERIES = {HELLO: "", ECHO: "hello=world&with=parameters"}
+HELLO, ECHO, AREA = "hello", "echo two parameters", "two numbers"
+ANSWERS = {HELLO: b"hello world", ECHO: b"hello = world, with = parameters", AREA: b'{"area":6.0}'}
+QUERIES = {HELLO: "", ECHO: "hello=world&with=parameters", AREA: "width=2&height=3"}
 
 CONTROLLER = """
 from html import escape
@@ -39,6 +43,12 @@ class Bench:
 
     def echo(self, params=None):
         return f"hello = {escape(params['hello'])}, with = {escape(params['with'])}"
+
+    def area(self, params):
+        return {"area": float(params["width"]) * float(params["height"])}
+
+    def typed(self, width: float, height: float):
+        return {"area": width * height}
 """
 
 
@@ -46,7 +56,7 @@ def echo(hello: str, with_: str) -> str:
     return f"hello = {escape(hello)}, with = {escape(with_)}"
 
 
-def make_kernkoa() -> tuple[WSGI, dict[str, str]]:
+def make_kernkoa(typed: bool = False) -> tuple[WSGI, dict[str, str]]:
     from system.core.app import create_app
     from system.core.settings import Settings
 
@@ -55,7 +65,10 @@ def make_kernkoa() -> tuple[WSGI, dict[str, str]]:
     library.parent.mkdir(parents=True)
     library.write_text(CONTROLLER)
     app = create_app(Settings(path=root))
-    return app, {HELLO: "/folder/bench/Bench/hello", ECHO: "/folder/bench/Bench/echo"}
+    bench = "/folder/bench/Bench"
+    if typed:
+        return app, {AREA: f"{bench}/typed"}
+    return app, {HELLO: f"{bench}/hello", ECHO: f"{bench}/echo", AREA: f"{bench}/area"}
 
 
 def make_flask(key: str | None = None) -> tuple[WSGI, dict[str, str]]:
@@ -72,7 +85,78 @@ def make_flask(key: str | None = None) -> tuple[WSGI, dict[str, str]]:
     def echo_route() -> str:
         return echo(request.values["hello"], request.values["with"])
 
-    return app, {HELLO: "/folder/bench/Bench/hello", ECHO: "/folder/bench/Bench/echo"}
+    @app.route("/folder/bench/Bench/area", methods=["GET", "POST"])
+    def area() -> dict[str, float]:
+        return {"area": float(request.values["width"]) * float(request.values["height"])}
+
+    bench = "/folder/bench/Bench"
+    return app, {HELLO: f"{bench}/hello", ECHO: f"{bench}/echo", AREA: f"{bench}/area"}
+
+
+def make_flask_pydantic() -> tuple[WSGI, dict[str, str]]:
+    from flask import Flask, request
+    from pydantic import BaseModel
+
+    class Area(BaseModel):
+        width: float
+        height: float
+
+    app = Flask("bench")
+
+    @app.route("/area", methods=["GET", "POST"])
+    def area() -> dict[str, float]:
+        sent = Area.model_validate(request.values.to_dict())
+        return {"area": sent.width * sent.height}
+
+    return app, {AREA: "/area"}
+
+
+def make_fastapi() -> tuple[WSGI, dict[str, str]]:
+    import fastapi
+
+    app = fastapi.FastAPI()
+
+    @app.get("/area")
+    async def area(width: float, height: float) -> dict[str, float]:
+        return {"area": width * height}
+
+    return call_asgi(app), {AREA: "/area"}
+
+
+def call_asgi(app: Any) -> WSGI:
+    """An ASGI application as a WSGI callable, as far as a GET needs it."""
+    loop = asyncio.new_event_loop()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    def run(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body: list[bytes] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                start_response(str(message["status"]), message["headers"])
+            else:
+                body.append(message.get("body", b""))
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "method": environ["REQUEST_METHOD"],
+            "scheme": "http",
+            "path": environ["PATH_INFO"],
+            "raw_path": environ["PATH_INFO"].encode(),
+            "root_path": "",
+            "query_string": environ["QUERY_STRING"].encode(),
+            "headers": [(b"host", b"localhost"), (b"user-agent", b"bench"), (b"accept", b"*/*")],
+            "client": ("127.0.0.1", 1),
+            "server": ("localhost", 80),
+        }
+        loop.run_until_complete(app(scope, receive, send))
+        return body
+
+    return run
 
 
 def make_classful() -> tuple[WSGI, dict[str, str]]:
@@ -171,8 +255,11 @@ def make_raw() -> tuple[WSGI, dict[str, str]]:
 
 PEERS: dict[str, Callable[[], tuple[WSGI, dict[str, str]]]] = {
     "KernKoa": make_kernkoa,
+    "KernKoa, typed": lambda: make_kernkoa(typed=True),
     "Flask route by hand": make_flask,
     "Flask route by hand, with a secret key": lambda: make_flask("key"),
+    "Flask with pydantic by hand": make_flask_pydantic,
+    "FastAPI (ASGI)": make_fastapi,
     "Flask-Classful": make_classful,
     "CherryPy": make_cherrypy,
     "Pecan": make_pecan,
@@ -231,7 +318,7 @@ def collect() -> dict[str, tuple[WSGI, dict[str, str]]]:
             continue
         for case, path in apps[name][1].items():
             status, body = request(apps[name][0], path, QUERIES[case])
-            assert (status[:3], body) == ("200", ANSWERS[case]), (name, case, status, body)
+            assert (status[:3], body.strip()) == ("200", ANSWERS[case]), (name, case, status, body)
     return apps
 
 
@@ -241,7 +328,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1000)
     options = parser.parse_args()
     apps = collect()
-    figures: dict[str, dict[str, list[float]]] = {case: {name: [] for name in apps} for case in (HELLO, ECHO)}
+    figures: dict[str, dict[str, list[float]]] = {case: {name: [] for name in apps} for case in ANSWERS}
     for _ in range(options.rounds):
         for name, (app, paths) in apps.items():
             for case, path in paths.items():
@@ -250,6 +337,9 @@ def main() -> None:
     for name in apps:
         row = f"{name:40}"
         for rounds in figures.values():
+            if not rounds[name]:
+                row += " " * 32
+                continue
             median = statistics.median(rounds[name])
             ratio = statistics.median(a / b for a, b in zip(rounds[name], rounds[BASELINE], strict=True))
             row += f"{median:>20.1f} µs{ratio:>7.2f} x"

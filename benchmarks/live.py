@@ -131,6 +131,9 @@ def measure_uwsgi(file: Path, site: Path, edits: int, seconds: float) -> None:
         stop(process)
     answers = sum(counts, collections.Counter[str]())
     failed = sum(count for answer, count in answers.items() if answer.startswith("failed"))
+    for answer, count in answers.items():
+        if answer.startswith("failed"):
+            print(f"    {count} x {answer}")
     mixed = sum(count for answer, count in answers.items() if len(set(answer.split())) != 1)
     seen = len({answer for answer in answers if not answer.startswith("failed")})
     print(

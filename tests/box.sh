@@ -4,12 +4,15 @@
 #   box.sh prepare        download Debian, the packages that setup.sh installs, and the wheels it installs
 #   box.sh up BOX         boot one in the folder BOX, on an overlay, with a network of its own that leads nowhere
 #   box.sh run BOX CMD…   run a command in it
+#   box.sh enter BOX CMD… run a command of this machine in the network of the box
+#   box.sh reboot BOX     stop it and start it again
 #   box.sh down BOX       stop it, and throw its files away
+#   box.sh ready          whether everything is prepared
 set -eu
 clone=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kernkoa-box
 tree=$cache/bookworm-1
-wheels=$cache/wheels-$(cat "$clone/requirements.txt" "$0" | cksum | cut -d' ' -f1)
+wheels=$cache/wheels-$(cksum <"$clone/requirements.txt" | cut -d' ' -f1)
 packages="python3-venv nginx redis-server logrotate"
 
 prepare() {
@@ -40,17 +43,19 @@ download_wheels() {
 	chroot "$cache/aside/root" sh -ec '
 		apt-get install -y --no-install-recommends python3-venv >/dev/null
 		python3 -m venv /venv
-		/venv/bin/pip download --quiet --only-binary :all: -d /wheels -r /requirements.txt "pyuwsgi>=2.0.30" </dev/null'
+		/venv/bin/pip install --quiet wheel </dev/null
+		/venv/bin/pip wheel --quiet --wheel-dir /wheels -r /requirements.txt "pyuwsgi>=2.0.30" </dev/null'
 	mv "$cache/aside/root/wheels" "$wheels.new"
 	mv "$wheels.new" "$wheels"
 }
 
 boot() {
-	systemd-nspawn --quiet -D "$1/root" -M "$(basename "$1")" --private-network --resolv-conf=off --timezone=off --register=no \
+	systemd-nspawn --quiet -D "$1/root" -M "box-$$" --private-network --resolv-conf=off --timezone=off --register=no \
 		--keep-unit --boot --bind-ro="$wheels:/wheels" </dev/null >"$1/console" 2>&1 9>&- &
 	echo $! >"$1/nspawn"
 	for _ in $(seq 240); do
 		sleep .1
+		kill -0 "$(cat "$1/nspawn")" 2>/dev/null || break
 		inner=$(pgrep -P "$(cat "$1/nspawn")" | head -1) || continue
 		echo "$inner" >"$1/init"
 		if inside "$1" systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; then return; fi
@@ -85,10 +90,18 @@ up)
 	boot "$2"
 	;;
 run) shift; inside "$@" ;;
+reboot)
+	stop "$2"
+	boot "$2"
+	;;
+enter) exec nsenter -t "$(cat "$2/init")" -n -- "${@:3}" ;;
+ready) [ -d "$tree" ] && [ -d "$wheels" ] ;;
 down)
+	# its files are thrown away: nothing in it need end in order
+	kill -KILL "$(cat "$2/init")" 2>/dev/null || true
 	stop "$2"
 	umount "$2/root"
 	rm -rf "$2"
 	;;
-*) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -48,10 +48,11 @@ def free_port() -> int:
         return port
 
 
-def copy_clone(target: Path) -> Path:
+def copy_clone(target: Path, venv: bool = True) -> Path:
     """What a visitor clones, with this environment as its venv3."""
     shutil.copytree(REPOSITORY, target, ignore=NOT_COPIED, symlinks=True)
-    (target / "venv3").symlink_to(VENV)
+    if venv:
+        (target / "venv3").symlink_to(VENV)
     return target
 
 
@@ -73,6 +74,7 @@ class Production:
     folder: Path
     port: int
     clone: Path
+    tls_port: int = 0
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -128,7 +130,10 @@ class Production:
 
 @contextlib.contextmanager
 def production(
-    *options: str, files: Mapping[str, str] | None = None, edits: Mapping[str, str] | None = None
+    *options: str,
+    files: Mapping[str, str] | None = None,
+    edits: Mapping[str, str] | None = None,
+    certificate: bool = False,
 ) -> Iterator[Production]:
     """Run a copy of this clone, with files added to it, behind nginx and uWSGI.
 
@@ -141,12 +146,24 @@ def production(
         for name, text in (files or {}).items():
             (site.clone / name).parent.mkdir(parents=True, exist_ok=True)
             (site.clone / name).write_text(text)
+        if certificate:
+            site.tls_port = free_port()
+            make_certificate(folder / "tree/etc/tls")
+            options = (*options, "--domain", "localhost", "--certificate", "/etc/tls")
         _stage(site, options)
         environment = _relocate(site, edits or {})
         _start(site, environment)
         yield site
     finally:
         site.stop()
+
+
+def make_certificate(folder: Path) -> None:
+    """One that nobody vouches for."""
+    folder.mkdir(parents=True)
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
+    subprocess.run([*command, *files], check=True, capture_output=True)
 
 
 def _stage(site: Production, options: tuple[str, ...]) -> None:
@@ -170,6 +187,9 @@ def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
         "/var/log/nginx": str(folder / "log"),
         "/etc/uwsgi/vassals": str(folder / "vassals"),
         f"{me}:www-data": f"{me}:{group}",
+        "/etc/tls": str(tree / "etc/tls"),
+        "listen 443": f"listen {site.tls_port}",
+        "[::]:443": f"[::]:{site.tls_port}",
         **edits,
     }
 
@@ -220,11 +240,12 @@ def _start(site: Production, environment: Mapping[str, str]) -> None:
                 command, cwd="/", env={**path, **environment}, stdout=log, stderr=log, start_new_session=True
             )
             site.processes.append(process)
-    base = environment.get("KERNKOA_BASE", "")
+    base, secure = environment.get("KERNKOA_BASE", ""), site.tls_port != 0
+    address = (site.tls_port or site.port, "localhost")
 
     def ready() -> bool:
         assert all(process.poll() is None for process in site.processes), site.log()
-        return len(site.workers()) == 2 and workers.answers(site.port, "localhost", f"{base}/_koa/health")
+        return len(site.workers()) == 2 and workers.answers(*address, f"{base}/_koa/health", secure)
 
     assert workers.wait_for(ready, 30), site.log()
 

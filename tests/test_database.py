@@ -132,6 +132,23 @@ class DatabaseContract:
         assert filled.query(ids, {"ids": (2,)}) == [("id",), (2,)]
         assert filled.query(ids, {"ids": ()}) == [("id",)]
 
+    def test_a_statement_may_have_signs_that_drivers_read(self, db):
+        odd = "select '100%', '50%%', '%s', '?', '12:30', :a, :a"
+        assert db.query(odd, {"a": "x"})[1] == ("100%", "50%%", "%s", "?", "12:30", "x", "x")
+        assert db.getValue("select '100%s'") == "100%s"
+
+    def test_values_that_the_statement_does_not_name_are_left(self, db):
+        assert db.getValue("select :a", {"a": "x", "b": "y"}) == "x"
+
+    def test_values_without_names_are_refused(self, db):
+        for values in ("x", (1, "x"), [(1, "x")]):
+            with pytest.raises(DatabaseError, match="by name"):
+                db.query(INSERT, values)
+
+    def test_no_values_for_a_list_run_nothing(self, db):
+        assert db.query(INSERT, []) == 0
+        assert db.getValue("select count(*) from items") == 0
+
     def test_an_insert_can_return_rows(self, db):
         assert db.query(INSERT + " returning id", {"id": 4, "name": "x"}) == [("id",), (4,)]
 

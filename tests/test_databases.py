@@ -87,6 +87,12 @@ def test_the_params_of_a_request_are_values(shop):
     assert shop.get("/shop/shop/count").json == {"items": 1}
 
 
+def test_a_value_that_the_client_did_not_send_is_a_400_that_names_it(shop):
+    answer = shop.post("/shop/shop/add", data={"id": "5"})
+    assert answer.status_code == 400
+    assert answer.json["name"] == "name"
+
+
 def test_a_streamed_answer_may_use_the_database_and_gives_it_back(shop):
     assert shop.get("/shop/shop/rows").text == "id\n8\n"
     assert not shop.application.dbs._held.leases
@@ -125,6 +131,21 @@ def test_a_stopped_database_is_a_503_and_the_rest_of_the_site_goes_on(site, brow
         client.application.dbs.close()
     finally:
         server.remove()
+
+
+def test_a_context_that_ends_in_an_error_is_rolled_back(shop):
+    """A task runs in a request context of its own."""
+    app = shop.application
+
+    def run_a_task():
+        with app.test_request_context("/"):
+            app.dbs["maindb"].startTransaction()
+            app.dbs["maindb"].query("insert into items (id, name) values (1, 'half')")
+            raise RuntimeError("the task fails")
+
+    with pytest.raises(RuntimeError):
+        run_a_task()
+    assert shop.get("/shop/shop/count").json == {"items": 0}
 
 
 def test_a_site_without_a_statement_does_not_import_SQLAlchemy():

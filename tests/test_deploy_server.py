@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import signal
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from system.deploy import workers
-from tests.servers import Answer, Production, health, needs_servers, production
+from tests.servers import REPOSITORY, VENV, Answer, Production, free_port, health, needs_servers, production
 
 pytestmark = needs_servers
 
@@ -240,3 +244,41 @@ def test_under_a_sub_path_the_bare_path_leads_into_it(beneath: Production) -> No
 def test_under_a_sub_path_images_and_cookies_are_right(beneath: Production) -> None:
     assert beneath.get("/sub/path/images/pixel.svg").headers["Content-Type"].startswith("image/svg+xml")
     assert "Path=/sub/path" in beneath.get("/sub/path/probe/probe/cookies").headers["Set-Cookie"]
+
+
+def test_with_a_certificate_everything_is_https() -> None:
+    with production(files=FILES, certificate=True) as site:
+        plain = site.get("/probe/probe/where?a=1", Host="localhost")
+        assert (plain.status, plain.headers["Location"]) == (308, "https://localhost/probe/probe/where?a=1")
+        # what is looked at is the site, not who vouches for its certificate
+        unverified = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", site.tls_port, timeout=10, context=unverified)
+        with contextlib.closing(connection):
+            connection.request("GET", "/probe/probe/where", headers={"Host": "localhost"})
+            found = json.loads(connection.getresponse().read())
+        assert (found["scheme"], found["url"]) == ("https", "https://localhost/probe/probe/where")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["gunicorn", "--workers", "1", "--bind", "127.0.0.1:{port}", "kernkoa:app"],
+        ["granian", "--interface", "wsgi", "--workers", "1", "--port", "{port}", "kernkoa:app"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_other_wsgi_servers_run_the_same_app(command: list[str], tmp_path: Path) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [VENV / "bin" / command[0], *(word.format(port=port) for word in command[1:])],
+        cwd=REPOSITORY,
+        env={**os.environ, "KERNKOA_VAR_PATH": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert workers.wait_for(lambda: workers.answers(port, "localhost", "/_koa/health"), 20)
+        assert Production(tmp_path, port, REPOSITORY).get(HELLO).text == "Hello World"
+    finally:
+        process.terminate()
+        process.wait(20)

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import kernkoa
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -27,18 +29,21 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def write_files(site: Any, blocks: list[Block]) -> None:
-    """A python block whose first line is a path is a file of the site."""
+    """A block of Python or of a template whose first line is a path is a file of the site."""
     for block in blocks:
-        named = re.match(r"# ((?:catalog|templates|system)/\S+)\n", block.text)
-        if block.language == "python" and named:
+        named = re.match(r"(?:# |\{# )((?:catalog|templates|system)/\S+)", block.text)
+        if block.language in ("python", "html") and named:
             site.write(named[1], block.text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_url_answers_what_the_page_says(site: Any, page: Path) -> None:
+def test_every_url_answers_what_the_page_says(site: Any, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = blocks_of(page)
     write_files(site, blocks)
-    client = site.client(development=True)
+    app = site.app(development=True, libs={"addon": str(ROOT / "system" / "addons")})
+    for name, part in {"app": app, "load": app.load, "dbs": app.dbs, "config": app.settings}.items():
+        monkeypatch.setattr(kernkoa, name, part)  # `from kernkoa import *` in the page's files is this site
+    client = app.test_client()
     for block in blocks:
         if block.language != "http":
             continue

@@ -17,7 +17,7 @@ LAYERS = (
     ("catalog", "wsgi", "signature", "database", "editor", "masking", "inferred", "broker", "parcels", "lifeline"),
     ("routing", "loader", "slots", "databases", "traces", "hints", "records", "schedules"),
     ("typed", "listing", "checking", "backend", "reporting", "worker", "embedded"),
-    ("calling", "remedies", "routes", "forms", "finding"),
+    ("calling", "remedies", "choices", "routes", "forms", "finding"),
     ("problems", "walk", "starter", "visitors", "openapi", "tasks"),
     ("running", "background", "status", "beat", "pages", "standin", "shell", "explorer"),
     ("views", "board"),

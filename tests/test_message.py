@@ -19,6 +19,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser import chromium
+from tests.database_servers import MariaDB, PostgreSQL
+from tests.database_servers import Server as Database
 from tests.test_uwsgi import Server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,12 +34,13 @@ HOSTILE = "<script>document.title = 'owned'</script> \"quoted\" 'single' & Ã± â‚
 class Board:
     """A board of its own: the example site with a database in a temporary folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, entry: dict[str, Any] | None = None) -> None:
         self.file = folder / "board.db"
+        entry = entry or {"driver": "sqlite", "host": str(self.file)}
         config = folder / "config.py"
         config.write_text(
-            f"path = {str(ROOT)!r}\nvarPath = {str(folder)!r}\n"
-            f"databases = {{'maindb': {{'driver': 'sqlite', 'host': {str(self.file)!r}}}}}\n"
+            f"path = {str(ROOT)!r}\nvarPath = {str(folder)!r}\npdfPath = {str(folder)!r}\n"
+            f"databases = {{'maindb': {entry!r}}}\n"
         )
         self.server = Server(config, folder / "log")
         self.url = f"http://127.0.0.1:{self.server.port}"
@@ -109,6 +112,22 @@ def test_two_processes_and_eight_threads_make_the_table_and_lose_no_message(tmp_
         assert len(set(re.findall(r"\[pid: (\d+)\|.*POST", board.server.log.read_text()))) == 2
     finally:
         board.server.stop()
+
+
+@pytest.mark.parametrize("kind", [PostgreSQL, MariaDB])
+def test_the_board_runs_on_a_server_too(kind: type[Database], tmp_path: Path) -> None:
+    database = kind()
+    board = None
+    try:
+        board = Board(tmp_path, database.entry)
+        for number in range(52):
+            board.post("Ana" if number % 2 else "Bob", f"{HOSTILE} {number}")
+        assert board.messages("?page=2") == [("Ana", f"{HOSTILE} 1"), ("Bob", f"{HOSTILE} 0")]
+        assert len(board.messages("?search=aNa")) == 26
+    finally:
+        if board:
+            board.server.stop()
+        database.remove()
 
 
 def test_what_is_posted_comes_back_as_it_was_typed(board: Board) -> None:

@@ -173,6 +173,15 @@ def test_what_cannot_be_drawn_is_named(layout: dict[str, Any], fault: str, tmp_p
     assert fault in str(caught.value)
 
 
+def test_a_document_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    pdf = draw(body({"paragraph": "x"}), {}, file=tmp_path / "new" / "x.pdf")
+    assert (tmp_path / "new" / "x.pdf").read_bytes() == pdf
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["x.pdf"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PrintError, match="cannot be written"):
+        draw(body({"paragraph": "x"}), {}, file=tmp_path / "file" / "x.pdf")
+
+
 def test_the_example_is_one_page_or_many_and_stays_under_pdfs(tmp_path: Path) -> None:
     from tests.test_message import Board
 

@@ -191,6 +191,18 @@ def test_parameters_without_annotation_are_text(site: Any) -> None:
     assert client.get("/1/2").json == ["1", "2"]
 
 
+def test_double_star_arguments_never_take_what_the_kernel_passes(site: Any) -> None:
+    client = write(site, "def index(self, celery=1, **others):\n    return others")
+    assert client.get("/?self=1&celery_instance=2&b=3").json == {"b": "3"}
+
+
+def test_a_part_without_a_name_is_no_parameter(site: Any) -> None:
+    client = write(site, "def index(self, n: int, **others):\n    return others")
+    body = b"--x\r\nContent-Disposition: form-data\r\n\r\nlost\r\n--x--\r\n"
+    response = client.post("/", data=body, content_type="multipart/form-data; boundary=x")
+    assert fault_of(response)["name"] == "n"
+
+
 def test_params_may_be_one_parameter_among_others(site: Any) -> None:
     client = write(site, "def index(self, n: int, sent: Params):\n    return [n, sent['other']]")
     assert client.get("/?n=1&other=2").json == [1, "2"]
@@ -384,6 +396,31 @@ def test_an_annotation_that_cannot_be_used_is_the_developers_fault(
     assert said not in response.text
     assert f"{site.controllers / 'index.py'}, line 5: index.index" in caplog.text
     assert said in caplog.text
+
+
+def test_a_decorator_that_hides_the_signature_leaves_what_the_source_says(site: Any) -> None:
+    site.write(
+        "index.py",
+        """
+        def login_required(function):
+            def wrapper(*args, **kwargs):
+                return function(*args, **kwargs)
+            return wrapper
+
+        class index:
+            @login_required
+            def index(self, params=None):
+                return "nothing" if params == None else params["a"]
+
+            @login_required
+            def bare(self):
+                return "bare"
+        """,
+    )
+    client = site.client()
+    assert client.get("/?a=1").text == "1"
+    assert client.get("/").text == "nothing"
+    assert client.get("/bare?a=1").text == "bare"
 
 
 def test_an_edit_of_the_signature_counts_at_the_next_request(site: Any) -> None:

@@ -6,5 +6,4 @@ class index:
 
     def index(self):
         """Welcome."""
-        explorer = any(rule.rule == "/_koa/" for rule in app.url_map.iter_rules())
-        return render_template("welcome.html", explorer=explorer)
+        return render_template("welcome.html", explorer="explorer" in app.view_functions)

@@ -11,7 +11,7 @@ from .board import add_board
 from .broker import TaskApp
 from .catalog import Catalog
 from .databases import Databases
-from .errors import LibraryError
+from .errors import KernKoaError, LibraryError
 from .explorer import add_explorer
 from .loader import Loader
 from .pages import Pages
@@ -56,7 +56,8 @@ def answer_error(error: Exception) -> Response:
     current_app.dbs.release(error=True)  # type: ignore[attr-defined]
     problem = describe(error)
     if problem.status >= 500 and not isinstance(error, HTTPException):
-        log.error("%s %s: %s", request.method, request.path, error, exc_info=_trace_of(error))
+        said = error.detail if isinstance(error, KernKoaError) else type(error).__name__
+        log.error("%s %s: %s", request.method, request.path, said, exc_info=_trace_of(error))
         got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
     pages: Pages | None = current_app.pages  # type: ignore[attr-defined]
     explained = pages.answer(error, problem) if pages else None

@@ -14,16 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError, StatementError
 
 from .database_engine import Engines, make_url
-from .errors import DatabaseError, DatabaseUnavailable
+from .errors import DatabaseError, DatabaseUnavailable, KernKoaError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.engine import Dialect
     from sqlalchemy.orm import Session
 
     from .databases import Entry, Held
@@ -185,22 +186,57 @@ class Database:
         return lease
 
 
+class Statement(NamedTuple):
+    """A statement as the driver wants it, with the names of its values; in order where it wants them so."""
+
+    sql: str
+    names: tuple[str, ...]
+    in_order: bool
+
+    def arrange(self, values: Mapping[str, Any]) -> Any:
+        """The values that the statement names. Missing in a request's params: a 400 that names it."""
+        try:
+            if self.in_order:
+                return tuple([values[name] for name in self.names])
+            return {name: values[name] for name in self.names}
+        except KeyError as error:
+            if isinstance(error, KernKoaError):
+                raise
+            raise InvalidRequestError(f"there is no value for :{error.args[0]} (in: {self.sql})") from None
+        except TypeError:
+            raise InvalidRequestError(f"values are given by name, as a dict (in: {self.sql})") from None
+
+
 @lru_cache(maxsize=500)
-def _clause(sql: str, lists: tuple[str, ...] = ()) -> TextClause:
-    """The statement, prepared once; `lists` are the names whose values are lists."""
+def _prepare(sql: str, dialect: Dialect) -> Statement:
+    """From :name to what the driver reads, once for each statement."""
+    compiled: Any = text(sql).compile(dialect=dialect)
+    names = compiled.positiontup if compiled.positional else compiled.bind_names.values()
+    return Statement(compiled.string, tuple(names), compiled.positional)
+
+
+@lru_cache(maxsize=100)
+def _with_lists(sql: str, lists: tuple[str, ...]) -> TextClause:
+    """A statement whose values of these names are lists: SQLAlchemy writes it anew for each length."""
     return text(sql).bindparams(*(bindparam(name, expanding=True) for name in lists))
 
 
 def _execute(connection: Connection, sql: str, values: Values | None) -> CursorResult[Any]:
-    if not values:
-        return connection.execute(_clause(sql))
+    statement = _prepare(sql, connection.dialect)
     if isinstance(values, Mapping):
-        lists = tuple(name for name, value in values.items() if type(value) is tuple)
-        return connection.execute(_clause(sql, lists), values)
-    return connection.execute(_clause(sql), values)
+        for value in values.values():
+            if type(value) is tuple:
+                lists = tuple(name for name, value in values.items() if type(value) is tuple)
+                return connection.execute(_with_lists(sql, lists), values)
+        return connection.exec_driver_sql(statement.sql, statement.arrange(values))
+    if values is None:
+        return connection.exec_driver_sql(statement.sql, statement.arrange({}))
+    return connection.exec_driver_sql(statement.sql, [statement.arrange(each) for each in values])
 
 
 def _read_all(connection: Connection, sql: str, values: Values | None) -> list[tuple[Any, ...]] | int:
+    if values is not None and not values and not isinstance(values, Mapping):
+        return 0  # once for each of none
     result = _execute(connection, sql, values)
     if not result.returns_rows:
         return max(result.rowcount, 0)
@@ -208,8 +244,8 @@ def _read_all(connection: Connection, sql: str, values: Values | None) -> list[t
 
 
 def _read_dictionary(connection: Connection, sql: str, values: Values | None) -> dict[str, Any] | bool:
-    row = _execute(connection, sql, values).mappings().first()
-    return False if row is None else dict(row)
+    row = _execute(connection, sql, values).first()
+    return False if row is None else row._asdict()
 
 
 def _read_by_column(

@@ -30,7 +30,7 @@ from .settings import Settings
 from .visitors import Visitor
 
 ASSETS = Path(__file__).parent / "assets"
-PAGE_LENGTH = 200
+PAGE_LENGTH = 100
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -149,11 +149,8 @@ class Explorer:
         return self._settings.development and is_from_this_machine(request.environ)
 
     def _render(self, name: str, values: dict[str, Any]) -> Response:
-        shows_source = self._settings.development
-        page = render_template(
-            f"kernkoa/explorer_{name}.html", site=self._settings.name, **values, own=shows_source
-        )
-        response = Response(page)
+        values |= {"site": self._settings.name, "own": self._is_for_the_developer()}
+        response = Response(render_template(f"kernkoa/explorer_{name}.html", **values))
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
@@ -213,7 +210,13 @@ class Explorer:
         entries = self._entries(place.folders[-1], place.names, visitor, now)
         shown = self._mark_broken(entries[start : start + PAGE_LENGTH], place.folders[-1])
         following = start + PAGE_LENGTH if start + PAGE_LENGTH < len(entries) else None
-        return {"entries": shown, "start": start, "following": following, "total": len(entries)}
+        return {
+            "entries": shown,
+            "start": start,
+            "before": max(0, start - PAGE_LENGTH),
+            "following": following,
+            "total": len(entries),
+        }
 
     def _method_page(self, place: Place, listed: ListedLibrary, now: float) -> dict[str, Any]:
         wanted = (place.controller, place.method)
@@ -285,7 +288,7 @@ class Explorer:
         """Look at the files that are shown, and at no other."""
         for node in nodes:
             library = folder.libraries.get(node.name) if node.kind == "library" else None
-            if library is not None and self._listing.read(library).broken:
+            if library is not None and self._listing.is_broken(library):
                 node.kind = "broken"
         return nodes
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ class Finder:
 
     def __init__(self, listing: Listing) -> None:
         self._listing = listing
-        self._names: OrderedDict[str, tuple[tuple[int, int], str]] = OrderedDict()
+        self._names: OrderedDict[str, tuple[tuple[int, int], tuple[str, ...]]] = OrderedDict()
 
     def find(
         self, query: str, now: float, admits: Callable[[Folder], bool], most: int = MOST_FOUND
@@ -40,19 +40,24 @@ class Finder:
         if not words:
             return []
         root = self._listing.catalog.roots["controller"]
-        every = self._candidates(root, "", words, now, admits)
-        return heapq.nsmallest(most, every, key=lambda found: _rank(found, words))
+        found: list[Found] = []
+        for _, _, library in sorted(self._candidates(root, "", words, now, admits), key=lambda one: one[:2]):
+            if len(found) >= most:
+                break
+            found.extend(self._matches(library, words, now))
+        return sorted(found, key=lambda one: _rank(one, words))[:most]
 
     def _candidates(
         self, folder: Folder, above: str, words: list[str], now: float, admits: Callable[[Folder], bool]
-    ) -> Iterator[Found]:
+    ) -> Iterator[tuple[int, str, Library]]:
+        """The libraries that may hold a match, each with how good it can be; none is parsed for that."""
         if not admits(folder):
             return
         for library in libraries_in(folder, now):
             place = f"{above}{library.short_name}".lower()
-            rest = [word for word in words if word not in place]
-            if not rest or all(word in self._names_of(library) for word in rest):
-                yield from self._matches(library, words, now)
+            names = self._names_of(library)
+            if all(word in place or any(word in name for name in names) for word in words):
+                yield min((_order(name, words[-1]) for name in names), default=3), place, library
         for inner in folders_in(folder, now):
             yield from self._candidates(inner, f"{above}{inner.name.rpartition('.')[2]}/", words, now, admits)
 
@@ -65,26 +70,27 @@ class Finder:
             if all(word in place for word in words):
                 yield method
 
-    def _names_of(self, library: Library) -> str:
+    def _names_of(self, library: Library) -> tuple[str, ...]:
         """The lower-cased names that a file defines."""
         try:
             status = os.stat(library.path)
             stamp = (status.st_mtime_ns, status.st_size)
             known = self._names.get(library.path)
             if known is None or known[0] != stamp:
-                names = b" ".join(_DEFINED.findall(Path(library.path).read_bytes()))
-                known = stamp, names.decode("utf-8", "replace").lower()
+                names = dict.fromkeys(_DEFINED.findall(Path(library.path).read_bytes()))
+                known = stamp, tuple(sys.intern(name.decode("utf-8", "replace").lower()) for name in names)
                 self._names[library.path] = known
                 if len(self._names) > MOST_REMEMBERED:
                     self._names.popitem(last=False)
         except OSError:
-            return ""
+            return ()
         return known[1]
 
 
 def _rank(found: Found, words: list[str]) -> tuple[int, int, str]:
-    name = found.name.lower()
-    place = found.place.lower() if isinstance(found, ListedMethod) else name
-    last = words[-1]
-    order = 0 if name == last else 1 if name.startswith(last) else 2 if last in name else 3
-    return order, len(place), place
+    place = found.place if isinstance(found, ListedMethod) else found.name
+    return _order(found.name.lower(), words[-1]), len(place), place
+
+
+def _order(name: str, word: str) -> int:
+    return 0 if name == word else 1 if name.startswith(word) else 2 if word in name else 3

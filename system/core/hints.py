@@ -14,7 +14,8 @@ from flask import Flask, Request
 from jinja2 import TemplateNotFound, UndefinedError
 from pydantic_core import PydanticSerializationError
 
-from .errors import BrokerUnavailable, DatabaseUnavailable, LibraryError
+from .errors import BrokerUnavailable, DatabaseError, DatabaseUnavailable, LibraryError
+from .masking import message_of
 from .settings import Settings
 
 ANSWERS = "str, bytes, dict, list, a dataclass, a pydantic model, a generator, None, (body, status) or a Response"
@@ -40,7 +41,9 @@ def _self_forgotten(error: BaseException, app: Flask, request: Request) -> str:
             f"The first parameter of {function.__name__} is {names[0]}, and it receives the controller itself. "
             f"Write def {function.__name__}(self, {rest})."
         )
-    if isinstance(error, TypeError) and re.search(r"takes (\d+) positional arguments? but (\d+) w", str(error)):
+    if isinstance(error, TypeError) and re.search(
+        r"takes (\d+) positional arguments? but (\d+) w", message_of(error)
+    ):
         return "A method gets its object as the first argument: has its def forgotten self?"
     return ""
 
@@ -54,7 +57,7 @@ def _template_missing(error: BaseException, app: Flask, request: Request) -> str
 
 
 def _template_value_missing(error: BaseException, app: Flask, request: Request) -> str:
-    found = re.fullmatch(r"'(\w+)' is undefined", str(error))
+    found = re.fullmatch(r"'(\w+)' is undefined", message_of(error))
     if not isinstance(error, UndefinedError) or found is None:
         return ""
     near = _near(found[1], _template_names(error))
@@ -74,7 +77,8 @@ def _redis_away(error: BaseException, app: Flask, request: Request) -> str:
 def _database_away(error: BaseException, app: Flask, request: Request) -> str:
     if isinstance(error, DatabaseUnavailable):
         return "The database does not answer. Is it running, and are its host, port and user in config.py right?"
-    if "no such table" in str(error) or "doesn't exist" in str(error):
+    said = message_of(error) if isinstance(error, DatabaseError) else ""
+    if "no such table" in said or "doesn't exist" in said or "UndefinedTable" in said:
         return "A table is missing. Make it first; dbs[…].checkTable(name) tells whether it is there."
     return ""
 
@@ -86,7 +90,7 @@ def _port_taken(error: BaseException, app: Flask, request: Request) -> str:
 
 
 def _unsupported_answer(error: BaseException, app: Flask, request: Request) -> str:
-    is_flask = isinstance(error, TypeError) and "view function" in str(error)
+    is_flask = isinstance(error, TypeError) and "view function" in message_of(error)
     if is_flask or isinstance(error, PydanticSerializationError):
         return f"A method cannot return this. It returns {ANSWERS}."
     return ""

@@ -23,6 +23,8 @@ from .routing import MAX_PATH, RESERVED, VERBS, complete_verbs, match
 # how many files' outlines are remembered
 MOST_REMEMBERED = 4096
 
+Stamp = tuple[int, int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -97,7 +99,7 @@ class ListedLibrary:
 class _Reading:
     """A file as it was when its time stamp, size and inode were these."""
 
-    stamp: tuple[int, int, int]
+    stamp: Stamp
     outline: Outline | None
     broken: Broken | None = field(default=None)
 
@@ -109,6 +111,7 @@ class Listing:
         self.catalog = catalog
         self._home = home
         self._readings: OrderedDict[str, _Reading] = OrderedDict()
+        self._checked: OrderedDict[str, tuple[Stamp, bool]] = OrderedDict()
 
     def walk(
         self,
@@ -165,11 +168,7 @@ class Listing:
 
     def read(self, library: Library) -> _Reading:
         """A file's outline, or why it has none."""
-        try:
-            status = os.stat(library.path)
-        except OSError as error:
-            return _Reading((0, 0, 0), None, Broken(f"The file cannot be read: {error.strerror}"))
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        stamp = _stamp(library.path)
         known = self._readings.get(library.path)
         if known is None or known.stamp != stamp:
             known = _read(library.path, stamp)
@@ -177,6 +176,17 @@ class Listing:
             if len(self._readings) > MOST_REMEMBERED:
                 self._readings.popitem(last=False)
         return known
+
+    def is_broken(self, library: Library) -> bool:
+        """Whether a file does not compile; found out once for each state of it."""
+        stamp = _stamp(library.path)
+        known = self._checked.get(library.path)
+        if known is None or known[0] != stamp:
+            known = stamp, _parse(library.path) is None
+            self._checked[library.path] = known
+            if len(self._checked) > MOST_REMEMBERED:
+                self._checked.popitem(last=False)
+        return known[1]
 
     def methods_of(self, library: Library, outline: ClassOutline, now: float) -> dict[str, _Found]:
         """The reachable methods of a class by name, the exposed ones of its bases too, and its tasks."""
@@ -373,7 +383,16 @@ def _absolute(library: Library, module: str) -> Iterator[str]:
         yield f"{package}.{module}"
 
 
-def _read(path: str, stamp: tuple[int, int, int]) -> _Reading:
+def _stamp(path: str) -> Stamp:
+    """What changes with a file; zeros where it is gone."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0, 0
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _read(path: str, stamp: Stamp) -> _Reading:
     try:
         return _Reading(stamp, read_outline(ast.parse(Path(path).read_bytes(), path)))
     except SyntaxError as error:

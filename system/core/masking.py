@@ -14,16 +14,19 @@ _WORDS = r"secret|passw|pwd|token|api_?key|private_?key|authori[sz]ation|cookie|
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 # name='value', "name": "value", name=value: the value of such a name in the text of anything
 _SECRET_PAIR = re.compile(
-    rf"(?P<name>['\"]?\w*(?:{_WORDS})\w*['\"]?\s*[:=]\s*)(?P<value>b?'[^'\n]*'?|b?\"[^\"\n]*\"?|[^\s,;)}}\]'\"]+)",
+    rf"(?P<name>(?<!\w)['\"]?\w*?(?:{_WORDS})\w*['\"]?\s*[:=]\s*)(?P<value>b?'[^'\n]*'?|b?\"[^\"\n]*\"?|[^\s,;)}}\]'\"]+)",
     re.IGNORECASE,
 )
 # the same in source, where only a text that is written out is a secret
 _SECRET_TEXT = re.compile(
-    rf"(?P<name>['\"]?\w*(?:{_WORDS})\w*['\"]?\s*[:=]\s*)(?P<value>[rbfu]*'[^'\n]+'|[rbfu]*\"[^\"\n]+\")",
+    rf"(?P<name>(?<!\w)['\"]?\w*?(?:{_WORDS})\w*['\"]?\s*[:=]\s*)(?P<value>[rbfu]*'[^'\n]+'|[rbfu]*\"[^\"\n]+\")",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+(?=@)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(
+    r"(?P<before>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+(?=@)", re.IGNORECASE
+)
 _SHORTEST_SECRET = 4
+LONGEST_TEXT = 20_000
 
 
 def is_secret(name: str) -> bool:
@@ -33,6 +36,8 @@ def is_secret(name: str) -> bool:
 
 def mask(text: str, settings: Settings) -> str:
     """The text without the secrets of the settings, passwords in URLs, and values whose name gives them away."""
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT] + " …"
     for secret in _secrets_of(settings):
         text = text.replace(secret, HIDDEN)
     text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
@@ -56,18 +61,20 @@ def _secrets_of(settings: Settings) -> Iterator[str]:
             yield value
 
 
+def message_of(error: BaseException) -> str:
+    """What an exception says, also where its own __str__ raises."""
+    try:
+        return error.msg if isinstance(error, SyntaxError) else str(error)
+    except Exception as fault:  # noqa: BLE001 - the user's __str__ may raise anything
+        return f"(its __str__ raised {type(fault).__name__})"
+
+
 class _Short(Repr):
     def __init__(self) -> None:
         super().__init__()
         self.maxstring = self.maxother = 300
         self.maxdict = self.maxlist = self.maxtuple = self.maxset = 12
         self.maxlevel = 3
-
-    def repr_instance(self, x: Any, level: int) -> str:
-        try:
-            return super().repr_instance(x, level)
-        except Exception as error:  # noqa: BLE001 - the user's __repr__ may raise anything
-            return f"<{type(x).__name__}: its __repr__ raised {type(error).__name__}>"
 
 
 def shown(name: str, value: Any, settings: Settings) -> str:

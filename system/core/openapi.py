@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from .calling import make_binding
@@ -22,7 +22,7 @@ from .errors import KernKoaError
 from .inferred import NO_DEFAULT, ReadParameter, ReadParameters
 from .listing import ListedLibrary, ListedMethod, Listing
 from .routing import Route, resolve
-from .schema import Schema
+from .schema import Schema, Schemas
 from .settings import Settings
 from .signature import EMPTY
 from .slots import Slot
@@ -192,7 +192,11 @@ def _schemas(slots: dict[str, dict[str, Slot]]) -> tuple[dict[tuple[str, str], S
                 and schemas[key]
             ):
                 adapters.append((key, "validation", slot.adapter))
-    known, shared = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)  # type: ignore[arg-type]
+    known, shared = TypeAdapter.json_schemas(
+        adapters,  # type: ignore[arg-type]
+        ref_template=REFERENCE,
+        schema_generator=Schemas,
+    )
     schemas.update({key: dict(schema) for (key, _), schema in known.items()})
     return schemas, shared.get("$defs", {})
 
@@ -205,12 +209,22 @@ def _of_source(parameter: ReadParameter) -> Taken:
 
 
 def _of_slot(slot: Slot, schema: Schema) -> Taken:
-    default = slot.parameter.default
-    if default is not EMPTY and default is not None and slot.shape not in ("file", "files"):
-        with suppress(PydanticSerializationError):
-            schema = schema | {"default": to_jsonable_python(default)}
+    schema = schema | _default_of(slot)
     is_record = slot.shape == "record" or slot.holds_records
     return Taken(slot.name, schema, slot.is_required, "any", slot.takes_segment, slot.is_body, is_record)
+
+
+def _default_of(slot: Slot) -> Schema:
+    """The default as the document writes it; {} without one, and for one that the annotation would not take."""
+    default = slot.parameter.default
+    if default is EMPTY or default is None or slot.shape in ("file", "files"):
+        return {}
+    try:
+        slot.convert(default)
+        written = float(default) if isinstance(default, Decimal) else to_jsonable_python(default)
+    except (ValidationError, PydanticSerializationError):
+        return {}
+    return {"default": written}
 
 
 def _statuses(read: ReadParameters) -> set[int]:
@@ -254,7 +268,7 @@ def _operation(item: _Described, verb: str, in_path: list[Taken]) -> dict[str, A
 
 def _parameter(taken: Taken, place: str) -> dict[str, Any]:
     made: dict[str, Any] = {"name": taken.name, "in": place, "required": place == "path" or taken.required}
-    schema = _without_null(taken.schema)
+    schema = _in_text(taken)
     if "description" in schema:
         made["description"] = schema["description"]
     if taken.is_record and not taken.is_body:
@@ -262,13 +276,16 @@ def _parameter(taken: Taken, place: str) -> dict[str, Any]:
     return made | {"schema": schema}
 
 
-def _without_null(schema: Schema) -> Schema:
-    """What can be written in a URL: null cannot."""
+def _in_text(taken: Taken) -> Schema:
+    """What can be written in a URL or a form: null cannot, and of a list that is there, at least one value."""
+    schema = taken.schema
     options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
-    if not options:
-        return schema
-    rest = {key: value for key, value in schema.items() if key != "anyOf"}
-    return rest | (options[0] if len(options) == 1 else {"anyOf": options})
+    if options:
+        rest = {key: value for key, value in schema.items() if key != "anyOf"}
+        schema = rest | (options[0] if len(options) == 1 else {"anyOf": options})
+    if schema.get("type") == "array" and taken.required:
+        schema = schema | {"minItems": max(1, schema.get("minItems", 1))}
+    return schema
 
 
 def _body(taken: list[Taken]) -> dict[str, Any]:
@@ -284,7 +301,7 @@ def _body(taken: list[Taken]) -> dict[str, Any]:
         content = {JSON: {"schema": _object(taken)}}
     else:
         schema = _object(taken)
-        in_text = _object([Taken(one.name, _without_null(one.schema), one.required) for one in taken])
+        in_text = _object([Taken(one.name, _in_text(one), one.required) for one in taken])
         content = {JSON: {"schema": schema}, FORM: {"schema": in_text}, MULTIPART: {"schema": in_text}}
     return {"content": content, "required": any(one.required for one in taken)}
 
@@ -292,7 +309,7 @@ def _body(taken: list[Taken]) -> dict[str, Any]:
 def _as_text(taken: Taken) -> Taken:
     """A record beside a file travels as JSON text."""
     if not taken.is_record:
-        return Taken(taken.name, _without_null(taken.schema), taken.required)
+        return Taken(taken.name, _in_text(taken), taken.required)
     schema = {"type": "string", "contentMediaType": JSON, "contentSchema": taken.schema}
     return Taken(taken.name, schema, taken.required)
 

@@ -22,16 +22,17 @@ from werkzeug.exceptions import NotFound as StaticNotFound
 
 from .calling import encode_json
 from .catalog import Catalog
+from .choices import Choice
 from .editor import link_to
 from .errors import LibraryError, NotFound
 from .guard import is_from_this_machine
 from .hints import find_hint
-from .masking import mask, shown, shown_items
+from .masking import mask, message_of, shown, shown_items
 from .problems import Problem, is_browser
 from .routing import RESERVED, match
 from .settings import Settings
 from .traces import Frame, Trace, read_source, read_traces
-from .walk import Choice, Explanation, explain
+from .walk import Explanation, explain
 
 log = logging.getLogger("kernkoa")
 
@@ -174,7 +175,7 @@ class Pages:
             problem,
             self._files_behind(error, traces),
             error=error,
-            message=mask(str(error), self._settings),
+            message=mask(message_of(error), self._settings),
             traces=traces,
             hint=hint,
             source=source,

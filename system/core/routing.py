@@ -231,7 +231,7 @@ def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
         name=name,
         line=function.__code__.co_firstlineno,
         doc=doc,
-        signature=str(signature),
+        signature=", ".join(map(str, signature.parameters.values())),
         decorators=(),
         is_task=TASK_PARAMETER in signature.parameters,
         hidden="is no plain method" if barred else "",
@@ -250,9 +250,8 @@ def _make_endpoint(
         return None
     function, outline = reached
     verbs = getattr(function, "koa_verbs", None) or frozenset(outline.verbs or VERBS)
-    return Endpoint(
-        library, controller, function, outline, complete_verbs(verbs), read_signature(function), folders
-    )
+    signature = read_signature(function, outline.signature)
+    return Endpoint(library, controller, function, outline, complete_verbs(verbs), signature, folders)
 
 
 def complete_verbs(verbs: frozenset[str]) -> frozenset[str]:

@@ -6,7 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
 Schema = dict[str, Any]
+
+
+class Schemas(GenerateJsonSchema):
+    """Pydantic's schemas; a Decimal is a number, without the pattern of its spelling as text."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        limits = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+        found = {name: float(schema[key]) for key, name in limits.items() if key in schema}  # type: ignore[literal-required]
+        return {"type": "number", **found}
+
 
 _FORMATS = {
     "date": "a date such as 2026-01-31",

@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import click
@@ -37,28 +37,26 @@ def serve(app: Flask, settings: Settings) -> None:
     lines = RequestLines(app)
     server = make_server(host, port, lines, True, request_handler=Handler, fd=listener.fileno())
     listener.close()
-    _end_with(server, os.getppid())
-    signal.signal(signal.SIGTERM, _end)
+    _end_between_requests(server)
     take_terminal()
     try:
-        server.serve_forever(poll_interval=0.25)
+        server.serve_forever(poll_interval=0.1)
     except _Ended:
         lines.finish(FINISH_SECONDS)
 
 
 class _Ended(BaseException):
-    """The watching process wants this one to end."""
+    """The watching process wants this one to end, or is gone."""
 
 
-def _end(signum: int, frame: FrameType | None) -> None:
-    raise _Ended
-
-
-def _end_with(server: BaseWSGIServer, parent: int) -> None:
-    """Should the watching process be killed, this one ends too instead of holding the port."""
+def _end_between_requests(server: BaseWSGIServer) -> None:
+    """Let SIGTERM, and the end of the watching process, end the server where it has nothing in its hands: raised
+    while it starts the thread of a request, the exception would close that request's connection."""
+    parent, is_over = os.getppid(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda signum, frame: is_over.set())
 
     def look() -> None:
-        if os.getppid() != parent:
+        if is_over.is_set() or os.getppid() != parent:
             raise _Ended
 
     server.service_actions = look  # type: ignore[method-assign]
@@ -125,6 +123,7 @@ class RequestLines:
 
     def finish(self, seconds: float) -> None:
         """Wait until the requests in flight are answered, or the time is over."""
+        time.sleep(0.02)  # what was just accepted is not counted yet
         with self._idle:
             self._idle.wait_for(lambda: self._running == 0, seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import collections.abc
 import dataclasses
 import inspect
@@ -25,6 +26,7 @@ from .params import Params
 Shape = Literal["value", "list", "record", "file", "files", "params", "rest", "others"]
 
 EMPTY = inspect.Parameter.empty
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _PLAIN_PARAMS = (EMPTY, Any, dict, collections.abc.Mapping, Params)
 
@@ -65,8 +67,11 @@ class Signature:
     place: tuple[str, str, int] = ("", "", 0)
 
 
-def read_signature(function: Callable[..., Any]) -> Signature:
+def read_signature(function: Callable[..., Any], written: str = "") -> Signature:
     """Read the signature of a controller's method, `self` and `celery_instance` left out.
+
+    `written` are its parameters in the source ("self, params=None"): they count where a decorator that does not
+    use functools.wraps left nothing but *args and **kwargs to see.
 
     Raises LibraryError, with the file and the line, for an annotation that names nothing.
     """
@@ -76,6 +81,9 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         every = list(inspect.signature(function).parameters.values())[1:]
     except NameError as error:  # Python 3.14 evaluates annotations here
         raise _unusable(place, str(error)) from error
+    plain = _plain_style(written) if _is_opaque(function) else None
+    if plain is not None:
+        return Signature(*plain, (), place)
     parameters = tuple(_read(item, function, place) for item in every if item.name != TASK_PARAMETER)
     if not parameters:
         return Signature("nothing", 0, False, parameters, place)
@@ -86,6 +94,24 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         return Signature("typed", None, False, parameters, place)
     positional = sum(parameter.takes_segment for parameter in parameters)
     return Signature("typed", positional, False, parameters, place)
+
+
+def _is_opaque(function: Callable[..., Any]) -> bool:
+    kinds = [item.kind for item in inspect.signature(function).parameters.values() if item.name != "self"]
+    return bool(kinds) and all(kind in _VARIABLE for kind in kinds)
+
+
+def _plain_style(written: str) -> tuple[Literal["nothing", "params"], int, bool] | None:
+    """The style of (self) and (self, params) as written in the source; None for any other."""
+    (node,) = ast.parse(f"def written({written}): ...").body
+    arguments = typing.cast(ast.FunctionDef, node).args
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or not written:
+        return None
+    every = [*arguments.posonlyargs, *arguments.args][1:]
+    names = [item.arg for item in every if item.arg != TASK_PARAMETER]
+    if names not in ([], ["params"]):
+        return None
+    return ("params", 0, not arguments.defaults) if names else ("nothing", 0, False)
 
 
 def _read(item: inspect.Parameter, function: Callable[..., Any], place: tuple[str, str, int]) -> Parameter:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from .schema import Schema, in_words
+from .schema import Schema, Schemas, in_words
 from .signature import (
     EMPTY,
     Parameter,
@@ -74,7 +74,7 @@ class Slot:
         if self.parameter.annotation is EMPTY:
             return {"type": "string"}
         try:
-            return self.adapter.json_schema()
+            return self.adapter.json_schema(schema_generator=Schemas)
         except (PydanticUserError, PydanticInvalidForJsonSchema):
             return {}
 

@@ -14,7 +14,7 @@ from jinja2 import TemplateSyntaxError
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from .errors import LibraryError
-from .masking import mask, mask_source, shown_items
+from .masking import mask, mask_source, message_of, shown_items
 from .settings import Settings
 
 CORE = Path(__file__).resolve().parent
@@ -87,10 +87,10 @@ def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
         seen.add(id(current))
         yield current, relation
         if current.__cause__ is not None:
-            current, relation = current.__cause__, "which came directly of"
+            current, relation = current.__cause__, "It came of"
         else:
             current = None if current.__suppress_context__ else current.__context__
-            relation = "which was raised while this one was handled:"
+            relation = "It was raised while this was handled"
 
 
 def _read_trace(error: BaseException, relation: str, settings: Settings) -> Trace:
@@ -101,18 +101,11 @@ def _read_trace(error: BaseException, relation: str, settings: Settings) -> Trac
     elif isinstance(error, TemplateSyntaxError) and error.filename and not _ends_at(frames, error):
         frames.append(_place_of_syntax(error.filename, error.lineno, 0, settings))
     kept = frames if len(frames) <= MOST_FRAMES else [*frames[: MOST_FRAMES // 2], *frames[-MOST_FRAMES // 2 :]]
-    return Trace(type(error).__qualname__, mask(_message(error), settings), tuple(kept), relation)
+    return Trace(type(error).__qualname__, mask(message_of(error), settings), tuple(kept), relation)
 
 
 def _ends_at(frames: list[Frame], error: TemplateSyntaxError) -> bool:
     return bool(frames) and (frames[-1].path, frames[-1].line) == (error.filename, error.lineno)
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return error.msg if isinstance(error, SyntaxError) else str(error)
-    except Exception as fault:  # noqa: BLE001 - the user's __str__ may raise anything
-        return f"(its __str__ raised {type(fault).__name__})"
 
 
 def _walk(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .errors import InvalidParameters, UnsupportedMediaType
+from .outline import TASK_PARAMETER
 from .params import Params
 from .signature import Signature
 from .slots import Slot
@@ -24,6 +25,8 @@ Fault = dict[str, Any]
 
 LONGEST_SHOWN = 100
 _MISSING: Any = object()
+# what **others never takes from a client
+_NEVER_SENT = frozenset({"self", TASK_PARAMETER})
 
 
 @dataclass(slots=True)
@@ -147,11 +150,12 @@ class TypedBinding:
 
     def _keep_others(self, call: _Call, slot: Slot) -> None:
         for name, value in call.params.items():
-            if name not in self._names:
+            if isinstance(name, str) and name not in self._names and name not in _NEVER_SENT:
                 _keep(call, slot, _source_of(call.params), value, name)
 
     def _missing(self, params: Params, slot: Slot) -> Fault:
-        sent = [name for name in [*params, *params.files] if name not in self._names]
+        every = [*params, *params.files]  # a part of a multipart body may have no name at all
+        sent = [name for name in every if isinstance(name, str) and name not in self._names]
         near = difflib.get_close_matches(slot.name, sent, 1, 0.6)
         hint = (
             f"You sent '{near[0]}'; did you mean '{slot.name}'?" if near else f"Send '{slot.name}'; it is missing."

@@ -5,8 +5,6 @@ Pure but for what the catalogue does to know its files: it reads names and outli
 
 from __future__ import annotations
 
-import ast
-import difflib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from .catalog import Catalog, Folder, is_name
+from .choices import MOST_CHOICES, Choice, class_choices, folder_choices, method_choices, near
 from .errors import LibraryError
 from .library import Library, Version
 from .listing import is_public
-from .outline import ClassOutline, MethodOutline, Outline, read_outline
+from .outline import ClassOutline, MethodOutline
 from .remedies import Remedy, more_parameters, new_class, new_library, new_method
 from .routing import find_class, find_method
 from .signature import read_signature
-
-MOST_CHOICES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +35,6 @@ class Step:
     path: str = ""
     line: int = 0
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What could stand where the walk failed: `segments` is the path that leads there."""
-
-    name: str
-    kind: str
-    segments: tuple[str, ...]
-    signature: str = ""
-    summary: str = ""
-    path: str = ""
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +87,8 @@ class _Trail:
         steps = [*self.steps, Step(failed, "nothing", False, note=reason)]
         steps += [Step(segment, "unread", False) for segment in self.segments[position + 1 :]]
         offered = tuple(choices)
-        near = _near(failed, offered, self.segments[position + 1 :])
-        return Explanation(reason, tuple(steps), near, offered[:MOST_CHOICES], remedy, self.watched)
+        close = near(failed, offered, self.segments[position + 1 :])
+        return Explanation(reason, tuple(steps), close, offered[:MOST_CHOICES], remedy, self.watched)
 
 
 def _in_folder(trail: _Trail, folder: Folder, position: int) -> Explanation:
@@ -139,7 +123,7 @@ def _no_such_library(trail: _Trail, folder: Folder, index: Library | None, posit
     else:
         also = ", and index.py there has no class or method of that name" if index is not None else ""
         reason = f"{here} has no folder and no library {name}{also}"
-    choices = _folder_choices(trail, folder, index, trail.segments[:position])
+    choices = folder_choices(folder, index, trail.segments[:position], trail.now)
     return trail.fail(position, reason, choices, new_library(folder.path, trail.segments[position:]))
 
 
@@ -159,7 +143,7 @@ def _in_library(trail: _Trail, library: Library, position: int) -> Explanation:
         step = Step("", "class", True, library.path, line, f"{default}, the default class of {library.short_name}")
         return _in_class(trail.plus(step), library, version, default, position)
     reason = _why_no_class(version, library, name)
-    choices = _class_choices(version, library, trail.segments[:position])
+    choices = class_choices(version, library, trail.segments[:position])
     return trail.fail(position, reason, choices, new_class(library, version, trail.segments[position:]))
 
 
@@ -173,7 +157,7 @@ def _in_class(trail: _Trail, library: Library, version: Version, name: str, posi
         if reached is not None and not reached[1].is_task and (candidate == method or not method):
             return _too_many(trail, library, reached, rest, is_default=candidate != method)
     choices = [
-        *_method_choices(version, library, controller, outline, trail.segments[:position]),
+        *method_choices(version, library, controller, outline, trail.segments[:position]),
         *_other_classes(trail, library, version, name, position),
     ]
     reason = _why_no_method(version, controller, outline, method, library)
@@ -190,7 +174,7 @@ def _too_many(
     trail: _Trail, library: Library, reached: tuple[Any, MethodOutline], rest: int, is_default: bool
 ) -> Explanation:
     function, outline = reached
-    most = read_signature(function).positional or 0
+    most = read_signature(function, outline.signature).positional or 0
     note = "the default method" if is_default else ""
     step = Step("" if is_default else outline.name, "method", True, library.path, outline.line, note)
     taken = "no further segments" if most == 0 else f"at most {most} further segment{'s' if most > 1 else ''}"
@@ -244,93 +228,11 @@ def _why_no_method(version: Version, controller: type, outline: ClassOutline, na
     return f"{outline.name} has no method {name}, and {os.path.basename(library.path)} no class of that name"
 
 
-def _near(failed: str, choices: Sequence[Choice], rest: tuple[str, ...]) -> tuple[Choice, ...]:
-    """The choices whose name is similar, those that differ in case alone first; the rest of the path is kept."""
-    if not failed:
-        return ()
-    by_name = {choice.name.lower(): choice for choice in reversed(choices)}
-    close = difflib.get_close_matches(failed.lower(), by_name, 3, 0.6)
-    return tuple(replace(by_name[name], segments=by_name[name].segments + rest) for name in close)
-
-
-def _folder_choices(trail: _Trail, folder: Folder, index: Library | None, before: tuple[str, ...]) -> list[Choice]:
-    choices = [
-        Choice(name, "folder", (*before, name), path=below.path) for name, below in sorted(folder.folders.items())
-    ]
-    for name, library in sorted(folder.libraries.items()):
-        if not name.startswith("_"):
-            summary = _summary(library) if len(choices) < MOST_CHOICES else ""
-            choices.append(Choice(name, "library", (*before, name), "", summary, library.path, 1))
-    if index is not None:
-        choices += _default_methods(trail, index, before)
-    return choices
-
-
-def _default_methods(trail: _Trail, index: Library, before: tuple[str, ...]) -> list[Choice]:
-    try:
-        version = index.current(trail.now)
-    except LibraryError:
-        return []
-    default = version.outline.default_class("index")
-    found = find_class(version, default) if default else None
-    return _method_choices(version, index, *found, before) if found else []
-
-
-def _class_choices(
-    version: Version, library: Library, before: tuple[str, ...], leaving_out: str = ""
-) -> list[Choice]:
-    return [
-        Choice(name, "class", (*before, name), "", _first_line(outline.doc), library.path, outline.line)
-        for name, outline in version.outline.classes.items()
-        if name != leaving_out and is_public(name) and find_class(version, name) is not None
-    ]
-
-
 def _other_classes(trail: _Trail, library: Library, version: Version, name: str, position: int) -> list[Choice]:
     """The classes that the path could have named instead: all of them where it named none."""
     if trail.steps[-1].segment:
-        return _class_choices(version, library, trail.segments[: position - 1], leaving_out=name)
-    return _class_choices(version, library, trail.segments[:position])
-
-
-def _method_choices(
-    version: Version, library: Library, controller: type, outline: ClassOutline, before: tuple[str, ...]
-) -> list[Choice]:
-    choices = []
-    for name in dict.fromkeys([*outline.methods, *_inherited(controller)]):
-        reached = find_method(version, controller, outline, name) if is_public(name) else None
-        if reached is not None and not reached[1].is_task:
-            method = reached[1]
-            shown = f"({method.signature.removeprefix('(').removesuffix(')')})"
-            path = reached[0].__code__.co_filename
-            choices.append(Choice(name, "method", (*before, name), shown, method.summary, path, method.line))
-    return choices
-
-
-def _inherited(controller: type) -> list[str]:
-    return [name for base in controller.__mro__[1:-1] for name in vars(base)]
-
-
-def _summary(library: Library) -> str:
-    """What a library says of itself, or what is wrong with it; read from its source, nothing is run."""
-    if library.version is not None and library.error is None:
-        return _summarize(library.version.outline, library)
-    try:
-        return _summarize(read_outline(ast.parse(Path(library.path).read_bytes(), library.path)), library)
-    except (SyntaxError, ValueError) as error:
-        return f"does not compile: {getattr(error, 'msg', error)}, line {getattr(error, 'lineno', 0)}"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-
-
-def _summarize(outline: Outline, library: Library) -> str:
-    default = outline.default_class(library.short_name)
-    doc = outline.doc or (outline.classes[default].doc if default else "")
-    return _first_line(doc) or ", ".join(name for name in outline.classes if is_public(name))
-
-
-def _first_line(doc: str) -> str:
-    return doc.strip().partition("\n")[0]
+        return class_choices(version, library, trail.segments[: position - 1], leaving_out=name)
+    return class_choices(version, library, trail.segments[:position])
 
 
 def _relative(folder: Folder, trail: _Trail) -> str:

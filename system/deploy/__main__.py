@@ -12,6 +12,7 @@ from .errors import DeployError
 from .install import install
 from .machine import Machine
 from .report import status
+from .shell import become_the_site
 from .site import changed, check_options, recall
 from .uninstall import uninstall
 from .update import reload, require_installed, rollback
@@ -21,7 +22,9 @@ CLONE = Path(__file__).resolve().parents[2]
 
 def main() -> int:
     """Run one command; 1 and a message on standard error when it could not be done."""
-    arguments = vars(_parser().parse_args())
+    # what follows run is somebody else's command line
+    words = sys.argv[2:] if sys.argv[1:2] == ["run"] else []
+    arguments = vars(_parser().parse_args(sys.argv[1:2] if words else None))
     command = arguments.pop("command")
     dry, purge, default_site = (arguments.pop(name) for name in ("dry_run", "purge", "default_site"))
     root, name = Path(arguments.pop("root")).resolve(), arguments.pop("name")
@@ -32,6 +35,9 @@ def main() -> int:
             root.mkdir(parents=True, exist_ok=True)
         machine = Machine(site, dry)
         _require_rights(machine, command)
+        if command == "run":
+            require_installed(machine)
+            become_the_site(machine, words)
         with _only_one(machine):
             _run(command, machine, default_site, purge)
     except DeployError as error:
@@ -47,10 +53,10 @@ def _run(command: str, machine: Machine, default_site: bool, purge: bool) -> Non
     if command == "install":
         install(machine, default_site)
         return
-    require_installed(machine)
     if command == "uninstall":
         uninstall(machine, purge)
     else:
+        require_installed(machine)
         {"reload": reload, "rollback": rollback, "status": status}[command](machine)
 
 
@@ -58,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sh setup.sh", description="KernKoa in production, behind nginx and uWSGI."
     )
-    parser.add_argument("command", choices=["install", "reload", "rollback", "status", "uninstall"])
+    parser.add_argument("command", choices=["install", "reload", "rollback", "status", "run", "uninstall"])
     parser.add_argument("--name", help="for a second site on this machine; the first is kernkoa")
     parser.add_argument("--domain", help="the host name it answers to; every name where there is none")
     parser.add_argument("--port", type=int, help="nginx's port (80)")
@@ -115,7 +121,7 @@ class _only_one:
 
     def __enter__(self) -> None:
         if self._needed:
-            self._file = open("/run/kernkoa-setup.lock", "w")  # closed at the end of the command
+            self._file = (CLONE / "setup.sh").open()
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import release, uninstall, workers
@@ -12,7 +14,7 @@ from .errors import DeployError
 from .machine import Machine
 from .render import rendered
 from .report import tail
-from .site import Facts, remembered
+from .site import Facts, Site, remembered
 
 WELCOME = Path("/etc/nginx/sites-enabled/default")
 WANTED = Path("/etc/systemd/system/multi-user.target.wants")
@@ -21,23 +23,38 @@ START_SECONDS = 60
 Files = Mapping[Path, tuple[str, int]]
 
 
+@dataclass(frozen=True)
+class Before:
+    """What there was of the site when the installation began."""
+
+    installed: bool
+    data: bool
+
+    @classmethod
+    def of(cls, site: Site) -> Before:
+        return cls(site.at(site.current).is_symlink(), os.path.lexists(site.at(site.var)))
+
+
 def install(machine: Machine, default_site: bool) -> None:
     """Make the clone a running site, or bring an installed one up to date. A failure puts everything back."""
-    first = not machine.site.at(machine.site.current).is_symlink()
+    before = Before.of(machine.site)
     welcome = _welcome_is_in_the_way(machine, default_site)
+    new = None
     try:
         machine.folder(machine.site.state / "releases")
         machine.user(machine.site.owner, machine.site.state)
         facts = release.learn(machine)
         files = rendered(machine.site, facts)
         _write_files(machine, files, welcome)
-        new = release.prepare(machine)
         release.check_uwsgi(machine, files[machine.site.vassal][0])
+        new = release.prepare(machine)
         if new:
             release.activate(machine, new)
         _start(machine, files, facts, replaced=new is not None)
     except BaseException:
-        _put_back(machine, first)
+        _put_back(machine, before)
+        if new and not machine.dry:
+            shutil.rmtree(machine.site.at(new), ignore_errors=True)
         raise
     _finish(machine, facts)
 
@@ -83,30 +100,42 @@ def _start(machine: Machine, files: Files, facts: Facts, replaced: bool) -> None
     before = workers.pids(site.run) if running else set()
     machine.write(site.vassal, *files[site.vassal])
     units = site.units if facts.redis_url else (site.emperor,)
-    for unit in units:
-        machine.link(WANTED / unit, site.unit_file(unit))
+    for unit in site.units:
+        if unit in units:
+            machine.link(WANTED / unit, site.unit_file(unit))
+        elif machine.unlink(WANTED / unit):
+            machine.run("systemctl", "stop", unit)
     if machine.changed & {site.unit_file(unit) for unit in units}:
         machine.run("systemctl", "daemon-reload")
     if not running or machine.changed & {site.emperor_ini, site.unit_file(site.emperor)}:
         machine.run("systemctl", "restart", site.emperor, advice=f"Its words: journalctl -u {site.emperor}")
     elif site.vassal in machine.changed:
         # the emperor sees the change and lets the instance start anew, on the same socket
-        workers.wait_for(lambda: bool(now := workers.pids(site.run)) and not now & before, START_SECONDS)
+        if not workers.wait_for(lambda: bool(now := workers.pids(site.run)) and not now & before, START_SECONDS):
+            raise DeployError(f"uWSGI did not start anew with {site.vassal}:\n{tail(site.uwsgi_log)}")
     elif replaced:
         chain(machine)
     for unit in units[1:]:
         if replaced or site.unit_file(unit) in machine.changed or not machine.active(unit):
             machine.run("systemctl", "restart", "--no-block", unit)
-    if machine.changed & {site.nginx_site, site.nginx_link, WELCOME} or not machine.active("nginx.service"):
+    if machine.changed & _nginx_files(site) or not machine.active("nginx.service"):
         machine.run("systemctl", "reload-or-restart", "nginx.service")
     await_answer(machine, facts)
+
+
+def _nginx_files(site: Site) -> set[Path]:
+    return {site.nginx_site, site.nginx_link, WELCOME}
 
 
 def chain(machine: Machine) -> None:
     """Replace the workers one after the other, so that no request fails or waits."""
     machine.say("replace the workers one after the other")
-    if not machine.dry and not machine.staged:
+    if machine.dry or machine.staged:
+        return
+    if workers.pids(machine.site.run):
         workers.chain_reload(machine.site.run)
+    else:
+        machine.run("systemctl", "restart", machine.site.emperor)
 
 
 def await_answer(machine: Machine, facts: Facts) -> None:
@@ -118,7 +147,8 @@ def await_answer(machine: Machine, facts: Facts) -> None:
     secure = site.certificate_files() is not None
     host = site.domain or "localhost"
     path = f"{facts.base}/_koa/health"
-    if not workers.wait_for(lambda: workers.answers(site.port, host, path, secure), START_SECONDS, 0.1):
+    port = 443 if secure else site.port
+    if not workers.wait_for(lambda: workers.answers(port, host, path, secure), START_SECONDS, 0.1):
         journal = machine.ask("journalctl", "-n", "8", "--no-pager", "-u", site.emperor)
         raise DeployError(
             f"The site does not answer at {site.address(facts.base)}; what was there before is put back.\n"
@@ -126,24 +156,27 @@ def await_answer(machine: Machine, facts: Facts) -> None:
         )
 
 
-def _put_back(machine: Machine, first: bool) -> None:
+def _put_back(machine: Machine, before: Before) -> None:
     """After a failure: the files and the release of before, and again what runs with them."""
     if machine.dry:
         return
     site = machine.site
-    units = [unit for unit in site.units if site.unit_file(unit) in machine.changed]
-    if first:
+    if not before.installed:
         uninstall.stop(machine)
         machine.undo()
-        uninstall.remove(machine, purge=True)
+        uninstall.remove(machine, purge=not before.data)
         return
     machine.undo()
-    machine.attempt("systemctl", "daemon-reload")
-    if units or not workers.pids(site.run):
-        machine.attempt("systemctl", "restart", *(units or [site.emperor]))
-    else:
+    units = [unit for unit in site.units if site.unit_file(unit) in machine.changed]
+    if site.emperor_ini in machine.changed and site.emperor not in units:
+        units.append(site.emperor)
+    if units:
+        machine.attempt("systemctl", "daemon-reload")
+        machine.attempt("systemctl", "restart", *units)
+    elif site.current in machine.changed:
         machine.attempt("systemctl", "reload", site.emperor)
-    machine.attempt("systemctl", "reload", "nginx.service")
+    if machine.changed & _nginx_files(site):
+        machine.attempt("systemctl", "reload", "nginx.service")
 
 
 def _finish(machine: Machine, facts: Facts) -> None:

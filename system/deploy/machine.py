@@ -54,7 +54,7 @@ class Machine:
     def folder(self, path: Path) -> None:
         """Make a folder and those above it; the ones made here are taken away again when they are empty."""
         place = self.site.at(path)
-        if place.is_dir() or path in self.changed:
+        if path == path.parent or path in self.changed or place.is_dir():
             return
         self.folder(path.parent)
         self.say(f"make the folder {path}")
@@ -110,6 +110,20 @@ class Machine:
             self._undo.append((place, os.readlink(place) if place.is_symlink() else None))
             _relink(place, str(target))
             self._record(str(path), f"-> {target}")
+
+    def unlink(self, path: Path) -> bool:
+        """Take away a link that was made here; whether there was one."""
+        place = self.site.at(path)
+        if not place.is_symlink() or self.made.get(str(path)) != _checksum_of(place):
+            return False
+        self.say(f"remove {path}")
+        self.changed.add(path)
+        if not self.dry:
+            self._undo.append((place, os.readlink(place)))
+            place.unlink()
+            del self.made[str(path)]
+            self._save()
+        return True
 
     def set_aside(self, link: Path, aside: Path) -> None:
         """Take a link of somebody else away, to be put back by the uninstallation."""
@@ -193,11 +207,18 @@ class Machine:
         _replace(self._ledger, (json.dumps(self.made, indent=1, sort_keys=True) + "\n").encode(), 0o600)
 
     def forget(self) -> None:
-        """The end of an uninstallation: the list itself, and its folder once it is empty."""
+        """The end of an uninstallation: the list itself, and its folder once it is empty.
+
+        A user that is left, because the data is, stays on the list.
+        """
         if not self.dry:
-            self._ledger.unlink(missing_ok=True)
+            folders = self.made
+            self.made = {name: what for name, what in folders.items() if what == USER and user_exists(name)}
+            self._save()
+            if not self.made:
+                self._ledger.unlink(missing_ok=True)
             for folder in (self.site.state, *self.site.state.parents):
-                if self.made.get(str(folder)) == FOLDER:
+                if folders.get(str(folder)) == FOLDER:
                     self._remove_folder(folder)
 
     # --- users ---

@@ -50,7 +50,7 @@ def environment(site: Site) -> dict[str, str]:
 def learn(machine: Machine) -> Facts:
     """What config.py and the environment say together. Raises DeployError with the kernel's own words."""
     site = machine.site
-    if not site.python.exists() or (machine.owner and not user_exists(machine.owner)):
+    if not site.has_python or (machine.owner and not user_exists(machine.owner)):
         return Facts(site.base, site.clone / "images", 75_000_000, site.overrides.get("KERNKOA_REDIS_URL", ""))
     done = run_as(machine.owner, [site.python, "-B", "-c", READ_SETTINGS], site.clone, environment(site))
     if done.returncode:
@@ -72,11 +72,12 @@ def prepare(machine: Machine) -> Path | None:
     digest = _digest(site)
     running = site.at(site.current)
     if (running / ".digest").is_file() and (running / ".digest").read_text() == digest:
+        _check(machine, running)  # the catalogue is not part of it, and may have changed
         return None
     release = site.state / "releases" / _new_name(site)
     machine.say(f"copy the kernel and config.py to {release}")
     if machine.dry:
-        machine.say("check it there as the site's user: python kernkoa.py check")
+        _check(machine, site.clone)
         return release
     place = site.at(release)
     try:
@@ -84,8 +85,9 @@ def prepare(machine: Machine) -> Path | None:
         (place / ".digest").write_text(digest)
         if machine.owner:
             _hand_over(place, machine.owner)
-        if site.python.exists():
-            _check(machine, place)
+        _check(machine, place)
+        if site.has_python:
+            _compile(site, place)
     except BaseException:
         shutil.rmtree(place)
         raise
@@ -122,7 +124,7 @@ def check_uwsgi(machine: Machine, text: str) -> None:
     The copy it reads names no file of the running instance: uWSGI removes the sockets it is told of.
     """
     site = machine.site
-    if machine.dry or machine.staged:
+    if machine.dry or not site.has_python or not (site.venv / "bin/uwsgi").exists():
         return
     ini = site.at(site.state) / "check_uwsgi.ini"
     text = text.replace(f"{site.run}/", "/tmp/kernkoa-check-")  # noqa: S108  # names, never opened
@@ -197,6 +199,9 @@ def _hand_over(place: Path, owner: str) -> None:
 
 def _check(machine: Machine, place: Path) -> None:
     site = machine.site
+    if machine.dry or not site.has_python:
+        machine.say("check it there as the site's user: python kernkoa.py check")
+        return
     with tempfile.TemporaryDirectory() as scratch:
         # a tree that is staged may be copied to many machines: it must not come with a key
         aside = {"KERNKOA_VAR_PATH": scratch} if machine.staged else {}
@@ -206,7 +211,10 @@ def _check(machine: Machine, place: Path) -> None:
             f"The check of the site failed, nothing was changed:\n{_last_lines(done.stdout + done.stderr)}\n"
             f"Mend it, then try again. The check by hand: {site.python} kernkoa.py check"
         )
-    # compiled here, by root: the site's user cannot write beside the files
+
+
+def _compile(site: Site, place: Path) -> None:
+    """Compiled by root, because the site's user cannot write beside the files."""
     run_as(None, [site.python, "-m", "compileall", "-q", "system", *place.glob("*.py")], place, {})
 
 

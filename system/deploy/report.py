@@ -20,8 +20,9 @@ from importlib.metadata import version
 print(f"Python {platform.python_version()}, Flask {version('flask')}, Celery {version('celery')}")
 """
 QUEUE = """
-import sys, redis
-print(redis.Redis.from_url(sys.argv[1], socket_connect_timeout=2).llen("celery"))
+from kernkoa import celery
+with celery.connection_for_read() as connection:
+    print(connection.default_channel.client.llen(celery.conf.task_default_queue))
 """
 
 
@@ -42,14 +43,9 @@ def _lines(machine: Machine) -> Iterator[str]:
         yield f"{unit:32} {machine.ask('systemctl', 'show', '--value', '-p', 'ActiveState', unit) or 'not there'}"
     yield ""
     yield from _worker_lines(site)
-    yield f"tasks waiting: {_queue(site, facts)}"
+    yield f"tasks waiting: {_queue(machine, facts)}"
     yield ""
-    for log in (
-        site.uwsgi_log,
-        site.worker_log,
-        site.beat_log,
-        Path(f"/var/log/nginx/{site.slug}_error.log"),
-    ):
+    for log in site.logs:
         yield f"log {log}"
         yield from (f"    {line}" for line in last_errors(log))
     yield f"log journalctl -u {site.emperor}"
@@ -70,10 +66,11 @@ def _worker_lines(site: Site) -> Iterator[str]:
         )
 
 
-def _queue(site: Site, facts: Facts) -> str:
+def _queue(machine: Machine, facts: Facts) -> str:
     if not facts.redis_url:
         return "no Redis is set"
-    done = run_as(None, [site.python, "-c", QUEUE, facts.redis_url], site.clone, {})
+    site = machine.site
+    done = run_as(machine.owner, [site.python, "-c", QUEUE], site.current, release.environment(site))
     return done.stdout.strip() or f"unknown, {(done.stderr.strip().splitlines() or ['?'])[-1]}"
 
 

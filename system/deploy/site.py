@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,11 @@ class Site:
         return self.venv / "bin/python3"
 
     @property
+    def has_python(self) -> bool:
+        """Whether the virtual environment is there, for whoever runs this."""
+        return os.access(self.python, os.X_OK)
+
+    @property
     def state(self) -> Path:
         return Path("/var/lib") / self.slug
 
@@ -128,6 +134,12 @@ class Site:
     @property
     def beat_log(self) -> Path:
         return Path("/var/log/celery") / f"beat{self.suffix}.log"
+
+    @property
+    def logs(self) -> tuple[Path, ...]:
+        nginx = Path("/var/log/nginx")
+        kinds = (nginx / f"{self.slug}_access.log", nginx / f"{self.slug}_error.log")
+        return (self.uwsgi_log, self.worker_log, self.beat_log, *kinds)
 
     def unit_file(self, unit: str) -> Path:
         return Path("/etc/systemd/system") / unit
@@ -201,7 +213,9 @@ def recall(clone: Path, root: Path, name: str | None) -> Site:
     for file in sorted((root / "var/lib").glob(f"{DEFAULT_NAME}*/site.json")):
         saved: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if saved["clone"] == str(clone) and name in (None, saved["name"]):
-            return Site(**{**saved, "clone": clone, "root": root})
+            known = {field.name for field in fields(Site)}
+            options = {key: value for key, value in saved.items() if key in known}
+            return Site(**{**options, "clone": clone, "root": root})
     return Site(clone=clone, name=name or DEFAULT_NAME, root=root)
 
 

@@ -7,11 +7,14 @@ import shutil
 import sys
 from pathlib import Path
 
+from .errors import DeployError
 from .machine import Machine
 
 
 def uninstall(machine: Machine, purge: bool) -> None:
     """Stop the site and remove what the installation made; its data, its logs and its user only with purge."""
+    if not machine.site.at(machine.site.state).is_dir():
+        raise DeployError(f"There is nothing to uninstall: {machine.site.state} does not exist.")
     stop(machine)
     remove(machine, purge)
 
@@ -27,7 +30,7 @@ def remove(machine: Machine, purge: bool) -> None:
     machine.put_aside_back()
     for name in ("current", "releases", "proposed", "aside"):
         machine.remove_tree(site.state / name)
-    data = [site.var, site.uwsgi_log, site.worker_log, site.beat_log]
+    data = [site.var, *site.logs]
     if purge:
         for path in data:
             _remove_with_rotated(machine, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from . import release, workers
 from .errors import DeployError
@@ -17,6 +18,7 @@ def reload(machine: Machine) -> None:
     """Bring the clone's kernel and config.py into use. Refused, with nothing changed, while the check fails."""
     require_installed(machine)
     site = machine.site
+    release.check_uwsgi(machine, render_uwsgi(site))
     new = release.prepare(machine)
     if new is None:
         sys.stdout.write(
@@ -25,11 +27,10 @@ def reload(machine: Machine) -> None:
         _bring_round(machine)
         return
     try:
-        release.check_uwsgi(machine, render_uwsgi(site))
-        release.activate(machine, new)
-        _bring_round(machine)
+        _swap(machine, new)
     except BaseException:
-        _go_back(machine, new.name)
+        if not machine.dry:
+            shutil.rmtree(site.at(new), ignore_errors=True)
         raise
     if not machine.dry:
         release.prune(machine)
@@ -38,8 +39,7 @@ def reload(machine: Machine) -> None:
 def rollback(machine: Machine) -> None:
     """Let the release before the running one run again."""
     require_installed(machine)
-    release.activate(machine, release.previous(machine.site))
-    _bring_round(machine)
+    _swap(machine, release.previous(machine.site))
     if not machine.dry:
         sys.stdout.write("That is the release of before. sh setup.sh reload brings the clone's again.\n")
 
@@ -51,6 +51,18 @@ def require_installed(machine: Machine) -> None:
         raise DeployError(f"No site named {site.name} is installed from {site.clone}. Run: sh setup.sh")
 
 
+def _swap(machine: Machine, new: Path) -> None:
+    """Let another release run; the one of before again where it does not start."""
+    release.activate(machine, new)
+    try:
+        _bring_round(machine)
+    except BaseException:
+        machine.undo()
+        sys.stderr.write("Going back to the release of before.\n")
+        machine.attempt("systemctl", "restart", machine.site.emperor)
+        raise
+
+
 def _bring_round(machine: Machine) -> None:
     site = machine.site
     chain(machine)
@@ -59,18 +71,6 @@ def _bring_round(machine: Machine) -> None:
             # it ends its running tasks first, which may take a while; nobody needs to wait for it
             machine.run("systemctl", "restart", "--no-block", unit)
     await_answer(machine, release.learn(machine))
-    if not machine.dry:
+    if not machine.dry and not machine.staged:
         name = os.readlink(site.current).rpartition("/")[2]
         sys.stdout.write(f"All {len(workers.pids(site.run))} workers run the release {name}.\n")
-
-
-def _go_back(machine: Machine, failed: str) -> None:
-    if machine.dry:
-        return
-    site = machine.site
-    swapped = site.current in machine.changed
-    machine.undo()
-    shutil.rmtree(site.at(site.state / "releases" / failed), ignore_errors=True)
-    if swapped:
-        sys.stderr.write("Going back to the release of before.\n")
-        machine.attempt("systemctl", "restart", site.emperor)

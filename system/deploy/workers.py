@@ -91,7 +91,7 @@ def answers(port: int, host: str, path: str, secure: bool = False) -> bool:
     if secure:
         # this asks whether the site runs; whether its certificate is good is for its visitors to ask
         unverified = ssl._create_unverified_context()  # noqa: S323
-        connection = http.client.HTTPSConnection("127.0.0.1", 443, timeout=5, context=unverified)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=unverified)
     try:
         connection.request("GET", path, headers={"Host": host})
         return bool(json.load(connection.getresponse())["status"] == "ok")

@@ -12,7 +12,7 @@ class Guestbook:
         """Greet a guest by name."""
         if params == None:
             return "<h1>Hello, whoever you are</h1>"
-        name = escape(params["name"])
+        name = escape(str(params["name"]))
         return "<h1>Hello, " + name + "</h1>"
 
     def page(self, params):
@@ -20,7 +20,7 @@ class Guestbook:
         try:
             number = int(params["number"])
             size = int(params.get("size", 10))
-        except ValueError:
+        except (TypeError, ValueError):
             abort(400, "number and size are whole numbers")
         if not (0 < number < 10000 and 0 < size < 1000):
             abort(400, "number and size are too small or too large")

@@ -11,12 +11,12 @@ class Invoice:
         if data is None:
             abort(404, f"There is no invoice {number!r}. Ask for 1001 or 1002.")
         draw = load.addon("pdfgen", "draw")
-        name = f"invoice-{number}.pdf"
+        name, folder = f"invoice-{number}.pdf", config.folder(config.pdfPath)
         pdf = draw(
             load.printFormat("invoice", "examples"),
             data,
             images=config.folder(config.imagePath),
-            file=config.folder(config.pdfPath) / name,
+            file=folder / name if os.access(folder, os.W_OK) else None,
         )
         response = Response(pdf, mimetype="application/pdf")
         response.headers["Content-Disposition"] = f'inline; filename="{name}"'

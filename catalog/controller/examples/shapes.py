@@ -12,6 +12,7 @@ from werkzeug.datastructures import FileStorage
 from kernkoa import *
 
 Length = Annotated[float, Field(gt=0, le=1_000_000, description="A length; its unit is said apart.")]
+Money = Annotated[Decimal, Field(ge=0, le=1_000_000)]
 
 
 class Paper(Enum):
@@ -53,12 +54,9 @@ class Shapes:
         total = sum(sides)
         return {"total": round(total) if rounded else total, "sides": len(sides)}
 
-    def price(self, area: Decimal, per_unit: Decimal = Decimal("12.50"), until: date | None = None):
+    def price(self, area: Length, per_unit: Money = Decimal("12.50"), until: date | None = None):
         """What an area costs, exact to the cent."""
-        limit = Decimal(10) ** 12
-        if not (abs(area) < limit and abs(per_unit) < limit):
-            abort(422, "Use numbers below a billion billions.")
-        return {"price": str(round(area * per_unit, 2)), "until": until}
+        return {"price": str(round(Decimal(area) * per_unit, 2)), "until": until}
 
     @allow("POST")
     def draw(self, drawing: Drawing, paper: Paper = Paper.A4, copies: Annotated[int, Field(ge=1, le=99)] = 1):

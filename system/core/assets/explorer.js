@@ -297,19 +297,25 @@ function showPage(place, text, address) {
   const source = element("details", {}, element("summary", { textContent: "Source" }));
   showText(source, text);
   place.append(frame, source);
-  const page = new DOMParser().parseFromString(text, "text/html");
+  // the policy of this page is against styles and handlers in the text: handlers go, styles go in by the CSSOM
+  const sheets = [];
+  const bare = text.replace(/<style\b[^>]*>([\s\S]*?)<\/style>/gi, (_, css) => {
+    sheets.push(css);
+    return "";
+  });
+  const tame = bare.replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\s(style|on\w+)\s*=/gi, " data-koa-$1="));
+  const page = new DOMParser().parseFromString(tame, "text/html");
   const inside = frame.contentDocument;
-  const sheets = [...page.querySelectorAll("style")].map((style) => style.textContent);
   page.querySelectorAll("script, style, base, meta, iframe, object, embed").forEach((node) => node.remove());
   for (const node of page.querySelectorAll("[src], link[href]")) {
     const name = node.hasAttribute("src") ? "src" : "href";
     node.setAttribute(name, new URL(node.getAttribute(name), address).href);
   }
-  const styled = [...page.querySelectorAll("[style]")].map((node) => [node, node.getAttribute("style")]);
-  styled.forEach(([node]) => node.removeAttribute("style"));
   inside.head.replaceChildren(...page.head.children);
   inside.body.replaceWith(inside.adoptNode(page.body));
-  styled.forEach(([node, style]) => (node.style.cssText = style));
+  for (const node of inside.querySelectorAll("[data-koa-style]")) {
+    node.style.cssText = node.getAttribute("data-koa-style");
+  }
   inside.adoptedStyleSheets = sheets.map((css) => {
     const sheet = new frame.contentWindow.CSSStyleSheet();
     sheet.replaceSync(css);
