@@ -59,7 +59,7 @@ class Renewal(threading.Thread):
 
 
 def held_tags(consumer: Any) -> set[str]:
-    """The delivery tags of what a worker holds, runs, or keeps until its time, over whatever connection it came."""
+    """The delivery tags of what a worker runs, or keeps until its time, over whatever connection it came."""
     while True:
         try:
             requests = (*tuple(state.reserved_requests), *tuple(state.active_requests))
