@@ -71,9 +71,9 @@ class Inheritance:
         source = outline.imported.get(first)
         if source is None:
             return None
-        above, _, inner = source.partition(":")
-        joint = "." if inner and not above.endswith(".") else ""  # "from . import near" is ".:near"
-        module, _, name = ".".join(filter(None, (f"{above}{joint}{inner}", rest))).rpartition(".")
+        above, _, member = source.partition(":")
+        joint = "." if member and not above.endswith(".") else ""  # "from . import near" is ".:near"
+        module, _, name = ".".join(filter(None, (f"{above}{joint}{member}", rest))).rpartition(".")
         for candidate in full_names(library, module):
             place = self._catalog.find(candidate, now)
             if isinstance(place, Library):
