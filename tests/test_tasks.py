@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -322,10 +321,3 @@ def test_both_serve_at_once(site: Bench) -> None:
 
 def test_the_board_is_closed_in_production(site: Bench) -> None:
     assert site.request("GET", "/_koa/tasks")[0] == 404
-
-
-def test_the_worker_ends_warm(tmp_path: Path, site: Bench) -> None:
-    worker = site.start_worker()
-    site.workers.remove(worker)
-    worker.terminate()
-    assert worker.wait(20) == 0

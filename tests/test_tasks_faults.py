@@ -180,16 +180,26 @@ def test_solo_is_refused_with_the_reason(site: Bench) -> None:
     assert "-P solo runs a task in the thread that renews the leases" in site.log.read_text()
 
 
-def test_soft_shutdown_gives_the_running_task_back(site: Bench) -> None:
+def test_soft_shutdown_gives_the_running_task_back_and_warm_shutdown_finishes_it(site: Bench) -> None:
     first = site.start_worker()
     task_id = site.start("count", {"to": 120, "step": 0.1})
     wait_for(lambda: site.runs(f"count {task_id}"))
     first.send_signal(signal.SIGQUIT)
     first.wait(20)
     assert site.status(task_id)["status"] == "PENDING"
-    site.start_worker()
+    second = site.start_worker()
     wait_for(lambda: site.runs(f"count {task_id}") == 2, 5, "the second run, before any lease is over")
     site.request("DELETE", f"/status/{task_id}")
+    site.start_worker()
+    last = site.start("sleep", {"seconds": LEASE * 2})
+    wait_for(lambda: site.runs(f"sleep {last}"))
+    for worker in site.workers[1:]:
+        worker.terminate()  # warm: what runs is finished, and its lease renewed meanwhile
+    site.start_worker()
+    assert site.end(last)["data"] == "slept"
+    assert site.runs(f"sleep {last}") == 1
+    # a process of the pool may wait half a minute to be heard when it ends as the worker does
+    assert second.wait(45) == 0
 
 
 def test_redis_killed_with_tasks_queued_loses_none(site: Bench) -> None:

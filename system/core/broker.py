@@ -143,7 +143,7 @@ def _common(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_consumer": "system.core.worker:KoaConsumer",
         # of a development server, which ends at Ctrl-C, a second
-        "worker_soft_shutdown_timeout": 1 if settings.development else 8,
+        "worker_soft_shutdown_timeout": 1 if settings.development else min(8, settings.leaseSeconds),
         "worker_enable_soft_shutdown_on_idle": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_max_tasks_per_child": settings.tasksPerChild,

@@ -60,6 +60,8 @@ def render(problem: Problem, request: Request) -> Response:
 
 def is_browser(request: Request) -> bool:
     """Whether the client asks for HTML by name, as browsers do; `*/*` and silence do not."""
+    if "text/html" not in request.environ.get("HTTP_ACCEPT", "").lower():
+        return False
     accept = request.accept_mimetypes
     if "text/html" not in accept.values():
         return False

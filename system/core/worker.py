@@ -11,6 +11,7 @@ import logging
 import os
 import platform
 import signal
+import threading
 import time
 from typing import Any
 
@@ -36,8 +37,41 @@ SOLO = (
 WATCH_SECONDS = 1.0
 
 
+class Renewal(threading.Thread):
+    """Renews the leases of what a worker holds as long as its process lives.
+
+    The event loop of a worker that is asked to end does so before its last task does.
+    """
+
+    def __init__(self, consumer: Any, records: Records, seconds: float) -> None:
+        super().__init__(name="leases", daemon=True)
+        self._consumer = consumer
+        self._records = records
+        self._seconds = seconds
+
+    def run(self) -> None:
+        while True:
+            time.sleep(self._seconds)
+            try:
+                self._records.renew(held_tags(self._consumer))
+            except BrokerUnavailable as error:
+                log.warning("The leases cannot be renewed: %s", error)
+
+
+def held_tags(consumer: Any) -> set[str]:
+    """The delivery tags of what a worker runs, or keeps until its time, over whatever connection it came."""
+    while True:
+        try:
+            requests = (*tuple(state.reserved_requests), *tuple(state.active_requests))
+            tags = {request.message.delivery_tag for request in requests}
+            qos = getattr(getattr(consumer.task_consumer, "channel", None), "qos", None)
+            return tags | set(qos._delivered) if qos else tags
+        except RuntimeError:  # the worker's own thread changed one of them meanwhile
+            continue
+
+
 class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Renews the lease of every message this worker holds, hands out those of the dead, says that it is alive."""
+    """Hands out the messages of the dead, sees to the leases of its own, says that this worker is alive."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -51,14 +85,17 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._lease = settings.leaseSeconds
         self._seconds = settings.leaseSeconds / 3
         self._records = Records(settings.name, consumer.app.address, consumer.app.conf.result_expires)
+        self._renewal = Renewal(consumer, self._records, self._seconds)
 
     def start(self, consumer: Any) -> None:
+        if not self._renewal.is_alive():
+            self._renewal.start()
         repeat = consumer.timer.call_repeatedly
         self._entries = [
-            repeat(self._seconds, self.renew, (consumer,)),
+            repeat(self._seconds, self.tend, (consumer,)),
             repeat(WATCH_SECONDS, self.look, (consumer,)),
         ]
-        self.renew(consumer)
+        self.tend(consumer)
 
     def stop(self, consumer: Any) -> None:
         for entry in self._entries:
@@ -74,17 +111,15 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         except BrokerUnavailable:
             log.debug("Redis is away: the worker's name leaves the board by itself")
 
-    def renew(self, consumer: Any) -> None:
-        """Renew what is held, take what nobody holds."""
-        qos = consumer.task_consumer.channel.qos
-        tags = {*qos._delivered, *_held_tags()}
+    def tend(self, consumer: Any) -> None:
+        """Hand out what nobody holds; say that this worker is alive."""
         try:
-            self._records.renew(tags)
-            qos.restore_visible(interval=1)
+            self._records.renew(held_tags(consumer))
+            consumer.task_consumer.channel.qos.restore_visible(interval=1)
             self._records.greet(consumer.hostname, self._about(consumer))
             consumer.app.site.send_lost(self._lease)
         except (*consumer.connection_errors, *consumer.channel_errors, BrokerUnavailable) as error:
-            log.warning("The leases cannot be renewed: %s", error)
+            log.warning("What the dead have left must wait: %s", error)
 
     def _about(self, consumer: Any) -> dict[str, Any]:
         return {
@@ -121,12 +156,6 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._seen_revoked = revoked
 
 
-def _held_tags() -> set[Any]:
-    """The delivery tags of the requests of this worker, also of those that came over a connection since lost."""
-    requests = (*tuple(state.reserved_requests), *tuple(state.active_requests))
-    return {request.message.delivery_tag for request in requests}
-
-
 def _can_terminate(pool: Any) -> bool:
     return type(pool).__module__.endswith(".prefork")
 
@@ -151,7 +180,7 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         connection = super().connection_for_read(heartbeat)
         settings = self.app.settings
         try:
-            Records(settings.name, self.app.address, self.app.conf.result_expires).renew(_held_tags())
+            Records(settings.name, self.app.address, self.app.conf.result_expires).renew(held_tags(self))
         except BrokerUnavailable as error:
             log.warning("The leases cannot be renewed: %s", error)
         return connection
