@@ -39,7 +39,8 @@ print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-v
 }
 
 make_venv() {
-	if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made_in" 2>/dev/null)" = "$venv" ]; then return; fi
+	# one that was moved has programs that name the old place; one made by hand is trusted
+	if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made_in" 2>/dev/null || say "$venv")" = "$venv" ]; then return; fi
 	find_python
 	package=$(missing_venv)
 	if [ -n "$package" ]; then install_packages "$package"; fi
@@ -67,7 +68,9 @@ apt() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq "$
 can_install() {
 	command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get to install them with: $*"
 	[ "$(id -u)" = 0 ] || fail "packages are missing. Run this, then try again: sudo apt-get install -y $*"
+	if [ -n "${updated:-}" ]; then return; fi
 	apt update || say "apt-get update failed; trying with the package lists that are there" >&2
+	updated=yes
 }
 
 install_packages() {
@@ -171,6 +174,8 @@ install() {
 		deploy install "$@"
 	fi
 	[ "$(id -u)" = 0 ] || fail "installing needs root: sudo sh setup.sh. To see its steps first: sh setup.sh install --dry-run"
+	# the site's user reads what root installs, also where root's files are private by default
+	umask 022
 	case $missing in *nginx*) export KERNKOA_NGINX_IS_NEW=yes ;; esac
 	find_python
 	missing="$missing$(missing_venv)"

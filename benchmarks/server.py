@@ -3,7 +3,8 @@
     venv3/bin/python benchmarks/server.py [--rounds 5] [--seconds 3] [--connections 16]
 
 Two uWSGI processes each, the same URL, rounds interleaved. Prints the medians of requests a second and of the 99th
-percentile, their ratio to the Flask app, and the memory of a process (PSS, its share of what is shared included).
+percentile, of the CPU time that the app spends on a request (steady on a busy machine, where the others are
+not), their ratios to the Flask app, and the memory of a process (PSS, its share of what is shared included).
 gunicorn with KernKoa behind the same nginx stands beside them for orientation. Needs nginx and wrk.
 """
 
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import re
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -25,6 +28,7 @@ from tests.servers import NGINX, VENV, Production, free_port, production
 
 HELLO = "/fasthelloworld/fastHelloClass/fastHelloWorld"
 ECHO = f"{HELLO}WithParameters?hello=world&with=parameters"
+UNLIMITED = {"max-requests = 50000": "max-requests = 0"}
 BY_HAND = f'''
 from flask import Flask, request
 from markupsafe import escape
@@ -49,7 +53,7 @@ def health():
 
 
 @contextlib.contextmanager
-def gunicorn(site: Production) -> Iterator[tuple[int, list[int]]]:
+def gunicorn(site: Production) -> Iterator[tuple[int, set[int]]]:
     """The same app under gunicorn, behind a second nginx with the same site file."""
     port, folder = free_port(), site.folder
     text = (folder / "nginx/site.conf").read_text().replace(f":{site.port}", f":{port}")
@@ -77,26 +81,44 @@ def gunicorn(site: Production) -> Iterator[tuple[int, list[int]]]:
     try:
         assert workers.wait_for(lambda: workers.answers(port, "localhost", "/_koa/health"), 20), site.log()
         found = subprocess.run(["pgrep", "-P", str(server.pid)], capture_output=True, text=True).stdout
-        yield port, [int(pid) for pid in found.split()]
+        yield port, {int(pid) for pid in found.split()}
     finally:
         for process in (web, server):
             process.terminate()
             process.wait()
 
 
-def measure(port: int, path: str, seconds: int, connections: int) -> tuple[float, float]:
-    """Requests a second, and the 99th percentile in milliseconds."""
+class Round(NamedTuple):
+    rate: float  # requests a second
+    slowest: float  # the 99th percentile, in milliseconds
+    cpu: float  # of the processes that run the app, in microseconds a request
+
+
+def measure(port: int, path: str, pids: set[int], seconds: int, connections: int) -> Round:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", f"http://127.0.0.1:{port}{path}"]
+    before = cpu_seconds(pids)
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    spent = cpu_seconds(pids) - before
     assert "Non-2xx" not in text, text
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    count = re.search(r"(\d+) requests in", text)
     slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
     assert rate, text
+    assert count, text
     assert slowest, text
-    return float(rate[1]), float(slowest[1]) * {"us": 0.001, "ms": 1, "s": 1000}[slowest[2]]
+    milliseconds = float(slowest[1]) * {"us": 0.001, "ms": 1, "s": 1000}[slowest[2]]
+    return Round(float(rate[1]), milliseconds, spent / int(count[1]) * 1e6)
 
 
-def memory(pids: list[int]) -> float:
+def cpu_seconds(pids: set[int]) -> float:
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pids: set[int]) -> float:
     """The median PSS of processes, in megabytes."""
     found = []
     for pid in pids:
@@ -111,26 +133,36 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=16)
     options = parser.parse_args()
-    with production() as kernkoa, production(files={"kernkoa.py": BY_HAND}) as flask, gunicorn(kernkoa) as other:
-        ports = {"Flask by hand": flask.port, "KernKoa": kernkoa.port, "KernKoa, gunicorn": other[0]}
+    with (
+        # no worker is replaced while it is measured
+        production(edits=UNLIMITED) as kernkoa,
+        production(edits=UNLIMITED, files={"kernkoa.py": BY_HAND}) as flask,
+        gunicorn(kernkoa) as (port, pids),
+    ):
+        servers = {
+            "Flask by hand": (flask.port, flask.workers()),
+            "KernKoa": (kernkoa.port, kernkoa.workers()),
+            "KernKoa, gunicorn": (port, pids),
+        }
         for title, path in (("hello", HELLO), ("echo two parameters", ECHO)):
-            rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in ports}
+            rounds: dict[str, list[Round]] = {name: [] for name in servers}
             for _ in range(options.rounds):
-                for name, port in ports.items():
-                    rounds[name].append(measure(port, path, options.seconds, options.connections))
-            # asked now: a worker is replaced after so many requests
-            pids = {"Flask by hand": flask.workers(), "KernKoa": kernkoa.workers(), "KernKoa, gunicorn": other[1]}
-            report(title, rounds, {name: memory(sorted(found)) for name, found in pids.items()})
+                for name, (own, processes) in servers.items():
+                    rounds[name].append(measure(own, path, processes, options.seconds, options.connections))
+            report(title, rounds, {name: memory(processes) for name, (_, processes) in servers.items()})
 
 
-def report(title: str, rounds: dict[str, list[tuple[float, float]]], megabytes: dict[str, float]) -> None:
-    print(f"\n{title:22} requests/s   ratio    p99 ms   ratio   MB a process")
+def report(title: str, rounds: dict[str, list[Round]], megabytes: dict[str, float]) -> None:
+    print(f"\n{title:20} requests/s  ratio   p99 ms  ratio   CPU us  ratio   MB a process")
     base = rounds["Flask by hand"]
     for name, found in rounds.items():
-        rate, slowest = (statistics.median(column) for column in zip(*found, strict=True))
-        faster = statistics.median(own[0] / peer[0] for own, peer in zip(found, base, strict=True))
-        slower = statistics.median(own[1] / peer[1] for own, peer in zip(found, base, strict=True))
-        print(f"{name:22} {rate:10.0f} {faster:7.2f} {slowest:9.2f} {slower:7.2f} {megabytes[name]:14.1f}")
+        line = f"{name:20}"
+        for field, width in (("rate", 11), ("slowest", 8), ("cpu", 8)):
+            own = [getattr(one, field) for one in found]
+            peer = [getattr(one, field) for one in base]
+            ratio = statistics.median(mine / theirs for mine, theirs in zip(own, peer, strict=True))
+            line += f" {statistics.median(own):{width - 1}.1f} {ratio:6.2f}"
+        print(f"{line} {megabytes[name]:10.1f}")
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class Box:
     def load(self, path: str) -> Iterator[Counts]:
         """Clients that ask without a pause as long as the block runs, on kept connections and on new ones."""
         counts = Counts()
-        command = ["bash", TOOL, "enter", str(self.folder), "wrk", "-t1", "-c12", "-d600s", "--timeout", "10s"]
+        command = ["bash", TOOL, "enter", str(self.folder), "wrk", "-t1", "-c6", "-d600s", "--timeout", "10s"]
         clients = [
             subprocess.Popen([*command, *header, f"http://127.0.0.1{path}"], stdout=subprocess.PIPE, text=True)
             for header in ([], ["-H", "Connection: close"])
@@ -266,7 +266,7 @@ def test_a_reload_in_the_middle_of_tasks_loses_none(box: Box) -> None:
     paths = [send(box, 0.2) for _ in range(6)]
     box.setup("reload")
     assert workers.wait_for(lambda: all(ends_well(box, path) for path in paths), 60, 0.5)
-    assert re.search(r"tasks waiting: 0\n", box.setup("status").stdout)
+    assert re.search(r"tasks waiting: tasks 0\n", box.setup("status").stdout)
 
 
 def test_an_ordinary_user_starts_the_worker_by_hand(box: Box) -> None:
@@ -283,10 +283,11 @@ def test_an_ordinary_user_starts_the_worker_by_hand(box: Box) -> None:
         f"{CLONE}/venv3/bin/celery -A kernkoa.celery worker --loglevel=info --logfile=/var/log/celery/celery.log"
     )
     start = f"cd /home/alice; KERNKOA_REDIS_URL=redis://127.0.0.1:6379/0 {worker} >/dev/null 2>&1 & echo $!"
+    path = send(box, 0.01)
+    assert "tasks waiting: tasks 1\n" in box.setup("status").stdout
     process = box.run(
         "setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "sh", "-c", start
     ).stdout.strip()
-    path = send(box, 0.01)
     try:
         assert workers.wait_for(lambda: ends_well(box, path), 20, 0.3), box.get(path)
     finally:

@@ -263,6 +263,15 @@ def test_a_frozen_snapshot_holds_the_catalogue_too(clone: Path, folder: Path) ->
     assert '"KERNKOA_LIVE_SECONDS=off"' in (folder / "tree/etc/systemd/system/emperor.uwsgi.service").read_text()
 
 
+def test_only_the_wheel_of_uwsgi_is_told_how_to_start_anew(clone: Path, folder: Path) -> None:
+    stage(clone, folder / "wheel")
+    (clone / "venv3").mkdir()
+    (clone / "venv3/.uwsgi_compiled").touch()
+    stage(clone, folder / "compiled")
+    assert "binary-path" in (folder / "wheel/etc/uwsgi/emperor.ini").read_text()
+    assert "binary-path" not in (folder / "compiled/etc/uwsgi/emperor.ini").read_text()
+
+
 def test_the_tree_that_is_staged_holds_no_key(checked: Path, folder: Path) -> None:
     stage(checked, folder / "tree")
     assert not list((folder / "tree").rglob("secret_key"))

@@ -31,7 +31,8 @@ class Machine:
         self.site = site
         self.dry = dry
         self.changed: set[Path] = set()
-        self._undo: list[tuple[Path, bytes | str | None]] = []
+        # what stood at a path before: the content of a file, the target of a link; and its entry in the list
+        self._undo: list[tuple[Path, bytes | str | None, str | None]] = []
         self._ledger = site.at(site.state / "manifest.json")
         # path -> checksum, and the name of a user that was made
         self.made: dict[str, str] = json.loads(self._ledger.read_text()) if self._ledger.is_file() else {}
@@ -82,7 +83,7 @@ class Machine:
         self.say(f"{'write' if old is None else 'update'} {path}")
         self.changed.add(path)
         if not self.dry:
-            self._undo.append((place, old))
+            self._remember(path, old)
             _replace(place, new, mode)
             self._record(str(path), _checksum(new))
 
@@ -107,7 +108,7 @@ class Machine:
         self.say(f"link {path} -> {target}")
         self.changed.add(path)
         if not self.dry:
-            self._undo.append((place, os.readlink(place) if place.is_symlink() else None))
+            self._remember(path, os.readlink(place) if place.is_symlink() else None)
             _relink(place, str(target))
             self._record(str(path), f"-> {target}")
 
@@ -119,7 +120,7 @@ class Machine:
         self.say(f"remove {path}")
         self.changed.add(path)
         if not self.dry:
-            self._undo.append((place, os.readlink(place)))
+            self._remember(path, os.readlink(place))
             place.unlink()
             del self.made[str(path)]
             self._save()
@@ -134,8 +135,8 @@ class Machine:
             self.folder(aside.parent)
             _relink(self.site.at(aside), target)
             self._record(str(aside), f"{ASIDE} {link}")
+            self._remember(link, target)
             self.site.at(link).unlink()
-            self._undo.append((self.site.at(link), target))
 
     def put_aside_back(self) -> None:
         """Put back what was set aside, where nobody put something else in its place."""
@@ -149,23 +150,28 @@ class Machine:
 
     def undo(self) -> None:
         """Put the files of this run back as they were before it."""
-        for place, old in reversed(self._undo):
+        for path, old, entry in reversed(self._undo):
+            place = self.site.at(path)
             if old is None:
                 place.unlink(missing_ok=True)
-                self.made.pop("/" + str(place.relative_to(self.site.root)), None)
             elif isinstance(old, str):
                 _relink(place, old)
             else:
                 _replace(place, old, place.stat().st_mode & 0o777)
-                self.made["/" + str(place.relative_to(self.site.root))] = _checksum(old)
+            self.made.pop(str(path), None)
+            if entry is not None:
+                self.made[str(path)] = entry
         self._undo.clear()
         self._save()
 
-    def remove_made(self, keep: Sequence[Path] = ()) -> None:
+    def _remember(self, path: Path, old: bytes | str | None) -> None:
+        self._undo.append((path, old, self.made.get(str(path))))
+
+    def remove_made(self) -> None:
         """Take away what was made here and is as it was made; folders once they are empty."""
         for name, checksum in sorted(self.made.items(), reverse=True):
             place = self.site.at(Path("/") / name)
-            if Path(name) in keep or checksum == USER or not os.path.lexists(place):
+            if checksum == USER or not os.path.lexists(place):
                 continue
             if checksum == FOLDER:
                 self._remove_folder(Path(name))
