@@ -7,7 +7,6 @@
 #   box.sh enter BOX CMD… run a command of this machine in the network of the box
 #   box.sh reboot BOX     stop it and start it again
 #   box.sh down BOX       stop it, and throw its files away
-#   box.sh ready          whether everything is prepared
 set -eu
 clone=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kernkoa-box
@@ -95,7 +94,6 @@ reboot)
 	boot "$2"
 	;;
 enter) exec nsenter -t "$(cat "$2/init")" -n -- "${@:3}" ;;
-ready) [ -d "$tree" ] && [ -d "$wheels" ] ;;
 down)
 	# its files are thrown away: nothing in it need end in order
 	kill -KILL "$(cat "$2/init")" 2>/dev/null || true
@@ -103,5 +101,5 @@ down)
 	umount "$2/root"
 	rm -rf "$2"
 	;;
-*) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import subprocess
@@ -42,6 +43,17 @@ db = Databases(Settings(path=Path.cwd(), databases={"shop": entry}, defaultDatab
 for number in range(first, first + 1000):
     db.query("insert into items (id, name) values (:id, :name)", {"id": number, "name": "process"})
     db.release()
+"""
+
+LEAVER = """
+import sys, json
+from pathlib import Path
+from system.core.databases import Databases
+from system.core.settings import Settings
+entry = json.loads(sys.argv[1])
+dbs = Databases(Settings(path=Path.cwd(), databases={"shop": entry}, defaultDatabase="shop"))
+dbs["shop"].startTransaction()
+dbs["shop"].query("insert into items (id, name) values (1, 'left')")
 """
 
 
@@ -282,8 +294,6 @@ class DatabaseContract:
         assert db.getValue("select count(*) from items") == 8000
 
     def test_two_processes_lose_no_insert(self, db, entry, tmp_path):
-        import json
-
         writers = [
             subprocess.Popen(
                 [sys.executable, "-W", "error", "-c", WRITER, json.dumps(entry), str(first)],
@@ -294,6 +304,17 @@ class DatabaseContract:
         ]
         assert [writer.wait(60) for writer in writers] == [0, 0]
         assert db.getValue("select count(*) from items") == 2000
+
+    def test_a_process_that_ends_in_the_middle_leaves_nothing_and_says_nothing(self, db, entry, tmp_path):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", LEAVER, json.dumps(entry)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert db.getValue("select count(*) from items") == 0
 
     def test_a_forked_process_uses_connections_of_its_own(self, db):
         db.startTransaction()

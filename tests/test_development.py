@@ -63,8 +63,10 @@ class Clone:
             command, cwd=self.root, env=clean | environ, capture_output=True, text=True, timeout=30, check=False
         )
 
-    def start(self) -> None:
+    def start(self, **environ: str) -> None:
+        """Start the server; without a broker and a worker of its own unless the test says so."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("KERNKOA_")}
+        clean |= {"KERNKOA_REDIS_URL": "unix:///nowhere/redis.sock"} | environ
         with self.terminal.open("wb") as terminal:
             self._process = subprocess.Popen(
                 [sys.executable, "kernkoa.py", "--port", "0"],
@@ -266,6 +268,46 @@ def test_it_ends_while_it_waits_for_a_repair(server: Clone) -> None:
     assert server.process.wait(SECONDS) == 0
     assert server.children() == []
     assert "Traceback" not in server.said()
+
+
+def test_a_worker_waits_for_the_repair_too_and_takes_the_new_code(clone: Clone) -> None:
+    config = clone.root / "config.py"
+    config.write_text(config.read_text() + "mark = 'old'\n")
+    clone.write(
+        "catalog/controller/mark.py",
+        "from kernkoa import *\n"
+        "class Mark:\n"
+        "    def start(self):\n"
+        "        return exeTask(self, 'work', {})\n"
+        "    def work(self, celery_instance=None, params=None):\n"
+        "        return config.mark\n",
+    )
+    clone.start(KERNKOA_REDIS_URL="")
+    clone.answers("/mark/start", 200, "task")
+    await_mark(clone, "old")
+    good = config.read_text()
+    config.write_text(good + "x = (\n")
+    clone.answers("/hello", 500, "did not start")
+    config.write_text(good.replace("'old'", "'new'"))
+    clone.answers("/hello", 200, "hello")
+    await_mark(clone, "new")
+    assert clone.said().count("SyntaxError") == 0
+    os.killpg(clone.process.pid, signal.SIGINT)
+    assert clone.process.wait(SECONDS) == 0
+    assert "Traceback" not in clone.said()
+
+
+def await_mark(clone: Clone, mark: str) -> None:
+    """Wait until a task started now was done by a worker that knows this mark."""
+
+    def ask() -> bool:
+        identifier = json.loads(clone.get("/mark/start")[1])["id"]
+        status = until(
+            lambda: (got := json.loads(clone.get(f"/status/{identifier}")[1])).get("data") and got, "a task"
+        )
+        return bool(status["data"] == mark)
+
+    until(ask, f"a worker with {mark}")
 
 
 def test_the_server_does_not_outlive_the_process_that_watches_it(server: Clone) -> None:

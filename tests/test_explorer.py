@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -19,6 +17,7 @@ from werkzeug.serving import make_server
 
 from system.core.app import create_app
 from system.core.settings import Settings
+from tests.browser import chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -297,28 +296,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    folder = tempfile.mkdtemp(prefix="kernkoa-chromium-")
-    for flag in (
-        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-        "disable-component-update", "disable-sync", f"user-data-dir={folder}", "window-size=1280,1000",
-    ):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.binary_location = shutil.which("chromium") or "chromium"
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
-    shutil.rmtree(folder, ignore_errors=True)
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
+        yield started
 
 
 @pytest.fixture
-def browser(chromium: Any, address: str) -> Iterator[Any]:
+def browser(driver: Any, address: str) -> Iterator[Any]:
     """A browser at the explorer's first page; at the end nothing was refused by the page's own policy."""
-    chromium.get(f"{address}/_koa/")
-    yield chromium
-    assert not [entry for entry in chromium.get_log("browser") if "Content Security Policy" in entry["message"]]
+    driver.get(f"{address}/_koa/")
+    yield driver
+    assert not [entry for entry in driver.get_log("browser") if "Content Security Policy" in entry["message"]]
 
 
 def wait(browser: Any, condition: Any) -> Any:

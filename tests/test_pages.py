@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from werkzeug.test import Client
 
 UNEXPECTED = "The server failed to answer this request."
@@ -315,11 +318,11 @@ def test_only_this_machine_is_told_why(client: Any, path: str, changes: Any) -> 
 
 
 @pytest.mark.parametrize("path", ["/faulty/Faulty/divide", "/faulty/Faulty/dvide", "/broken"])
-@pytest.mark.parametrize("settings", [{"development": False}, {"development": True, "flaskDebug": False}])
+@pytest.mark.parametrize("values", [{"development": False}, {"development": True, "flaskDebug": False}])
 def test_production_and_debug_off_answer_constantly(
-    client: Any, site: Any, browser_headers: Any, path: str, settings: Any
+    client: Any, site: Any, browser_headers: Any, path: str, values: Any
 ) -> None:
-    other = site.client(**settings)
+    other = site.client(**values)
     assert set(other.get(path).get_json()) == {"type", "title", "status", "detail"}
     page = other.get(path, headers=browser_headers).text
     assert "faulty" not in page.lower()
@@ -411,3 +414,22 @@ def test_the_pages_keep_the_sub_path(site: Any, browser_headers: Any) -> None:
     assert '"url": "/shop/_koa/changed"' in page.text
     asked = client.get(f"/shop/_koa/changed?since={token_of(page.text)}", environ_base=here)
     assert asked.get_json() == {"changed": False}
+
+
+NAMES = ("faulty", "Faulty", "divide", "selfless", "broken", "raises", "_x", "..", "", "é", "__init__", "4")
+PATHS = st.lists(st.one_of(st.sampled_from(NAMES), st.text(max_size=8)), max_size=8).map("/".join)
+PATHS = PATHS.filter(lambda path: not path.startswith("/"))  # the client would take what follows for a host
+
+
+@given(path=PATHS, is_browser=st.booleans())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_path_breaks_a_page_that_explains(
+    client: Any, browser_headers: Any, path: str, is_browser: bool
+) -> None:
+    """A 500 is right where a method or a library fails, and then the page is the one that explains."""
+    answer = client.get("/" + quote(path), headers=browser_headers if is_browser else {})
+    assert answer.status_code in (200, 308, 404, 500)
+    if answer.status_code == 404:
+        assert "nothing answers this address" in answer.text if is_browser else answer.get_json()["reason"]
+    elif answer.status_code == 500:
+        assert "The request</h2>" in answer.text if is_browser else answer.get_json()["exception"]

@@ -204,7 +204,8 @@ def test_the_example_is_one_page_or_many_and_stays_under_pdfs(tmp_path: Path) ->
         assert len(pages) == 4
         assert "Page 4 of 4" in pages[3]
         assert "3,503.68 €" in pages[3]
-        assert board.ask("/examples/invoice/Invoice/show?number=..%2F1001")[0] == 404
-        assert board.ask("/examples/invoice/Invoice/show")[0] == 400
+        assert board.ask("/examples/invoice/Invoice/show?number=..%2F1001")[0] == 422
+        assert board.ask("/examples/invoice/Invoice/show?number=7")[0] == 404
+        assert board.ask("/examples/invoice/Invoice/show")[0] == 422
     finally:
         board.server.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,9 +79,6 @@ class Engines:
         self._url = url
         self.place = url.render_as_string(hide_password=True)
         self._engines: dict[tuple[int, bool], Engine] = {}
-        weakref.finalize(
-            self, _dispose, self._engines
-        )  # at the latest when the process ends: servers like a goodbye
 
     def get(self, autocommit: bool) -> Engine:
         """This process's engine. Raises SettingsError where the driver is not installed."""
@@ -92,7 +88,8 @@ class Engines:
 
     def close(self) -> None:
         """Close the idle connections of this process."""
-        _dispose(self._engines)
+        for key in [key for key in self._engines if key[0] == os.getpid()]:
+            self._engines.pop(key).dispose()
 
     def _make(self, autocommit: bool) -> Engine:
         is_sqlite = self._url.get_backend_name() == "sqlite"
@@ -134,11 +131,6 @@ class Engines:
         return DatabaseUnavailable(
             f"The database '{self._name}' does not answer. Try again in a moment.", database=self._name
         )
-
-
-def _dispose(engines: dict[tuple[int, bool], Engine]) -> None:
-    for key in [key for key in engines if key[0] == os.getpid()]:
-        engines.pop(key).dispose()
 
 
 def _lift_read_timeout(connection: Any, _record: object) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -66,6 +67,7 @@ class Databases(Mapping[str, "Database"]):
         self._entries = {name: _check(name, values) for name, values in settings.databases.items()}
         self._held = Held()
         self._databases: dict[str, Database] = {}
+        weakref.finalize(self, _close, self._databases)  # when the process ends too: servers log a lost client
 
     def __getitem__(self, name: str) -> Database:
         return self._databases.get(name) or self._make(name)
@@ -96,8 +98,12 @@ class Databases(Mapping[str, "Database"]):
 
     def close(self) -> None:
         """Close every connection of this thread and every idle one; the next statement opens a new one."""
-        for database in list(self._databases.values()):
-            database.close()
+        _close(self._databases)
+
+
+def _close(databases: Mapping[str, Database]) -> None:
+    for database in list(databases.values()):
+        database.close()
 
 
 def _check(name: str, values: dict[str, Any]) -> Entry:

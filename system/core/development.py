@@ -184,6 +184,7 @@ class Supervisor:
     def __init__(self, settings: Settings, listener: socket.socket, services: Services) -> None:
         self._listener = listener
         self._services = services
+        self._is_worker_old = False
         self._watch = Watch(settings)
         self._settings = settings
 
@@ -207,6 +208,8 @@ class Supervisor:
             while server.poll() is None:
                 if self._has_changed():
                     return None
+                if not report.exists():
+                    self._tend_services()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     server.wait(LOOK_SECONDS)
         if report.exists():
@@ -223,12 +226,19 @@ class Supervisor:
 
     def _has_changed(self) -> bool:
         changed = self._watch.changes()
-        self._services.check()
         if changed:
-            self._services.restart_worker()
+            self._is_worker_old = True
             names = ", ".join(os.path.relpath(name, self._settings.path) for name in changed[:3])
             click.echo(click.style(f"  {names} changed: starting again", dim=True), err=True)
         return bool(changed)
+
+    def _tend_services(self) -> None:
+        """Only while the server serves: a worker would fail as it does where the kernel or config.py is broken."""
+        if self._is_worker_old:
+            self._services.restart_worker()
+            self._is_worker_old = False
+        else:
+            self._services.check()
 
     @contextlib.contextmanager
     def _server(self, report: Path) -> Iterator[subprocess.Popen[bytes]]:

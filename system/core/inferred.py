@@ -56,13 +56,13 @@ class ReadParameter:
 class ReadParameters:
     """What a method takes. `is_open`: it looks at names that the source does not say.
 
-    `aborts` are the statuses that it refuses with, as far as it says `abort(404)`.
+    `refusals` are the statuses of 400 and above that its source names: `abort(404)`, `return page, 422`.
     """
 
     parameters: tuple[ReadParameter, ...] = ()
     is_open: bool = False
     is_typed: bool = False
-    aborts: frozenset[int] = frozenset()
+    refusals: frozenset[int] = frozenset()
 
 
 def read_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Namespace) -> ReadParameters:
@@ -91,15 +91,19 @@ def read_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Namespa
     found += [parameter for parameter in body.parameters() if parameter.name not in known]
     is_typed = bool(known) or arguments.kwarg is not None
     is_open = body.is_open or arguments.kwarg is not None
-    return ReadParameters(tuple(found), is_open, is_typed, frozenset(_aborts(node)))
+    return ReadParameters(tuple(found), is_open, is_typed, frozenset(_refusals(node)))
 
 
-def _aborts(node: ast.AST) -> Iterator[int]:
+def _refusals(node: ast.AST) -> Iterator[int]:
     for inner in ast.walk(node):
+        said: ast.expr | None = None
         if isinstance(inner, ast.Call) and getattr(inner.func, "id", "") == "abort" and inner.args:
-            status = inner.args[0].value if isinstance(inner.args[0], ast.Constant) else None
-            if isinstance(status, int) and 400 <= status < 600:
-                yield status
+            said = inner.args[0]
+        elif isinstance(inner, ast.Return) and isinstance(inner.value, ast.Tuple) and len(inner.value.elts) > 1:
+            said = inner.value.elts[1]
+        status = said.value if isinstance(said, ast.Constant) else None
+        if isinstance(status, int) and 400 <= status < 600:
+            yield status
 
 
 def _is_params(item: ast.arg) -> bool:

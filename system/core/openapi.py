@@ -73,6 +73,7 @@ _REASONS = {
     413: "More was sent than the site takes.",
     415: "The body is of a type that the method cannot read.",
     422: "Values that the signature refuses; each is listed.",
+    503: "Something that the site leans on is away; come back later.",
 }
 
 
@@ -100,7 +101,7 @@ class _Described:
     method: ListedMethod
     taken: list[Taken]
     statuses: set[int]
-    own_statuses: frozenset[int]  # those that its own code raises with abort()
+    own_statuses: frozenset[int]  # those that its own code names
 
 
 def make_document(
@@ -165,7 +166,7 @@ def _describe(
             for name, slot in typed.items():
                 if slot.shape not in ("params", "others", "rest"):
                     taken.append(_of_slot(slot, schemas[method.place, name]))
-            found.append(_Described(method, taken, _statuses(read), read.aborts))
+            found.append(_Described(method, taken, _statuses(read), read.refusals))
     return found, definitions
 
 
@@ -228,7 +229,7 @@ def _default_of(slot: Slot) -> Schema:
 
 
 def _statuses(read: ReadParameters) -> set[int]:
-    found = {400, 404, 405, 413} | set(read.aborts)
+    found = {400, 404, 405, 413, 503}
     return found | {415, 422} if read.is_typed else found
 
 
@@ -325,8 +326,10 @@ def _responses(item: _Described) -> dict[str, Any]:
         "2XX": {"description": "What the method answers."},
         "3XX": {"description": "It leads on to another address."},
     }
-    for status in sorted(item.statuses):
-        name = "InvalidParameters" if status == 422 and 422 not in item.own_statuses else "Problem"
-        content = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model=name)}}}
-        found[str(status)] = {"description": _REASONS.get(status, "The method refuses."), "content": content}
+    for status in sorted(item.statuses | item.own_statuses):
+        answer: dict[str, Any] = {"description": _REASONS.get(status, "The method refuses.")}
+        if status not in item.own_statuses:  # what the method itself answers may be of any type
+            name = "InvalidParameters" if status == 422 else "Problem"
+            answer["content"] = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model=name)}}}
+        found[str(status)] = answer
     return found

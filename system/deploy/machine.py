@@ -209,17 +209,22 @@ class Machine:
     def forget(self) -> None:
         """The end of an uninstallation: the list itself, and its folder once it is empty.
 
-        A user that is left, because the data is, stays on the list.
+        A user and folders that are left, because the site's data is, stay on the list.
         """
-        if not self.dry:
-            folders = self.made
-            self.made = {name: what for name, what in folders.items() if what == USER and user_exists(name)}
+        if self.dry:
+            return
+        own = (self.site.state, *self.site.state.parents)
+        made, self.made = self.made, {name: what for name, what in self.made.items() if self._is_left(name, what)}
+        if any(Path(name) not in own for name in self.made):
             self._save()
-            if not self.made:
-                self._ledger.unlink(missing_ok=True)
-            for folder in (self.site.state, *self.site.state.parents):
-                if folders.get(str(folder)) == FOLDER:
-                    self._remove_folder(folder)
+            return
+        self._ledger.unlink(missing_ok=True)
+        for folder in own:
+            if made.get(str(folder)) == FOLDER:
+                self._remove_folder(folder)
+
+    def _is_left(self, name: str, what: str) -> bool:
+        return (what == USER and user_exists(name)) or (what == FOLDER and self.site.at(Path(name)).is_dir())
 
     # --- users ---
 

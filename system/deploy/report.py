@@ -22,7 +22,8 @@ print(f"Python {platform.python_version()}, Flask {version('flask')}, Celery {ve
 QUEUE = """
 from kernkoa import celery
 with celery.connection_for_read() as connection:
-    print(connection.default_channel.client.llen(celery.conf.task_default_queue))
+    count = connection.default_channel.client.llen
+    print(", ".join(f"{queue} {count(queue)}" for queue in celery.amqp.queues))
 """
 
 

@@ -4,12 +4,11 @@ from kernkoa import *
 
 
 class Invoice:
-    def show(self, params):
+    def show(self, number: int):
         """The invoice `number` as a PDF: 1001 has one page, 1002 has many. It stays under /pdfs/ too."""
-        number = params["number"]
         data = load.model("invoice", "examples").find(number)
         if data is None:
-            abort(404, f"There is no invoice {number!r}. Ask for 1001 or 1002.")
+            abort(404, f"There is no invoice {number}. Ask for 1001 or 1002.")
         draw = load.addon("pdfgen", "draw")
         name, folder = f"invoice-{number}.pdf", config.folder(config.pdfPath)
         pdf = draw(

@@ -1,8 +1,8 @@
 """The invoices of the example. Yours come from a database: see catalog/model/message/message.py."""
 
 CUSTOMERS = {
-    "1001": ("Peña & Ibáñez S.L.", "Calle del Año 7\n28004 Madrid\nEspaña"),
-    "1002": ("Łukasz Dvořák", "Žižkova 12\n130 00 Praha 3\nČesko"),
+    1001: ("Peña & Ibáñez S.L.", "Calle del Año 7\n28004 Madrid\nEspaña"),
+    1002: ("Łukasz Dvořák", "Žižkova 12\n130 00 Praha 3\nČesko"),
 }
 GOODS = [
     ("Piñata, hand-made, filled with <sweets> & toys", 24.5),
@@ -20,7 +20,7 @@ class invoice:
         if number not in CUSTOMERS:
             return None
         name, address = CUSTOMERS[number]
-        lines = 4 if number == "1001" else 90
+        lines = 4 if number == 1001 else 90
         items = [
             {"line": line, "text": text, "count": count, "price": price, "sum": count * price}
             for line in range(1, lines + 1)

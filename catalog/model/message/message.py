@@ -33,7 +33,6 @@ PAGE = """
 class message:
     """Reads and writes the messages; makes their table when it is used for the first time."""
 
-    most = {"nickname": 100, "message": 1000}  # characters
     pageSize = 50
 
     def __init__(self, db=None):
@@ -41,14 +40,6 @@ class message:
         if not self.db.checkTable("messages"):
             with self.db.engine.begin() as connection:
                 connection.execute(CreateTable(MESSAGES, if_not_exists=True))
-
-    def faults(self, values):
-        """The fields that cannot be stored as they are, each with what it should be."""
-        return [
-            {"name": name, "expected": f"1 to {most} characters", "got": f"{len(values[name])} characters"}
-            for name, most in self.most.items()
-            if not 1 <= len(values[name]) <= most
-        ]
 
     def insert(self, nickname, message):
         """Store a message; answers it as it is stored."""
