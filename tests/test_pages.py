@@ -91,7 +91,7 @@ FAULTY = """
         def refused_connection(self):
             import redis
 
-            redis.Redis(unix_socket_path="/nonexistent/socket").ping()
+            raise redis.exceptions.ConnectionError("Error 111 connecting to localhost:6379. Connection refused.")
 
         def database(self):
             raise DatabaseUnavailable("maindb does not answer.")
