@@ -83,14 +83,18 @@ def test_a_redis_with_tls(tmp_path: Path) -> None:
         capture_output=True,
     )
     tls = f"--tls-port {port} --port 0 --tls-cert-file {certificate} --tls-key-file {key} --tls-auth-clients no"
+    full = "--maxmemory 100mb --maxmemory-policy allkeys-lru --appendonly no"
     site = Bench(
         tmp_path / "site", redisUrl=f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}", leaseSeconds=10
     )
-    with redis_server(tmp_path / "redis", f"{tls} --tls-ca-cert-file {certificate}"):
+    with redis_server(tmp_path / "redis", f"{tls} --tls-ca-cert-file {certificate} {full}"):
         try:
             site.start_web()
             site.start_worker()
             assert site.run("echo", "over TLS")["data"] == "over TLS"
+            said = site.log.read_text()
+            assert "Redis has maxmemory-policy allkeys-lru: when it is full it throws queued tasks away" in said
+            assert "Redis has appendonly no" in said
         finally:
             site.close()
 

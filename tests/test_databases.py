@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.database_servers import PASSWORD, PostgreSQL
+from tests.task_bench import bench
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -151,3 +153,50 @@ def test_a_context_that_ends_in_an_error_is_rolled_back(shop):
 def test_a_site_without_a_statement_does_not_import_SQLAlchemy():
     script = "import sys, kernkoa; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+LEDGER = """
+    from kernkoa import *
+
+    class Ledger:
+        def make(self):
+            dbs["maindb"].query("create table ledger (process integer)")
+            return {}
+
+        def count(self):
+            return {"rows": dbs["maindb"].getValue("select count(*) from ledger")}
+
+        def write(self, celery_instance=None, params=None):
+            dbs["maindb"].startTransaction()
+            dbs["maindb"].query("insert into ledger (process) values (:process)", {"process": os.getpid()})
+            if params == "fail":
+                raise LookupError("in the middle")
+            if params == "commit":
+                dbs["maindb"].commitTransaction()
+            return "written"
+"""
+
+
+def test_the_transaction_of_a_task_ends_with_the_task(tmp_path):
+    server = PostgreSQL()
+    try:
+        with bench(tmp_path, databases={"maindb": server.entry}) as site:
+            site.write("ledger.py", LEDGER)
+
+            def rows():
+                return json.loads(site.request("GET", "/ledger/count")[2])["rows"]
+
+            assert site.request("POST", "/ledger/make")[0] == 200
+            assert site.run("ledger/Ledger/write", "fail")["status"] == "FAILURE"
+            assert site.run("ledger/Ledger/write", "forget")["data"] == "written"
+            assert rows() == 0
+            for task in [site.start("ledger/Ledger/write", "commit") for _ in range(6)]:
+                assert site.end(task)["data"] == "written"
+            assert rows() == 6
+            server.stop()
+            assert site.run("ledger/Ledger/write", "commit")["error"]["type"] == "DatabaseUnavailable"
+            server.start()
+            assert site.run("ledger/Ledger/write", "commit")["data"] == "written"
+            assert rows() == 7
+    finally:
+        server.remove()

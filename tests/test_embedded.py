@@ -108,12 +108,12 @@ def test_all_of_it_comes_and_goes_with_the_development_server(site: Bench) -> No
         finished = site.start("echo", "kept")
         site.end(finished)
 
-        running = site.start("count", {"to": 12, "step": 0.1})
+        running = site.start("count", {"to": 8, "step": 0.1})
         wait_for(lambda: site.runs(f"count {running}"))
         _, old_worker, _ = holder.pids
         holder.tell("restart_worker")
         assert holder.pids[1] != old_worker
-        assert site.end(running)["data"] == 12
+        assert site.end(running)["data"] == 8
         assert site.runs(f"count {running}") == 1  # the old worker finished it
 
         killed = holder.pids[1]
@@ -122,7 +122,7 @@ def test_all_of_it_comes_and_goes_with_the_development_server(site: Bench) -> No
         assert site.run("echo", "again")["data"] == "again"
 
         # the development server is killed: nothing stays, and nothing that was accepted is lost
-        running = site.start("count", {"to": 30, "step": 0.1})
+        running = site.start("count", {"to": 12, "step": 0.1})
         wait_for(lambda: site.runs(f"count {running}"))
         left = [*holder.pids, *site.children(subprocess_of(holder.pids[1]))]
         holder.process.kill()
@@ -131,7 +131,7 @@ def test_all_of_it_comes_and_goes_with_the_development_server(site: Bench) -> No
         holder.close()
         holder = Holder(site)
         assert site.status(finished)["data"] == "kept"
-        assert site.end(running)["data"] == 30
+        assert site.end(running)["data"] == 12
         assert site.runs(f"count {running}") == 2
 
         left = holder.pids

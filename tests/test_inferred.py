@@ -146,6 +146,22 @@ def test_names_that_lead_in_a_circle_end(site: Any) -> None:
     assert [parameter.schema for parameter in found.parameters] == [{}, {}]
 
 
+def test_records_in_records_are_read_and_one_in_itself_ends(site: Any) -> None:
+    found = read(
+        site,
+        HEAD.replace("class index:", "")
+        + "class Path(BaseModel):\n"
+        + "    points: Annotated[list[Point], Field(min_length=2)]\n"
+        + "    inner: list[Path] = []\n"
+        + "class index:\n    def m(self, v: Path | None): pass\n",
+    )
+    schema = found.parameters[0].schema["anyOf"][0]
+    points = schema["properties"]["points"]
+    assert points["minItems"] == 2
+    assert points["items"]["properties"]["x"] == INTEGER
+    assert found.parameters[0].is_record
+
+
 def test_defaults_and_the_order_of_segments(site: Any) -> None:
     text = (
         HEAD

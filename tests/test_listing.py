@@ -138,10 +138,17 @@ def test_inherited_methods_are_resolved_without_importing(site: Any) -> None:
     )
     site.write(
         "sibling.py",
-        "from near import Base\nfrom .near import Middle\nclass D(Base): pass\nclass E(Middle): pass\n",
+        "from near import Base\nfrom .near import Middle\nfrom . import near\n"
+        "class D(Base): pass\nclass E(Middle): pass\nclass F(near.Base): pass\n",
     )
     found, client = listing_of(site)
-    inherited = {"/far/child/A/shared", "/far/child/B/shared", "/far/child/C/covered", "/sibling/D/covered"}
+    inherited = {
+        "/far/child/A/shared",
+        "/far/child/B/shared",
+        "/far/child/C/covered",
+        "/sibling/D/covered",
+        "/sibling/F/shared",
+    }
     assert inherited <= set(found)
     assert "/sibling/E/covered" not in found
     assert found["/far/child/A/shared"].defined_in == "Base"

@@ -11,8 +11,8 @@ from pathlib import Path
 from .catalog import Folder
 from .errors import LibraryError
 from .library import Library, Version
-from .listing import is_public
 from .outline import ClassOutline, Outline, read_outline
+from .reading import is_public
 from .routing import find_class, find_method
 
 MOST_CHOICES = 60

@@ -13,7 +13,7 @@ from typing import Any
 from .schema import Schema
 
 FILE: Schema = {"type": "string", "format": "binary"}
-DEEPEST = 5
+DEEPEST = 12
 
 _NAMES: dict[str, Schema] = {
     "str": {"type": "string"},

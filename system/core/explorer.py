@@ -15,17 +15,10 @@ from .finding import Finder, Found
 from .forms import make_form
 from .guard import is_from_this_machine
 from .library import Library
-from .listing import (
-    ListedClass,
-    ListedLibrary,
-    ListedMethod,
-    Listing,
-    folders_in,
-    is_public,
-    libraries_in,
-)
+from .listing import ListedClass, ListedLibrary, ListedMethod, Listing
 from .openapi import make_document
 from .params import Params, read_params
+from .reading import folders_in, is_public, libraries_in
 from .settings import Settings
 from .visitors import Visitor
 
@@ -288,7 +281,7 @@ class Explorer:
         """Look at the files that are shown, and at no other."""
         for node in nodes:
             library = folder.libraries.get(node.name) if node.kind == "library" else None
-            if library is not None and self._listing.is_broken(library):
+            if library is not None and self._listing.readings.is_broken(library):
                 node.kind = "broken"
         return nodes
 

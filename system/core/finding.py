@@ -11,7 +11,8 @@ from pathlib import Path
 
 from .catalog import Folder
 from .library import Library
-from .listing import ListedLibrary, ListedMethod, Listing, folders_in, libraries_in
+from .listing import ListedLibrary, ListedMethod, Listing
+from .reading import folders_in, libraries_in
 
 MOST_FOUND = 50
 # as many files' names are remembered, some hundred bytes each

@@ -278,7 +278,10 @@ def _parameter(taken: Taken, place: str) -> dict[str, Any]:
 
 
 def _in_text(taken: Taken) -> Schema:
-    """What can be written in a URL or a form: null cannot, and of a list that is there, at least one value."""
+    """What can be written in a URL or a form: null cannot, and of a list that is there, at least one value.
+
+    A body that is null is none either.
+    """
     schema = taken.schema
     options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
     if options:
@@ -296,7 +299,7 @@ def _body(taken: list[Taken]) -> dict[str, Any]:
         content = {MULTIPART: {"schema": _object([_as_text(one) for one in taken])}}
     elif whole is not None:
         others = [one for one in taken if one is not whole]
-        schema = {"allOf": [whole.schema, _object(others)]} if others else whole.schema
+        schema = {"allOf": [_in_text(whole), _object(others)]} if others else _in_text(whole)
         content = {JSON: {"schema": schema}}
     elif any(one.is_record for one in taken):
         content = {JSON: {"schema": _object(taken)}}

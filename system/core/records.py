@@ -289,6 +289,25 @@ class Records:
             (about for about in found if time.time() - about["seen"] <= seconds), key=lambda about: about["name"]
         )
 
+    def judge_server(self) -> list[str]:
+        """What a Redis is not set up for: it may lose tasks. Nothing where it does not tell its settings."""
+        from redis.exceptions import RedisError
+
+        try:
+            found = self.client.config_get("appendonly", "maxmemory", "maxmemory-policy")
+        except (RedisError, OSError):
+            return []
+        told = {_text(name): _text(value) for name, value in found.items()}
+        warnings = []
+        if told.get("maxmemory", "0") != "0" and told.get("maxmemory-policy", "noeviction") != "noeviction":
+            warnings.append(
+                f"Redis has maxmemory-policy {told['maxmemory-policy']}: when it is full it throws queued tasks "
+                "away. Set it to noeviction."
+            )
+        if told.get("appendonly") == "no":
+            warnings.append("Redis has appendonly no: queued tasks are lost when it restarts. Set it to yes.")
+        return warnings
+
     def renew(self, tags: set[str]) -> None:
         """Renew the leases of messages that a worker holds, by their delivery tags."""
         if tags:
@@ -309,6 +328,10 @@ class Records:
             key = f"{self._name}:schedules"
             (self.client.hsetnx if first else self.client.hset)(key, route, slot)
             return float(self.client.hget(key, route))
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _waits(record: Record) -> bool:

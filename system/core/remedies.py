@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .library import Library, Version
-from .listing import is_public
 from .outline import ClassOutline, MethodOutline
+from .reading import is_public
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .catalog import Catalog, Folder
-from .listing import ListedLibrary, ListedMethod, Listing, folders_in
+from .listing import ListedLibrary, ListedMethod, Listing
+from .reading import folders_in
 from .routing import RESERVED
 from .schedules import list_schedules
 from .settings import Settings

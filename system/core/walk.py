@@ -15,8 +15,8 @@ from .catalog import Catalog, Folder, is_name
 from .choices import MOST_CHOICES, Choice, class_choices, folder_choices, method_choices, near
 from .errors import LibraryError
 from .library import Library, Version
-from .listing import is_public
 from .outline import ClassOutline, MethodOutline
+from .reading import is_public
 from .remedies import Remedy, more_parameters, new_class, new_library, new_method
 from .routing import find_class, find_method
 from .signature import read_signature

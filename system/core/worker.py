@@ -90,6 +90,8 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, consumer: Any) -> None:
         if not self._renewal.is_alive():
             self._renewal.start()
+            for warning in self._records.judge_server():
+                log.warning("%s", warning)
         repeat = consumer.timer.call_repeatedly
         self._entries = [
             repeat(self._seconds, self.tend, (consumer,)),
