@@ -49,8 +49,8 @@ class probe:
     def hang(self):
         time.sleep(60)
 
-    def go(self):
-        return redirect("where")
+    def framed(self):
+        return "no frame", 200, {"X-Frame-Options": "DENY"}
 """
 FILES = {
     "catalog/controller/probe.py": PROBE,
@@ -177,6 +177,21 @@ def test_images_come_from_the_disk_with_their_type(site: Production) -> None:
     assert answer.headers["Content-Type"].startswith("image/svg+xml")
     assert "max-age=3600" in answer.headers["Cache-Control"]
     assert site.get("/images/pixel.svg", If_None_Match=answer.headers["ETag"]).status == 304
+
+
+@pytest.mark.parametrize("path", [HELLO, "/images/pixel.svg", "/no/such/url"])
+def test_every_answer_tells_the_browser_to_be_careful(site: Production, path: str) -> None:
+    headers = site.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+
+
+def test_what_the_site_says_to_the_browser_counts(site: Production) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/probe/probe/framed")
+        assert connection.getresponse().headers.get_all("X-Frame-Options") == ["DENY"]
 
 
 @pytest.mark.parametrize(

@@ -363,3 +363,8 @@ def check_nginx(folder: Path, site: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is needed: sh setup.sh test installs it")
+def test_nginx_accepts_the_shipped_file_as_it_stands(folder: Path) -> None:
+    check_nginx(folder, (REPOSITORY / "kernkoa_nginx.conf").read_text())

@@ -97,7 +97,7 @@ def _values(site: Site, images: Path, web_group: str) -> dict[str, str]:
         "emperor.uwsgi kernkoa-worker kernkoa-beat": " ".join(site.units),
         "Environment=KERNKOA_SETTINGS=": f"Environment={settings}",
         "/var/log/nginx/kernkoa_": f"/var/log/nginx/{site.slug}_",
-        "$kernkoa_port": f"${variable}_port",
+        "$kernkoa_": f"${variable}_",
         "zone=kernkoa": f"zone={site.slug}",
         "shared:kernkoa_tls": f"shared:{variable}_tls",
     }
