@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 # controllers of a test import the face of KernKoa, which makes the app of this clone: it keeps its key aside
-os.environ.setdefault("KERNKOA_VAR_PATH", tempfile.mkdtemp(prefix="kernkoa-tests-"))
+_var = tempfile.TemporaryDirectory(prefix="kernkoa-tests-")
+os.environ["KERNKOA_VAR_PATH"] = _var.name
 
 from system.core.app import create_app
 from system.core.settings import Settings

@@ -83,7 +83,8 @@ SEGMENT = st.one_of(
 def test_no_path_is_a_500_or_runs_anything_else(client: Any, segments: list[str], tail: str) -> None:
     path = "/" + "/".join(segment.encode("utf-8", "replace").decode() for segment in segments) + tail
     response = raw(client, path)
-    assert response.status_code in (200, 400, 404)
+    # without a Redis nobody knows of a task, whatever its id
+    assert response.status_code in ((404, 503) if path.startswith("/status/") else (200, 400, 404))
     if response.status_code == 200:
         assert response.text in ("here", "open") or path.startswith("/_koa")
 
