@@ -143,7 +143,7 @@ run_tests() {
 	"$venv/bin/python" -m ruff check --quiet .
 	"$venv/bin/python" -m ruff format --quiet --check .
 	"$venv/bin/python" -m mypy
-	exec "$venv/bin/python" -m pytest "$@"
+	exec "$venv/bin/python" -m pytest -n 2 --dist loadfile "$@"
 }
 
 # --- production ----------------------------------------------------------------------------------------------------

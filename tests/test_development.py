@@ -376,7 +376,11 @@ def test_a_config_that_is_broken_from_the_first_ends_the_start(clone: Clone) -> 
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("value", ["1", "true", "0", "", str(os.getpid()), str(os.getppid() + 1)])
+@pytest.mark.parametrize(
+    "value",
+    ["1", "true", "0", "", str(os.getpid()), str(os.getppid() + 1)],
+    ids=["1", "true", "0", "nothing", "own", "another"],
+)
 def test_no_variable_turns_development_on_in_another_process(value: str) -> None:
     assert not is_development({"KERNKOA_DEVELOPMENT": value})
     assert not read_settings(ROOT / "config.py", {"KERNKOA_DEVELOPMENT": value}).development
