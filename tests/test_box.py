@@ -142,9 +142,9 @@ def bare() -> Iterator[Box]:
     if reason:
         assert not REQUIRED, reason
         pytest.skip(reason)
-    folder = Path(tempfile.mkdtemp(prefix="koa-box-"))
     prepared = subprocess.run(["bash", TOOL, "prepare"], capture_output=True, text=True)
     assert prepared.returncode == 0, prepared.stderr[-2000:]
+    folder = Path(tempfile.mkdtemp(prefix="koa-box-"))
     box = Box(folder)
     booted = subprocess.run(["bash", TOOL, "up", str(folder)], capture_output=True, text=True)
     try:
