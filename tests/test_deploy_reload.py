@@ -113,7 +113,7 @@ def test_a_broken_tree_is_refused_and_the_old_one_serves_on(
             site.reload()
         # a worker that is replaced meanwhile must not meet the broken file
         victim = min(site.workers())
-        os.kill(victim, signal.SIGTERM)
+        os.kill(victim, signal.SIGHUP)
         assert workers.wait_for(lambda: len(site.workers() - {victim}) == 2, 10)
         load.more()
     report(capsys, "a broken config.py", load)
