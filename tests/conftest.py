@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -12,12 +14,13 @@ from typing import Any
 import pytest
 
 # controllers of a test import the face of KernKoa, which makes the app of this clone: it keeps its key aside
-_var = tempfile.TemporaryDirectory(prefix="kernkoa-tests-")
-os.environ["KERNKOA_VAR_PATH"] = _var.name
+os.environ["KERNKOA_VAR_PATH"] = tempfile.mkdtemp(prefix="kernkoa-tests-")
 
 from system.core.app import create_app
 from system.core.settings import Settings
 from system.core.wsgi import KernKoa
+
+atexit.register(shutil.rmtree, os.environ["KERNKOA_VAR_PATH"], ignore_errors=True)
 
 
 class Site:

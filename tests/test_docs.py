@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -82,3 +89,56 @@ def test_the_settings_page_names_every_setting() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     names = {field.alias or name for name, field in Settings.model_fields.items()} - {"development"}
     assert not {name for name in names if f"`{name}`" not in page}
+
+
+class Served(NamedTuple):
+    """What `sh setup.sh dev` serves, as the README has it, on a port of its own."""
+
+    port: int
+
+    def ask(self, path: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path, headers={"Accept": "text/html"})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["sh", str(ROOT / "setup.sh"), "dev", "--port", str(port)],
+            env={**os.environ, "KERNKOA_VAR_PATH": str(tmp_path / "var")},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    found = Served(port)
+    deadline = time.monotonic() + 60
+    while not answers(found):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+    yield found
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+
+
+def answers(served: Served) -> bool:
+    try:
+        return served.ask("/_koa/health") == 200
+    except OSError:
+        return False
+
+
+def test_the_first_command_serves_every_address_of_the_readme(served: Served) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    addresses = re.findall(r"<http://127\.0\.0\.1:5000(/[^>]*)>", readme)
+    assert len(addresses) >= 2
+    for path in ("/", *addresses):
+        assert served.ask(path) == 200, path

@@ -40,6 +40,17 @@ def test_the_example_counts_to_ten_and_says_so_on_the_way(site: Bench) -> None:
     assert seen[-1] == {"code": 200, "status": "SUCCESS", "data": 10}
 
 
+def test_the_job_of_the_readme_runs_as_it_stands(site: Bench) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```python\n(# catalog/controller/reports\.py\n.*?)```", readme, re.S)
+    assert block
+    site.write("reports.py", block[1])
+    told = json.loads(site.request("GET", "/reports/start")[2])
+    assert told["type"] == "task"
+    wait_for(lambda: site.status(told["id"])["status"] == "SUCCESS")
+    assert site.status(told["id"])["data"] == "done"
+
+
 def test_exe_task_tells_its_id_and_where_to_look(site: Bench) -> None:
     code, _, body = site.request("POST", "/jobs/Jobs/start", {"method": "echo", "params": 1})
     told = json.loads(body)
