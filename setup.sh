@@ -3,7 +3,7 @@
 #
 #   sh setup.sh dev [option...]      the development server (python kernkoa.py), in a virtual environment of its own
 #   sh setup.sh test [argument...]   everything the tests need, then ruff, mypy and pytest with these arguments
-#   sh setup.sh test --box           those too that install on a whole machine, booted for it (root, some minutes)
+#   sh setup.sh test --box           those too that install on a whole machine, booted for it (root; prepares one once)
 #
 #   sudo sh setup.sh                 production: this folder becomes a site behind nginx and uWSGI, with Celery
 #   sudo sh setup.sh reload          new kernel or config.py: checked, then brought in without a lost request

@@ -2,6 +2,7 @@
 # A machine to throw away: Debian 12 with a really booted systemd, for the tests of setup.sh. Needs root, debootstrap and
 # systemd-container. What takes long is made once and kept in ${XDG_CACHE_HOME:-~/.cache}/kernkoa-box.
 #   box.sh prepare        download Debian, the packages that setup.sh installs, and the wheels it installs
+#   box.sh ready          whether that is done
 #   box.sh up BOX         boot one in the folder BOX, on an overlay, with a network of its own that leads nowhere
 #   box.sh run BOX CMD…   run a command in it
 #   box.sh enter BOX CMD… run a command of this machine in the network of the box
@@ -81,6 +82,7 @@ stop() {
 
 case ${1:-} in
 prepare) prepare ;;
+ready) [ -d "$tree" ] && [ -d "$wheels" ] ;;
 up)
 	mkdir -p "$2/up" "$2/work" "$2/root"
 	mountpoint -q "$2/root" || mount -t overlay overlay -o "lowerdir=$tree,upperdir=$2/up,workdir=$2/work" "$2/root"
