@@ -279,6 +279,12 @@ def test_an_error_keeps_its_status_and_headers(client: Any, browser_headers: Any
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
 
 
+def test_a_broken_library_names_file_line_and_text_to_who_sees_no_page(client: Any) -> None:
+    told = client.get("/broken").get_json()
+    assert told["file"].endswith("catalog/controller/broken.py")
+    assert (told["line"], told["text"]) == (3, 'return "a" +* "b"')
+
+
 def test_a_broken_library_shows_file_line_text_and_caret(client: Any, browser_headers: Any) -> None:
     page = client.get("/broken", headers=browser_headers)
     assert page.status_code == 500

@@ -165,7 +165,7 @@ class Pages:
         traces = read_traces(error, self._settings)
         hint = find_hint(error, self._app, request)
         if not is_browser(request):
-            return self._document(problem, self._members_of_traces(traces, hint))
+            return self._document(problem, self._place_of(error) | self._members_of_traces(traces, hint))
         template = "kernkoa/library.html" if isinstance(error, LibraryError) else "kernkoa/exception.html"
         source: Sequence[Any] = ()
         if isinstance(error, LibraryError) and error.path:
@@ -189,6 +189,12 @@ class Pages:
         if isinstance(error, LibraryError) and error.path:
             paths += [error.path, os.path.dirname(error.path)]
         return paths
+
+    def _place_of(self, error: Exception) -> dict[str, Any]:
+        """Where a library is broken, for those who see no page: a file that does not compile has no frame."""
+        if not isinstance(error, LibraryError) or not error.path:
+            return {}
+        return {"file": error.path, "line": error.line, "text": mask(error.text.strip(), self._settings)}
 
     def _members_of_traces(self, traces: Sequence[Trace], hint: str) -> dict[str, Any]:
         first = traces[0] if traces else Trace("", "", ())
