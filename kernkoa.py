@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timedelta
 
 if __name__ == "__main__":
-    from system.core.cli import main
+    from system.core.commands.cli import main
 
     main()
 
@@ -28,9 +28,9 @@ from flask import (
     url_for,
 )
 
-from system.core.marks import background, cron, every, queue, retry
-from system.core.params import Params
-from system.core.routing import allow, expose
+from system.core.dispatch.decorators import background, cron, every, queue, retry
+from system.core.dispatch.params import Params
+from system.core.dispatch.routing import allow, expose
 from system.core.runtime import app, celery, dbs, exeTask, load
 from system.core.runtime import settings as config
 

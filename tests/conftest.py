@@ -18,7 +18,7 @@ os.environ["KERNKOA_VAR_PATH"] = tempfile.mkdtemp(prefix="kernkoa-tests-")
 
 from system.core.app import create_app
 from system.core.settings import Settings
-from system.core.wsgi import KernKoa
+from system.core.web.application import KernKoa
 
 atexit.register(shutil.rmtree, os.environ["KERNKOA_VAR_PATH"], ignore_errors=True)
 

@@ -21,7 +21,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.browser import chromium
 from tests.database_servers import MariaDB, PostgreSQL
 from tests.database_servers import Server as Database
-from tests.test_uwsgi import Server
+from tests.deploy.test_uwsgi import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 BOARD = "/message/message/message/index"

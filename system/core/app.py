@@ -7,22 +7,22 @@ import logging
 from flask import Response, current_app, got_request_exception, request
 from werkzeug.exceptions import HTTPException
 
-from .board import add_board
-from .broker import TaskApp
-from .catalog import Catalog
-from .databases import Databases
+from .catalog.loader import Loader
+from .catalog.tree import Catalog
+from .database.databases import Databases
+from .development.error_pages import Pages
+from .dispatch.problems import describe, render
+from .dispatch.routing import RESERVED
 from .errors import KernKoaError, LibraryError
-from .explorer import add_explorer
-from .loader import Loader
-from .pages import Pages
-from .problems import describe, render
-from .routing import RESERVED
-from .running import register
+from .explorer.pages import add_explorer
+from .explorer.task_board import add_board
 from .settings import Settings
-from .status import add_task_routes
-from .tasks import Tasks
-from .views import add_routes, make_dispatcher
-from .wsgi import KernKoa
+from .tasks.celery_app import TaskApp
+from .tasks.execution import register
+from .tasks.status import add_task_routes
+from .tasks.submission import Tasks
+from .web.application import KernKoa
+from .web.views import add_routes, make_dispatcher
 
 log = logging.getLogger("kernkoa")
 

@@ -1,0 +1,72 @@
+"""`load`: models, controllers, print formats, languages and addons, each as its file is now."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import LoadError
+from .library import Library
+from .tree import PACKAGES, Catalog
+
+
+class Loader:
+    """Reaches the files of the catalogue by name; `folder` is written with slashes: "sales/europe".
+
+    Every method raises LoadError, with near names, for what is not there, and LibraryError for a broken file.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def model(self, name: str, folder: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """An instance of the class `name` of catalog/model/<folder>/<name>.py, made with the further arguments."""
+        return self._attribute("model", name, folder, name)(*args, **kwargs)
+
+    def controller(self, name: str, folder: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """An instance of the class `name` of catalog/controller/<folder>/<name>.py."""
+        return self._attribute("controller", name, folder, name)(*args, **kwargs)
+
+    def printFormat(self, name: str, folder: str | None = None) -> Any:
+        """The object `name` of catalog/print/<folder>/<name>.py."""
+        return self._attribute("print", name, folder, name)
+
+    def language(self, name: str, folder: str | None = None) -> Any:
+        """The object `name` of catalog/language/<folder>/<name>.py."""
+        return self._attribute("language", name, folder, name)
+
+    def addon(self, module: str, component: str) -> Any:
+        """The object `component` of system/addons/<module>.py."""
+        return self._attribute("addon", module, None, component)
+
+    def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
+        library = self._library(kind, name, folder)
+        module = library.current(self._catalog.now()).module
+        try:
+            return vars(module)[attribute]
+        except KeyError:
+            near = _near(attribute, vars(module))
+            raise LoadError(f"{library.path} defines no {attribute!r}.{near}") from None
+
+    def _library(self, kind: str, name: str, folder: str | None) -> Library:
+        place: Any = self._catalog.roots[kind]
+        now = self._catalog.now()
+        parts = [part for part in (folder or "").replace(".", "/").split("/") if part]
+        for part in parts:
+            place.refresh(now)
+            if part not in place.folders:
+                near = _near(part, place.folders)
+                raise LoadError(f"There is no folder {part!r} in {PACKAGES[kind]} ({place.path}).{near}")
+            place = place.folders[part]
+        place.refresh(now)
+        if name not in place.libraries:
+            near = _near(name, place.libraries)
+            raise LoadError(f"There is no {name}.py in {place.path}.{near}")
+        library: Library = place.libraries[name]
+        return library
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, [other for other in known if not other.startswith("_")], 3, 0.6)
+    return f" Did you mean {' or '.join(close)}?" if close else ""

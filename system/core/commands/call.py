@@ -1,0 +1,61 @@
+"""`python kernkoa.py call`: a method, run from the shell as a request would run it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import click
+from flask import Flask
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import Client, TestResponse
+
+from ..catalog.tree import Catalog
+from ..development.not_found import explain
+from ..settings import Settings
+
+
+def call_method(
+    app: Flask, settings: Settings, path: str, words: Sequence[str], verb: str | None, body: str | None
+) -> TestResponse:
+    """Send the request that a path and words like `42` and `name=x` make: arguments and parameters.
+
+    Without a verb it is POST with a JSON body, else GET, or what the method takes where it takes no GET.
+    """
+    pairs = (word.partition("=") for word in words if "=" in word)
+    values: MultiDict[str, str] = MultiDict((name, value) for name, _, value in pairs)
+    arguments = [quote(word, safe="") for word in words if "=" not in word]
+    url = "/".join([f"{settings.base}/{path.strip('/')}".rstrip("/"), *arguments])
+    client = Client(app)
+    if body is not None:
+        return client.open(
+            url, method=verb or "POST", query_string=values, data=body, content_type="application/json"
+        )
+    if verb is None:
+        answer = client.get(url, query_string=values)
+        if answer.status_code != 405:
+            return answer
+        verb = next(name for name in answer.headers["Allow"].split(", ") if name != "OPTIONS")
+    if verb in ("GET", "HEAD", "DELETE"):
+        return client.open(url, method=verb, query_string=values)
+    return client.open(url, method=verb, data=values)
+
+
+def show_answer(answer: TestResponse) -> None:
+    """Write the body to the terminal, piece by piece where it is streamed."""
+    out = sys.stdout.buffer
+    for piece in answer.iter_encoded():
+        out.write(piece)
+        out.flush()
+    if sys.stdout.isatty():
+        click.echo()
+
+
+def show_why(catalog: Catalog, path: str) -> None:
+    """Why a path leads to no method, in words."""
+    segments = tuple(segment for segment in path.strip("/").split("/") if segment)
+    explanation = explain(catalog, segments, catalog.now())
+    click.echo(f"{explanation.reason}.", err=True)
+    for choice in explanation.near or explanation.choices:
+        click.echo(f"  {'/'.join(choice.segments)}{choice.signature}  {choice.summary}".rstrip(), err=True)

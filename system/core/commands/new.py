@@ -1,0 +1,79 @@
+"""`python kernkoa.py new`: a first file for a controller or a model."""
+
+from __future__ import annotations
+
+import keyword
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from ..catalog.tree import is_name
+from ..development.remedies import class_name
+from ..dispatch.routing import RESERVED
+from ..settings import Settings
+
+CONTROLLER = '''from kernkoa import *
+
+
+class {name}:
+    """Answers /{url}."""
+
+    def index(self):
+        """What /{url} answers."""
+        return "{name} works."
+
+    def show(self, number: int):
+        """What /{url}/{name}/show/42 answers."""
+        return {{"number": number}}
+'''
+MODEL = '''from kernkoa import *
+
+
+class {name}:
+    """What the site knows of {name}. A controller reaches it with {load}."""
+
+    def list(self):
+        """All of them."""
+        return []
+'''
+
+
+def write_starter(settings: Settings, kind: Literal["controller", "model"], name: str) -> tuple[Path, str]:
+    """Write the file of a name such as shop/orders; returns its path and the path of its URL.
+
+    Raises click.ClickException for a name that cannot be one, and where the file is there already.
+    """
+    parts = name.removesuffix(".py").strip("/").split("/")
+    for part in parts:
+        _check(part)
+    if kind == "controller" and parts[0] in RESERVED:
+        raise click.ClickException(f"The kernel keeps the name {parts[0]} for itself. Choose another.")
+    path = settings.folder(settings.libs[kind]).joinpath(*parts).with_suffix(".py")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_source(kind, parts))
+    except FileExistsError as error:
+        taken = Path(error.filename)
+        raise click.ClickException(f"{taken} is there already; nothing was written.") from error
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
+    return path, "/".join(parts[:-1] if parts[-1] == "index" else parts)
+
+
+def _check(part: str) -> None:
+    if not is_name(part) or part.startswith("_"):
+        raise click.ClickException(
+            f"{part!r} cannot be a part of a URL: write a-z, A-Z, 0-9 and _, not beginning with a digit or _."
+        )
+    if keyword.iskeyword(part):
+        raise click.ClickException(f"{part!r} is a word of Python itself. Choose another name.")
+
+
+def _source(kind: str, parts: list[str]) -> str:
+    *folders, name = parts
+    if kind == "controller":
+        return CONTROLLER.format(name=class_name(name), url="/".join(parts))
+    place = f', "{"/".join(folders)}"' if folders else ""
+    return MODEL.format(name=name, load=f'load.model("{name}"{place})')

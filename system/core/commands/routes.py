@@ -1,0 +1,98 @@
+"""`python kernkoa.py routes`: every URL of the site, and what keeps one from being reached. Nothing is run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..catalog.source import folders_in
+from ..catalog.tree import Catalog, Folder
+from ..dispatch.routing import RESERVED
+from ..explorer.listing import ListedLibrary, ListedMethod, Listing
+from ..settings import Settings
+from ..tasks.schedules import list_schedules
+
+
+@dataclass(frozen=True, slots=True)
+class RouteLine:
+    """A method as the command shows it; `place` is its file and line. Of a task method `verbs` is TASK."""
+
+    verbs: str
+    url: str
+    signature: str
+    summary: str
+    place: str
+
+    def mentions(self, word: str) -> bool:
+        return any(word.lower() in text.lower() for text in (self.url, self.summary, self.place, self.verbs))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is wrong in the tree: a broken file, a name that hides another or that the kernel keeps."""
+
+    place: str
+    what: str
+
+    def mentions(self, word: str) -> bool:
+        return word.lower() in f"{self.place} {self.what}".lower()
+
+
+def list_routes(settings: Settings, word: str = "") -> tuple[list[RouteLine], list[Mark]]:
+    """The routes and marks that mention a word; all of them where there is none."""
+    folders: dict[str, Path] = {kind: settings.folder(name) for kind, name in settings.libs.items()}
+    catalog = Catalog(folders, live_seconds="off")
+    try:
+        libraries = list(Listing(catalog, settings.home).walk(catalog.now()))
+        schedules = list_schedules(catalog)
+        marks = [*_broken(libraries, settings), *_conflicts(catalog.roots["controller"], catalog.now(), settings)]
+    finally:
+        catalog.close()
+    when = {schedule.route: schedule.when for schedule in schedules}
+    lines = [
+        _line(method, settings, when.get(method.place, "")) for library in libraries for method in library.methods
+    ]
+    return [line for line in lines if line.mentions(word)], [mark for mark in marks if mark.mentions(word)]
+
+
+def _line(method: ListedMethod, settings: Settings, when: str) -> RouteLine:
+    verbs = (
+        "TASK" if method.is_task else " ".join(verb for verb in method.verbs if verb not in ("HEAD", "OPTIONS"))
+    )
+    url = f"{settings.base}{method.url}" if method.url else method.place
+    if method.short_url not in ("", method.url):
+        url += f" = {settings.base}{method.short_url}"
+    signature = f"({method.signature.removeprefix('(').removesuffix(')')})"
+    summary = f"[{when}] {method.summary}".strip() if when else method.summary
+    return RouteLine(verbs, url, signature, summary, f"{_short(method.origin, settings)}:{method.line}")
+
+
+def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[Mark]:
+    for library in libraries:
+        if library.broken is not None:
+            place = _short(library.path, settings)
+            yield Mark(f"{place}:{library.broken.line}" if library.broken.line else place, library.broken.detail)
+
+
+def _conflicts(folder: Folder, now: float, settings: Settings) -> Iterator[Mark]:
+    folder.refresh(now)
+    if folder is folder.catalog.roots["controller"]:
+        for name in sorted(RESERVED & {*folder.folders, *folder.libraries}):
+            place = folder.folders.get(name) or folder.libraries[name]
+            yield Mark(
+                _short(place.path, settings), f"no URL reaches it: the kernel keeps the name {name} for itself"
+            )
+    for name in sorted({*folder.folders} & {*folder.libraries}):
+        place = folder.libraries[name]
+        yield Mark(
+            _short(place.path, settings),
+            f"a folder {name} is beside it: what the folder has of a name comes first",
+        )
+    for inner in folders_in(folder, now):
+        yield from _conflicts(inner, now, settings)
+
+
+def _short(path: str, settings: Settings) -> str:
+    return path.removeprefix(str(settings.path) + os.sep)

@@ -1,0 +1,145 @@
+"""From an entry of config.databases to SQLAlchemy's engine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.engine import make_url as parse_url
+from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from ..errors import DatabaseUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from .databases import Entry
+
+DRIVERS = {
+    "sqlite": "sqlite",
+    "mysql": "mysql+pymysql",
+    "mysqldb": "mysql+pymysql",
+    "postgresql": "postgresql+psycopg",
+    "mssql": "mssql+pyodbc",
+}
+# the package to install for a module that a driver misses
+PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+
+# Seconds, by driver. A server that is away must be known within two, which is also libpq's least; a lost
+# network is known by data that nobody acknowledges (tcp_user_timeout, milliseconds). SQLite's is the time
+# that a writer waits for the others.
+CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "pysqlite": {"timeout": 10},
+    "pymysql": {"connect_timeout": 2, "read_timeout": 2},
+    "mysqldb": {"connect_timeout": 2},
+    "psycopg": {"connect_timeout": 2, "tcp_user_timeout": 2000},
+    "psycopg2": {"connect_timeout": 2, "tcp_user_timeout": 2000},
+    "pyodbc": {"timeout": 2},
+    "pymssql": {"login_timeout": 2},
+}
+IDLE_CONNECTIONS = 20  # the most that a process keeps open between requests, for each database
+
+logger = logging.getLogger("kernkoa.database")
+
+
+def make_url(entry: Entry, folder: Path) -> URL:
+    """The URL of a database; a SQLite file is relative to `folder`. Opens nothing, imports no driver."""
+    url = parse_url(entry.url) if entry.url else _url_of(entry)
+    if url.get_backend_name() == "sqlite" and not str(url.database).startswith("file:"):
+        return url.set(database=str(folder / str(url.database)))
+    return url
+
+
+def _url_of(entry: Entry) -> URL:
+    if entry.driver == "sqlite":
+        return URL.create("sqlite", database=entry.host)
+    host: str | None = entry.host
+    query = {"driver": "ODBC Driver 18 for SQL Server"} if entry.driver == "mssql" else {}
+    if entry.host.startswith("/"):  # a socket: MySQL names the file, PostgreSQL its folder
+        host, query = None, {"host" if entry.driver == "postgresql" else "unix_socket": entry.host}
+    return URL.create(
+        DRIVERS[entry.driver], entry.user, entry.password, host, entry.port, entry.database, query=query
+    )
+
+
+class Engines:
+    """The engines of one database: opened on first use, by each process for itself.
+
+    One commits every statement as it runs, the other is SQLAlchemy's usual one. Those of the parent stay
+    in the dict of a forked process, unused: to drop them would close the parent's connections.
+    """
+
+    def __init__(self, name: str, url: URL) -> None:
+        self._name = name
+        self._url = url
+        self.place = url.render_as_string(hide_password=True)
+        self._engines: dict[tuple[int, bool], Engine] = {}
+
+    def get(self, autocommit: bool) -> Engine:
+        """This process's engine. Raises SettingsError where the driver is not installed."""
+        key = (os.getpid(), autocommit)
+        # no lock: it could be held while the process forks, and an engine too many has opened nothing
+        return self._engines.get(key) or self._engines.setdefault(key, self._make(autocommit))
+
+    def close(self) -> None:
+        """Close the idle connections of this process."""
+        for key in [key for key in self._engines if key[0] == os.getpid()]:
+            self._engines.pop(key).dispose()
+
+    def _make(self, autocommit: bool) -> Engine:
+        is_sqlite = self._url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
+        try:
+            engine = create_engine(
+                self._url,
+                connect_args=CONNECT_ARGUMENTS.get(self._url.get_driver_name(), {}),
+                poolclass=QueuePool,
+                pool_size=IDLE_CONNECTIONS,
+                max_overflow=-1,  # a thread holds one at most, so the threads are the limit
+                pool_pre_ping=not is_sqlite,
+                hide_parameters=True,  # the values of a statement do not belong in a log
+                **options,
+            )
+        except NoSuchModuleError as error:
+            raise SettingsError(f"config.py: databases[{self._name!r}]: {error}") from error
+        except ModuleNotFoundError as error:
+            package = PACKAGES.get(error.name or "", error.name)
+            raise SettingsError(
+                f"The database '{self._name}' needs a package that is missing. Run: pip install '{package}'"
+            ) from error
+        event.listen(engine, "handle_error", self._tell_whether_away)
+        if self._url.get_driver_name() == "pymysql":
+            event.listen(engine, "connect", _lift_read_timeout)
+        if is_sqlite:
+            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+            event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+
+    def _tell_whether_away(self, context: ExceptionContext) -> DatabaseUnavailable | None:
+        """An error that means that the server is away becomes ours, for the users of .engine too."""
+        if context.is_pre_ping or not (context.connection is None or context.is_disconnect):
+            return None
+        reason = str(context.original_exception).strip()
+        if self._url.password:
+            reason = reason.replace(str(self._url.password), "***")
+        logger.error("The database %s (%s) does not answer: %s", self._name, self.place, reason)
+        return DatabaseUnavailable(
+            f"The database '{self._name}' does not answer. Try again in a moment.", database=self._name
+        )
+
+
+def _lift_read_timeout(connection: Any, _record: object) -> None:
+    """PyMySQL has no time limit for the greeting alone, and a statement may take longer than that."""
+    connection._read_timeout = None
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    with suppress(sqlite3.OperationalError):  # a file that may not be written, or another process is at it
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,0 +1,185 @@
+"""The development server itself: the process that development.py starts, watches and starts anew."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+import click
+from flask import Flask, Response, request
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from ..settings import Settings
+from .supervisor import REPORT, SOCKET, TERMINAL
+
+SLOW_MS = 500
+FINISH_SECONDS = 1.5
+ENDPOINT = "kernkoa.endpoint"
+
+StartResponse = Callable[..., Any]
+
+
+def serve(app: Flask, settings: Settings) -> None:
+    """Serve the app on the socket that the watching process holds, until that process says to end."""
+    app.after_request(_note_endpoint)
+    show_log(settings)
+    listener = socket.socket(fileno=os.dup(int(os.environ[SOCKET])))
+    host, port = listener.getsockname()[:2]
+    lines = RequestLines(app)
+    server = make_server(host, port, lines, True, request_handler=Handler, fd=listener.fileno())
+    listener.close()
+    _end_between_requests(server)
+    take_terminal()
+    try:
+        server.serve_forever(poll_interval=0.1)
+    except _Ended:
+        lines.finish(FINISH_SECONDS)
+
+
+class _Ended(BaseException):
+    """The watching process wants this one to end, or is gone."""
+
+
+def _end_between_requests(server: BaseWSGIServer) -> None:
+    """Let SIGTERM, and the end of the watching process, end the server where it has nothing in its hands: raised
+    while it starts the thread of a request, the exception would close that request's connection."""
+    parent, is_over = os.getppid(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda signum, frame: is_over.set())
+
+    def look() -> None:
+        if is_over.is_set() or os.getppid() != parent:
+            raise _Ended
+
+    server.service_actions = look  # type: ignore[method-assign]
+
+
+def take_terminal() -> None:
+    """From here on errors go to the terminal; what was said while starting follows, and is no report any more."""
+    path = os.environ[REPORT]
+    sys.stderr.flush()
+    os.dup2(int(os.environ[TERMINAL]), 2)
+    with open(path, encoding="utf-8", errors="replace") as report:
+        sys.stderr.write(report.read())
+    os.unlink(path)
+
+
+class Handler(WSGIRequestHandler):
+    """Werkzeug's, without its line for each request: RequestLines says more."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if not hasattr(self, "environ"):  # what was sent is not even HTTP
+            super().log_request(code, size)
+
+
+def _note_endpoint(response: Response) -> Response:
+    resolved = getattr(request, "resolved", None)
+    if resolved is not None:
+        request.environ[ENDPOINT] = resolved.endpoint.name
+    return response
+
+
+class RequestLines:
+    """Writes one line for each request: status, milliseconds, the URL and the method that answered it."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+        self._idle = threading.Condition()
+        self._running = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        began = time.perf_counter()
+        status = "500"
+
+        def start(line: str, *args: Any) -> Any:
+            nonlocal status
+            status = line.partition(" ")[0]
+            return start_response(line, *args)
+
+        self._count(1)
+        body: Iterable[bytes] = ()
+        try:
+            body = self._app(environ, start)
+            yield from body
+        finally:
+            getattr(body, "close", lambda: None)()
+            if not environ.get("PATH_INFO", "").endswith("/_koa/changed"):
+                milliseconds = (time.perf_counter() - began) * 1000
+                click.echo(request_line(status, milliseconds, environ), err=True)
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._idle:
+            self._running += change
+            self._idle.notify_all()
+
+    def finish(self, seconds: float) -> None:
+        """Wait until the requests in flight are answered, or the time is over."""
+        time.sleep(0.02)  # what was just accepted is not counted yet
+        with self._idle:
+            self._idle.wait_for(lambda: self._running == 0, seconds)
+
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_COLOURS = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
+
+
+def request_line(status: str, milliseconds: float, environ: dict[str, Any]) -> str:
+    """The line of a request; control characters of its URL are spelled out, so that none reaches the terminal."""
+    url = environ.get("REQUEST_URI", environ.get("PATH_INFO", "")).translate(_CONTROL)
+    verb = environ.get("REQUEST_METHOD", "").translate(_CONTROL)
+    parts = [click.style(status, fg=_COLOURS.get(status[:1]), bold=status[:1] == "5"), _duration(milliseconds)]
+    parts.append(f"{verb} {url}")
+    if ENDPOINT in environ:
+        *folders, controller, method = environ[ENDPOINT].split("/")
+        parts.append(click.style(f"-> {'/'.join(folders)} {controller}.{method}", dim=True))
+    return " ".join(parts)
+
+
+def _duration(milliseconds: float) -> str:
+    text = f"{milliseconds:7.1f} ms" if milliseconds < 100 else f"{milliseconds:7.0f} ms"
+    return click.style(f"{text} slow", fg="yellow") if milliseconds >= SLOW_MS else text
+
+
+def show_log(settings: Settings) -> None:
+    """Write what the kernel and the site log to the terminal; of a traceback the site's own frames."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OwnFrames(str(settings.path)))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+
+
+class _OwnFrames(logging.Formatter):
+    """Folds the frames of libraries and of the kernel in a traceback."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+        self._root = root + os.sep
+
+    def formatException(
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        lines: list[str] = []
+        described = traceback.TracebackException(*ei) if ei[0] is not None else None
+        if described is None:
+            return ""
+        own = [frame for frame in described.stack if self._is_own(frame.filename)]
+        folded = len(described.stack) - len(own)
+        if own:
+            described.stack = traceback.StackSummary.from_list(own)
+            lines = [f"  ({folded} frames of the kernel and of libraries are left out)"] if folded else []
+        return "\n".join([*lines, "".join(described.format(chain=False)).rstrip("\n")])
+
+    def _is_own(self, path: str) -> bool:
+        inside = path.removeprefix(self._root)
+        return inside != path and not inside.startswith(("system" + os.sep + "core", "venv", "kernkoa.py"))

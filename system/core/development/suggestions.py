@@ -1,0 +1,116 @@
+"""What could stand where a path failed: what is there, and which of it is near."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..catalog.library import Library, Version
+from ..catalog.outline import ClassOutline, Outline, read_outline
+from ..catalog.source import is_public
+from ..catalog.tree import Folder
+from ..dispatch.routing import find_class, find_method
+from ..errors import LibraryError
+
+MOST_CHOICES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What could stand where the walk failed: `segments` is the path that leads there."""
+
+    name: str
+    kind: str
+    segments: tuple[str, ...]
+    signature: str = ""
+    summary: str = ""
+    path: str = ""
+    line: int = 0
+
+
+def near(failed: str, choices: Sequence[Choice], rest: tuple[str, ...]) -> tuple[Choice, ...]:
+    """The choices whose name is similar, those that differ in case alone first; the rest of the path is kept."""
+    if not failed:
+        return ()
+    by_name = {choice.name.lower(): choice for choice in reversed(choices)}
+    close = difflib.get_close_matches(failed.lower(), by_name, 3, 0.6)
+    return tuple(replace(by_name[name], segments=by_name[name].segments + rest) for name in close)
+
+
+def folder_choices(folder: Folder, index: Library | None, before: tuple[str, ...], now: float) -> list[Choice]:
+    """What a folder has: folders, libraries, and the methods that its index.py answers with."""
+    choices = [
+        Choice(name, "folder", (*before, name), path=below.path) for name, below in sorted(folder.folders.items())
+    ]
+    for name, library in sorted(folder.libraries.items()):
+        if not name.startswith("_"):
+            summary = _summary(library) if len(choices) < MOST_CHOICES else ""
+            choices.append(Choice(name, "library", (*before, name), "", summary, library.path, 1))
+    if index is not None:
+        choices += _default_methods(index, before, now)
+    return choices
+
+
+def _default_methods(index: Library, before: tuple[str, ...], now: float) -> list[Choice]:
+    try:
+        version = index.current(now)
+    except LibraryError:
+        return []
+    default = version.outline.default_class("index")
+    found = find_class(version, default) if default else None
+    return method_choices(version, index, *found, before) if found else []
+
+
+def class_choices(
+    version: Version, library: Library, before: tuple[str, ...], leaving_out: str = ""
+) -> list[Choice]:
+    """The classes of a library that a URL reaches, but for one."""
+    return [
+        Choice(name, "class", (*before, name), "", _first_line(outline.doc), library.path, outline.line)
+        for name, outline in version.outline.classes.items()
+        if name != leaving_out and is_public(name) and find_class(version, name) is not None
+    ]
+
+
+def method_choices(
+    version: Version, library: Library, controller: type, outline: ClassOutline, before: tuple[str, ...]
+) -> list[Choice]:
+    """The methods of a class that a URL reaches."""
+    choices = []
+    for name in dict.fromkeys([*outline.methods, *_inherited(controller)]):
+        reached = find_method(version, controller, outline, name) if is_public(name) else None
+        if reached is not None and not reached[1].is_task:
+            method = reached[1]
+            shown = f"({method.signature.removeprefix('(').removesuffix(')')})"
+            path = reached[0].__code__.co_filename
+            choices.append(Choice(name, "method", (*before, name), shown, method.summary, path, method.line))
+    return choices
+
+
+def _inherited(controller: type) -> list[str]:
+    return [name for base in controller.__mro__[1:-1] for name in vars(base)]
+
+
+def _summary(library: Library) -> str:
+    """What a library says of itself, or what is wrong with it; read from its source, nothing is run."""
+    if library.version is not None and library.error is None:
+        return _summarize(library.version.outline, library)
+    try:
+        return _summarize(read_outline(ast.parse(Path(library.path).read_bytes(), library.path)), library)
+    except (SyntaxError, ValueError) as error:
+        return f"does not compile: {getattr(error, 'msg', error)}, line {getattr(error, 'lineno', 0)}"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _summarize(outline: Outline, library: Library) -> str:
+    default = outline.default_class(library.short_name)
+    doc = outline.doc or (outline.classes[default].doc if default else "")
+    return _first_line(doc) or ", ".join(name for name in outline.classes if is_public(name))
+
+
+def _first_line(doc: str) -> str:
+    return doc.strip().partition("\n")[0]

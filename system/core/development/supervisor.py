@@ -1,0 +1,291 @@
+"""The process that watches the development server: binds its socket once, starts it anew when the kernel or
+config.py changed, and answers in its place with the error while it cannot start.
+
+    supervise            this file: the socket, the services, the watch; runs as long as the terminal does
+    └── the server       serving.py: a process of its own, ended and started at each change
+
+The catalogue and the templates are not watched: the server reads them live.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import click
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from ..errors import SettingsError
+from ..settings import DEVELOPMENT, Settings, read_settings
+from .services import Services, start_services
+from .startup_error import StandIn
+
+KERNEL = Path(__file__).resolve().parents[3]
+LOOK_SECONDS = 0.25
+STOP_SECONDS = 3.0
+# how the server finds what this process holds for it
+SOCKET = "KERNKOA_DEVELOPMENT_SOCKET"
+TERMINAL = "KERNKOA_DEVELOPMENT_TERMINAL"
+REPORT = "KERNKOA_DEVELOPMENT_REPORT"
+
+# of a traceback what says nothing to the author: the frames of libraries
+_LIBRARY_FRAME = re.compile(r'^  File "[^"\n]*site-packages[^"\n]*".*\n(?:    .*\n)*', re.MULTILINE)
+
+Stamps = dict[str, tuple[int, int]]
+
+
+def supervise(config_file: Path, host: str | None, port: int | None) -> None:
+    """Run the development server until Ctrl-C.
+
+    Raises SettingsError where config.py cannot be used or the address cannot be listened on.
+    """
+    settings = read_settings(config_file)
+    host, port = host or settings.host, settings.port if port is None else port
+    signal.signal(signal.SIGTERM, _end)
+    with bind(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
+        services = start_services(settings)
+        try:
+            show_start(settings, listener, services)
+            Supervisor(settings, listener, services).run()
+        finally:
+            services.stop()
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket that the server inherits. Raises SettingsError, with what to do, where there is none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(_explain_bind(error, host, port)) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _explain_bind(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        other = port + 1 if port < 65535 else 5000
+        return (
+            f"Port {port} of {host} is taken: another program listens there, perhaps a KernKoa of another "
+            f"terminal. End that one, or use another port: python kernkoa.py --port {other}"
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} needs the rights of root. Use one above 1023: python kernkoa.py --port 5000"
+    return f"{host}:{port} cannot be listened on: {error.strerror}. Name an address of this machine with --host."
+
+
+def show_start(settings: Settings, listener: socket.socket, services: Services) -> None:
+    """The lines that a person reads first."""
+    host, port = listener.getsockname()[:2]
+    is_open = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    click.echo()
+    click.echo(f"  {click.style('KernKoa', bold=True)}  {settings.name}, development server\n")
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    _show("Site", click.style(f"http://{local}:{port}{settings.base}/", fg="cyan", bold=True))
+    if is_open:
+        _show("Network", f"http://{_own_address()}:{port}{settings.base}/  (others can open the site)")
+    _show("Catalogue", _count(settings))
+    for line in services.lines():
+        _show("Tasks", line)
+    _show("Debug", "on: errors are explained, to this machine only" if settings.flaskDebug else "off (flaskDebug)")
+    _show("Production", "sh setup.sh")
+    click.echo(click.style("\n  Ctrl-C ends it. A saved file counts at the next request.\n", dim=True))
+
+
+def _show(label: str, text: str) -> None:
+    click.echo(f"  {click.style(label.ljust(11), dim=True)}{text}")
+
+
+def _own_address() -> str:
+    """The address of this machine in its network. Nothing is sent; the other end is RFC 5737's, nobody's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
+
+
+def _count(settings: Settings) -> str:
+    """What lies at the top of the controllers: counting all of a large tree would take longer than starting."""
+    folder = settings.folder(settings.libs["controller"])
+    try:
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(("_", "."))]
+    except OSError:
+        return f"{folder} is missing: make it, and put a .py file there"
+    files = sum(entry.name.endswith(".py") for entry in entries)
+    folders = sum(entry.is_dir() for entry in entries)
+    return f"{settings.libs['controller']}: {_plural(files, 'file')}, {_plural(folders, 'folder')}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+class Watch:
+    """Tells when a file of the kernel, config.py or another module beside them changed, came or went."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._roots = {str(settings.path), str(KERNEL)}
+        live = [*settings.libs.values(), settings.templatePath, settings.imagePath, settings.pdfPath]
+        names = [*live, settings.varPath, "tests", "benchmarks", "docs"]
+        self._passed_over = {str((root / name).resolve()) for name in names for root in (settings.path, KERNEL)}
+        self._stamps = self._read()
+
+    def changes(self) -> list[str]:
+        """The files that changed since the last call."""
+        before, self._stamps = self._stamps, self._read()
+        return sorted({name for name, stamp in before.items() ^ self._stamps.items()})
+
+    def _read(self) -> Stamps:
+        stamps: Stamps = {}
+        for folder, folders, files in itertools.chain.from_iterable(map(os.walk, self._roots)):
+            folders[:] = [name for name in folders if self._enters(folder, name)]
+            for name in files:
+                if name.endswith(".py"):
+                    path = os.path.join(folder, name)
+                    with contextlib.suppress(FileNotFoundError):
+                        status = os.stat(path)
+                        stamps[path] = status.st_mtime_ns, status.st_size
+        return stamps
+
+    def _enters(self, folder: str, name: str) -> bool:
+        path = os.path.join(folder, name)
+        hidden = name.startswith((".", "__")) or name == "node_modules"
+        return (
+            not hidden and path not in self._passed_over and not os.path.exists(os.path.join(path, "pyvenv.cfg"))
+        )
+
+
+class Supervisor:
+    """Starts the server, again and again."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, services: Services) -> None:
+        self._listener = listener
+        self._services = services
+        self._is_worker_old = False
+        self._watch = Watch(settings)
+        self._settings = settings
+
+    def run(self) -> None:
+        """Returns never: Ctrl-C and SIGTERM raise KeyboardInterrupt."""
+        with tempfile.TemporaryDirectory(prefix="kernkoa-") as folder:
+            report = Path(folder) / "report"
+            while True:
+                failure = self._run_once(report)
+                if failure is None:
+                    continue
+                click.echo(failure, nl=False, err=True)
+                click.echo(click.style("  The server did not start. It waits for a change.", fg="red"), err=True)
+                with stand_in(self._listener, StandIn(failure, self._settings)):
+                    self._await_change()
+
+    def _run_once(self, report: Path) -> str | None:
+        """Run the server until something changed or it ended. Returns what it said if it did not come to serve."""
+        began = time.monotonic()
+        with self._server(report) as server:
+            while server.poll() is None:
+                if self._has_changed():
+                    return None
+                if not report.exists():
+                    self._tend_services()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    server.wait(LOOK_SECONDS)
+        if report.exists():
+            said = report.read_text(encoding="utf-8", errors="replace")
+            return _LIBRARY_FRAME.sub("", said) or f"It ended with {server.returncode}.\n"
+        if time.monotonic() - began < 1:
+            return f"The server ended by itself with status {server.returncode}; the terminal may say why.\n"
+        click.echo(f"  The server ended with status {server.returncode}; starting it again.", err=True)
+        return None
+
+    def _await_change(self) -> None:
+        while not self._has_changed():
+            time.sleep(LOOK_SECONDS)
+
+    def _has_changed(self) -> bool:
+        changed = self._watch.changes()
+        if changed:
+            self._is_worker_old = True
+            names = ", ".join(os.path.relpath(name, self._settings.path) for name in changed[:3])
+            click.echo(click.style(f"  {names} changed: starting again", dim=True), err=True)
+        return bool(changed)
+
+    def _tend_services(self) -> None:
+        """Only while the server serves: a worker would fail as it does where the kernel or config.py is broken."""
+        if self._is_worker_old:
+            self._services.restart_worker()
+            self._is_worker_old = False
+        else:
+            self._services.check()
+
+    @contextlib.contextmanager
+    def _server(self, report: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """The server's process. What it says before it serves goes to `report`: it may be why it never does."""
+        terminal = os.dup(sys.stderr.fileno())
+        environ = os.environ | {
+            DEVELOPMENT: str(os.getpid()),
+            SOCKET: str(self._listener.fileno()),
+            TERMINAL: str(terminal),
+            REPORT: str(report),
+        }
+        with open(report, "wb") as said:
+            command = [sys.executable, *sys.orig_argv[1:]]
+            inherited = (self._listener.fileno(), terminal)
+            server = subprocess.Popen(command, env=environ, stderr=said, pass_fds=inherited)  # noqa: S603
+        os.close(terminal)
+        try:
+            yield server
+        finally:
+            stop(server)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process: politely first, surely in the end."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:
+        """A page that asks whether the server is back is not worth a line."""
+
+
+@contextlib.contextmanager
+def stand_in(listener: socket.socket, app: StandIn) -> Iterator[BaseWSGIServer]:
+    """Answer on the server's socket while there is no server."""
+    host, port = listener.getsockname()[:2]
+    server = make_server(host, port, app, True, request_handler=_QuietHandler, fd=listener.fileno())
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,167 @@
+"""An exception as the author of the site wants to see it: the own frames, their source, their values."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, ModuleType, TracebackType
+from typing import Any
+
+from jinja2 import TemplateSyntaxError
+from jinja2.defaults import DEFAULT_NAMESPACE
+
+from ..errors import LibraryError
+from ..settings import Settings
+from .redaction import mask, mask_source, message_of, shown_items
+
+CORE = Path(__file__).resolve().parents[1]
+MOST_FRAMES = 60
+MOST_CAUSES = 5
+MOST_LOCALS = 40
+LINES_AROUND = 4
+LONGEST_LINE = 300
+# what Flask puts into every template beside Jinja's own
+_GIVEN_TO_TEMPLATES = frozenset(
+    {*DEFAULT_NAMESPACE, "config", "request", "session", "g", "url_for", "get_flashed_messages"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A line of a file; `caret` is the column that a syntax error points at, counted from 1, or 0."""
+
+    number: int
+    text: str
+    is_faulty: bool
+    caret: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One call. `origin` is "site" for the user's code, "template", "kernel" or "library"."""
+
+    path: str
+    line: int
+    function: str
+    origin: str
+    source: tuple[SourceLine, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An exception with its frames, the innermost last, and how it came of the one before it."""
+
+    type: str
+    message: str
+    frames: tuple[Frame, ...]
+    relation: str = ""
+
+    @property
+    def own(self) -> tuple[Frame, ...]:
+        """The frames of the site's own code, the innermost first: where the author should look."""
+        return tuple(frame for frame in reversed(self.frames) if frame.origin in ("site", "template"))
+
+    @property
+    def others(self) -> tuple[Frame, ...]:
+        return tuple(frame for frame in self.frames if frame.origin not in ("site", "template"))
+
+
+def read_traces(error: BaseException, settings: Settings) -> tuple[Trace, ...]:
+    """The traces of an exception and of those that it came of, the one that was raised last first."""
+    traces = []
+    for other, relation in itertools.islice(_chain(error), MOST_CAUSES):
+        if isinstance(other, LibraryError) and other.__cause__ is not None:
+            continue  # tells of its cause, which has the frames
+        traces.append(_read_trace(other, relation, settings))
+    return tuple(traces)
+
+
+def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
+    current: BaseException | None = error
+    relation, seen = "", set()
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current, relation
+        if current.__cause__ is not None:
+            current, relation = current.__cause__, "It came of"
+        else:
+            current = None if current.__suppress_context__ else current.__context__
+            relation = "It was raised while this was handled"
+
+
+def _read_trace(error: BaseException, relation: str, settings: Settings) -> Trace:
+    frames = [_read_frame(frame, line, settings) for frame, line in _walk(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        place = _place_of_syntax(error.filename, error.lineno or 0, error.offset or 0, settings)
+        frames.append(place)
+    elif isinstance(error, TemplateSyntaxError) and error.filename and not _ends_at(frames, error):
+        frames.append(_place_of_syntax(error.filename, error.lineno, 0, settings))
+    kept = frames if len(frames) <= MOST_FRAMES else [*frames[: MOST_FRAMES // 2], *frames[-MOST_FRAMES // 2 :]]
+    return Trace(type(error).__qualname__, mask(message_of(error), settings), tuple(kept), relation)
+
+
+def _ends_at(frames: list[Frame], error: TemplateSyntaxError) -> bool:
+    return bool(frames) and (frames[-1].path, frames[-1].line) == (error.filename, error.lineno)
+
+
+def _walk(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
+    while trace is not None:
+        yield trace.tb_frame, trace.tb_lineno
+        trace = trace.tb_next
+
+
+def _read_frame(frame: FrameType, line: int, settings: Settings) -> Frame:
+    path = frame.f_code.co_filename
+    origin = origin_of(path, settings)
+    if origin not in ("site", "template"):
+        return Frame(path, line, frame.f_code.co_qualname, origin)
+    passed_over = _GIVEN_TO_TEMPLATES if origin == "template" else frozenset()
+    values = dict(itertools.islice(_named(frame.f_locals, passed_over), MOST_LOCALS))
+    source = read_source(path, line, settings)
+    function = "" if origin == "template" else frame.f_code.co_qualname
+    return Frame(path, line, function, origin, source, tuple(shown_items(values, settings)))
+
+
+def _named(values: dict[str, Any], passed_over: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """The values worth showing: no modules and what they keep for themselves, nothing that every template has."""
+    for name, value in list(values.items()):
+        if not name.startswith("__") and not isinstance(value, ModuleType) and name not in passed_over:
+            yield name, value
+
+
+def origin_of(path: str, settings: Settings) -> str:
+    """Whose code a file is: the site's, one of its templates, the kernel's or a library's."""
+    file = Path(path)
+    if file.is_relative_to(CORE):
+        return "kernel"
+    if file.is_relative_to(settings.folder(settings.templatePath)):
+        return "template"
+    folders = [settings.folder(name) for name in settings.libs.values()]
+    if any(file.is_relative_to(folder) for folder in folders):
+        return "site"
+    is_beside = file.is_relative_to(settings.path) and "site-packages" not in file.parts
+    return "site" if is_beside and file.name != "kernkoa.py" else "library"
+
+
+def _place_of_syntax(path: str, line: int, caret: int, settings: Settings) -> Frame:
+    source = read_source(path, line, settings, caret)
+    return Frame(path, line, "", origin_of(path, settings), source)
+
+
+def read_source(path: str, line: int, settings: Settings, caret: int = 0) -> tuple[SourceLine, ...]:
+    """The lines of a file around one of them, as the file is now."""
+    linecache.checkcache(path)
+    lines = linecache.getlines(path)
+    first = max(line - LINES_AROUND, 1)
+    return tuple(
+        SourceLine(number, _shorten(lines[number - 1], settings), number == line, caret if number == line else 0)
+        for number in range(first, min(line + LINES_AROUND, len(lines)) + 1)
+    )
+
+
+def _shorten(line: str, settings: Settings) -> str:
+    return mask_source(line.rstrip("\n").expandtabs(4)[:LONGEST_LINE], settings)

@@ -1,0 +1,262 @@
+"""From a URL's path to the method that answers it.
+
+`match` is pure: text in, a route out. `resolve` walks the route through the catalogue's index, left to right;
+text of a URL is only ever looked up in that index, never joined onto a path, imported or handed to getattr.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ..catalog.library import Library, Version
+from ..catalog.outline import HOOKS, TASK_PARAMETER, ClassOutline, MethodOutline
+from ..catalog.tree import Catalog, Folder, is_name
+from ..errors import NotFound
+from .signature import Signature, read_signature
+
+MAX_PATH = 8192
+MAX_SEGMENTS = 100
+VERBS = frozenset({"GET", "POST"})
+# the first segments that the kernel keeps for itself
+RESERVED = frozenset({"status", "images", "pdf", "pdfs", "favicon.ico", "_koa"})
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+
+def allow(*verbs: str) -> Callable[[AnyFunction], AnyFunction]:
+    """Let a method answer these HTTP verbs only: `@allow("POST")`. GET brings HEAD with it."""
+    if not verbs or not all(isinstance(verb, str) and verb.isalpha() for verb in verbs):
+        raise TypeError('@allow needs the verbs: write @allow("POST") or @allow("GET", "PUT")')
+
+    def mark(function: AnyFunction) -> AnyFunction:
+        function.koa_verbs = frozenset(verb.upper() for verb in verbs)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def expose(function: AnyFunction) -> AnyFunction:
+    """Let subclasses answer URLs with this method too; without it nothing inherited is reachable."""
+    function.koa_exposed = True  # type: ignore[attr-defined]
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The address of a method: the segments of a path."""
+
+    segments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "/".join(self.segments)
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """A method that a route leads to, and how it is called. Made once for each version of its library."""
+
+    library: Library
+    controller: type
+    function: types.FunctionType
+    outline: MethodOutline
+    verbs: frozenset[str]
+    signature: Signature
+    folders: tuple[Folder, ...]
+    binding: Any = field(default=None)
+
+    @property
+    def name(self) -> str:
+        """library/Class/method, with the folders before it: shop/orders/Orders/show."""
+        place = self.library.name.split(".")[2:]
+        return "/".join([*place, self.controller.__name__, self.outline.name])
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """An endpoint and the left-over segments of the path, its positional arguments."""
+
+    endpoint: Endpoint
+    arguments: tuple[str, ...]
+
+
+def match(path: str) -> Route:
+    """The route of a decoded path such as /shop/orders/Orders/show/42; one slash at its end counts as none.
+
+    Raises NotFound for a path that can be nobody's: too long, an empty segment, a NUL.
+    """
+    if len(path) > MAX_PATH or "\0" in path:
+        raise NotFound("the path is too long or has a NUL in it")
+    inner = path.removeprefix("/").removesuffix("/")
+    if not inner:
+        if len(path) > 1:
+            raise NotFound("the path has an empty segment")
+        return Route(())
+    segments = tuple(inner.split("/"))
+    if "" in segments or len(segments) > MAX_SEGMENTS:
+        raise NotFound("the path has an empty segment, or too many of them")
+    if segments[0] in RESERVED:
+        raise NotFound("the kernel keeps this name for itself")
+    return Route(segments)
+
+
+def resolve(catalog: Catalog, route: Route, now: float, tasks: bool = False) -> Resolved:
+    """The live method that a route leads to; with `tasks` also one that only exeTask may start.
+
+    Raises NotFound where there is none, LibraryError where its file is broken.
+    """
+    return _Walk(catalog, route.segments, now, tasks).in_folder(catalog.roots["controller"], 0, ())
+
+
+class _Walk:
+    """One walk along a route. A missing name is `index`; what is left over are arguments."""
+
+    __slots__ = ("_catalog", "_now", "_segments", "_tasks")
+
+    def __init__(self, catalog: Catalog, segments: tuple[str, ...], now: float, tasks: bool) -> None:
+        self._catalog = catalog
+        self._segments = segments
+        self._now = now
+        self._tasks = tasks
+
+    def _name_at(self, position: int) -> str:
+        """The segment there, where it may name something; empty where it may not."""
+        if position >= len(self._segments):
+            return ""
+        name = self._segments[position]
+        return name if is_name(name) and name[0] != "_" else ""
+
+    def in_folder(self, folder: Folder, position: int, above: tuple[Folder, ...]) -> Resolved:
+        folder.refresh(self._now)
+        folders = (*above, folder)
+        name = self._name_at(position)
+        failure: NotFound | None = None
+        if name in folder.folders:
+            try:
+                return self.in_folder(folder.folders[name], position + 1, folders)
+            except NotFound as error:  # a file may share the folder's name
+                failure = error
+        library = folder.libraries.get(name)
+        if library is not None:
+            return self._in_library(library, position + 1, folders)
+        if failure is not None:
+            raise failure
+        library = folder.libraries.get("index")
+        if library is None:
+            raise NotFound("there is no such folder or library", position)
+        return self._in_library(library, position, folders)
+
+    def _in_library(self, library: Library, position: int, folders: tuple[Folder, ...]) -> Resolved:
+        version = library.current(self._now)
+        name = self._name_at(position)
+        if find_class(version, name) is not None:
+            return self._in_class(library, version, name, position + 1, folders)
+        default = version.outline.default_class(library.short_name)
+        if default is None:
+            raise NotFound("there is no such class", position)
+        return self._in_class(library, version, default, position, folders)
+
+    def _in_class(
+        self, library: Library, version: Version, name: str, position: int, folders: tuple[Folder, ...]
+    ) -> Resolved:
+        for method, rest in ((self._name_at(position), position + 1), ("index", position)):
+            endpoint = self._endpoint(library, version, name, method, folders)
+            if endpoint is not None:
+                return self._with_arguments(endpoint, rest)
+        raise NotFound("there is no such method", position)
+
+    def _endpoint(
+        self, library: Library, version: Version, name: str, method: str, folders: tuple[Folder, ...]
+    ) -> Endpoint | None:
+        endpoint = version.endpoints.get((name, method))
+        if endpoint is None:
+            endpoint = _make_endpoint(library, version, name, method, folders)
+            if endpoint is None:
+                return None
+            version.endpoints[name, method] = endpoint
+        return endpoint if self._tasks or not endpoint.outline.is_task else None
+
+    def _with_arguments(self, endpoint: Endpoint, position: int) -> Resolved:
+        arguments = self._segments[position:]
+        most = endpoint.signature.positional
+        if arguments and most is not None and len(arguments) > most:
+            raise NotFound("the method takes no further segments", position + most)
+        return Resolved(endpoint, arguments)
+
+
+def find_class(version: Version, name: str) -> tuple[type, ClassOutline] | None:
+    """A class written at the top level of the library's own file, by name."""
+    outline = version.outline.classes.get(name)
+    controller = vars(version.module).get(name)
+    if outline is None or not isinstance(controller, type) or controller.__module__ != version.module.__name__:
+        return None
+    return controller, outline
+
+
+def find_method(
+    version: Version, controller: type, outline: ClassOutline, name: str
+) -> tuple[Any, MethodOutline] | None:
+    """A plain function in the class's own body, or an inherited one that is exposed where it is written."""
+    own = outline.methods.get(name)
+    if own is not None:
+        function = vars(controller).get(name)
+        reachable = isinstance(function, types.FunctionType) and (own.is_task or not own.hidden)
+        return (function, own) if reachable else None
+    if name in vars(controller):
+        return None
+    return next(_exposed(version, controller, name), None)
+
+
+def _exposed(version: Version, controller: type, name: str) -> Iterator[tuple[Any, MethodOutline]]:
+    for base in controller.__mro__[1:]:
+        function = vars(base).get(name)
+        if function is None:
+            continue
+        if isinstance(function, types.FunctionType) and getattr(function, "koa_exposed", False):
+            outline = _outline_of(function, name)
+            if not outline.hidden:
+                yield function, outline
+        return
+
+
+def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
+    """The outline of an inherited method, which stands in another class, perhaps of another file."""
+    doc = inspect.getdoc(function) or ""
+    signature = inspect.signature(function)
+    barred = name in HOOKS or inspect.iscoroutinefunction(function)
+    return MethodOutline(
+        name=name,
+        line=function.__code__.co_firstlineno,
+        doc=doc,
+        signature=", ".join(map(str, signature.parameters.values())),
+        decorators=(),
+        is_task=TASK_PARAMETER in signature.parameters,
+        hidden="is no plain method" if barred else "",
+    )
+
+
+def _make_endpoint(
+    library: Library, version: Version, name: str, method: str, folders: tuple[Folder, ...]
+) -> Endpoint | None:
+    found = find_class(version, name) if method else None
+    if found is None:
+        return None
+    controller, class_outline = found
+    reached = find_method(version, controller, class_outline, method)
+    if reached is None:
+        return None
+    function, outline = reached
+    verbs = getattr(function, "koa_verbs", None) or frozenset(outline.verbs or VERBS)
+    signature = read_signature(function, outline.signature)
+    return Endpoint(library, controller, function, outline, complete_verbs(verbs), signature, folders)
+
+
+def complete_verbs(verbs: frozenset[str]) -> frozenset[str]:
+    """The verbs that a method answers which is allowed these.
+
+    RFC 9110, sections 9.3.2 and 9.3.7: HEAD goes with GET, OPTIONS is always answered.
+    """
+    return verbs | {"OPTIONS"} | ({"HEAD"} if "GET" in verbs else frozenset())

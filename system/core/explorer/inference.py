@@ -1,0 +1,290 @@
+"""What a method takes, read from its source: from the signature, and of an untyped method from its body.
+
+`params["user"]` is a required text, `params.get("n", 5)` an optional number, `int(params["n"])` a number,
+`params.files["photo"]` a file; `request.args`, `request.form` and `request.files` count as well.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..catalog.outline import TASK_PARAMETER
+from ..dispatch.json_schema import Schema
+from .annotations import FILE, Namespace, read_annotation, read_default
+
+Where = Literal["any", "query", "body"]
+NO_DEFAULT: Any = ...
+
+_PARTS: dict[str, Where] = {"get": "query", "post": "body", "data": "body"}
+_REQUEST_PARTS: dict[str, Where] = {"args": "query", "form": "body", "values": "any", "files": "body"}
+_CONVERSIONS: dict[str, Schema] = {
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "Decimal": {"type": "number"},
+    "fromisoformat": {"type": "string", "format": "date"},
+}
+_READS = frozenset({"get", "pop", "setdefault", "getlist"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadParameter:
+    """A parameter as the source tells of it. `default` is NO_DEFAULT without one; `where` it may be sent.
+
+    `takes_segment`: a left-over segment of the path may fill it, in the order of the parameters.
+    """
+
+    name: str
+    schema: Schema
+    required: bool
+    default: Any = NO_DEFAULT
+    where: Where = "any"
+    takes_segment: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        return self.schema == FILE or self.schema.get("items") == FILE
+
+    @property
+    def is_record(self) -> bool:
+        return any(option.get("type") == "object" for option in [self.schema, *self.schema.get("anyOf", ())])
+
+
+@dataclass(frozen=True, slots=True)
+class ReadParameters:
+    """What a method takes. `is_open`: it looks at names that the source does not say.
+
+    `refusals` are the statuses of 400 and above that its source names: `abort(404)`, `return page, 422`.
+    """
+
+    parameters: tuple[ReadParameter, ...] = ()
+    is_open: bool = False
+    is_typed: bool = False
+    refusals: frozenset[int] = frozenset()
+
+
+def read_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Namespace) -> ReadParameters:
+    """What a method takes: its typed parameters, and what its body reads of Params."""
+    arguments = node.args
+    ordered = [*arguments.posonlyargs, *arguments.args]
+    defaults = dict(zip(reversed(ordered), reversed(arguments.defaults), strict=False))
+    defaults |= {
+        item: value for item, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value
+    }
+    found: list[ReadParameter] = []
+    params_name = ""
+    every = [item for item in [*ordered[1:], *arguments.kwonlyargs] if item.arg != TASK_PARAMETER]
+    for item in every:
+        if _is_params(item):
+            params_name = item.arg
+        else:
+            found.append(_read_declared(item, defaults.get(item), item in ordered, names))
+    if arguments.vararg is not None:
+        inner = read_annotation(arguments.vararg.annotation, names) or {"type": "string"}
+        schema = {"type": "array", "items": inner}
+        found.append(ReadParameter(arguments.vararg.arg, schema, False, takes_segment=True))
+    body = _Body(params_name)
+    body.visit_all(node.body)
+    known = {parameter.name for parameter in found}
+    found += [parameter for parameter in body.parameters() if parameter.name not in known]
+    is_typed = bool(known) or arguments.kwarg is not None
+    is_open = body.is_open or arguments.kwarg is not None
+    return ReadParameters(tuple(found), is_open, is_typed, frozenset(_refusals(node)))
+
+
+def _refusals(node: ast.AST) -> Iterator[int]:
+    for inner in ast.walk(node):
+        said: ast.expr | None = None
+        if isinstance(inner, ast.Call) and getattr(inner.func, "id", "") == "abort" and inner.args:
+            said = inner.args[0]
+        elif isinstance(inner, ast.Return) and isinstance(inner.value, ast.Tuple) and len(inner.value.elts) > 1:
+            said = inner.value.elts[1]
+        status = said.value if isinstance(said, ast.Constant) else None
+        if isinstance(status, int) and 400 <= status < 600:
+            yield status
+
+
+def _is_params(item: ast.arg) -> bool:
+    written = ast.unparse(item.annotation) if item.annotation else ""
+    plain = written.partition("[")[0].rpartition(".")[2] in ("", "Params", "dict", "Any", "Mapping")
+    return written.rpartition(".")[2].strip("'\"") == "Params" or (item.arg == "params" and plain)
+
+
+def _read_declared(item: ast.arg, default: ast.expr | None, ordered: bool, names: Namespace) -> ReadParameter:
+    schema = read_annotation(item.annotation, names) if item.annotation else {"type": "string"}
+    value = NO_DEFAULT if default is None else read_default(default, names)
+    options = [schema, *schema.get("anyOf", ())]
+    plural = any(option.get("type") in ("array", "object") or option == FILE for option in options)
+    return ReadParameter(item.arg, schema, default is None, value, takes_segment=ordered and not plural)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the body of a method does with one name."""
+
+    schema: Schema = field(default_factory=dict)
+    required: bool = False
+    default: Any = NO_DEFAULT
+    where: Where = "any"
+
+
+class _Body(ast.NodeVisitor):
+    """Collects what a body reads of its Params, and of Flask's request."""
+
+    def __init__(self, params_name: str) -> None:
+        self._params = params_name
+        self._seen: dict[str, _Seen] = {}
+        self._variables: dict[str, str] = {}
+        self._tested: set[str] = set()
+        self._may_be_none = False
+        self.is_open = False
+
+    def visit_all(self, body: list[ast.stmt]) -> None:
+        for statement in body:
+            self.visit(statement)
+
+    def parameters(self) -> Iterator[ReadParameter]:
+        for name, seen in self._seen.items():
+            required = seen.required and name not in self._tested and not self._may_be_none
+            schema = seen.schema or _schema_of(seen.default) or {"type": "string"}
+            yield ReadParameter(name, schema, required, seen.default, seen.where)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        read = self._read(node.value)
+        if read and isinstance(node.targets[0], ast.Name):
+            self._variables[node.targets[0].id] = read
+        self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """`"x" in params` makes x optional, `params == None` all of them."""
+        if any(self._part(other) for other in node.comparators) and isinstance(node.left, ast.Constant):
+            self._tested.add(str(node.left.value))
+            self._note(str(node.left.value), "any")
+            return
+        if self._is_params(node.left) and isinstance(node.comparators[0], ast.Constant):
+            self._may_be_none = True
+            return
+        self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> None:
+        self._visit_test(node.test)
+        self.visit_all([*node.body, *node.orelse])
+
+    def visit_IfExp(self, node: ast.IfExp) -> None:
+        self._visit_test(node.test)
+        self.visit(node.body)
+        self.visit(node.orelse)
+
+    def _visit_test(self, test: ast.expr) -> None:
+        inner = test.operand if isinstance(test, ast.UnaryOp) else test
+        if self._is_params(inner):
+            self._may_be_none = True
+        else:
+            self.visit(test)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        if not self._read(node):
+            self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in _CONVERSIONS and node.args:
+            read = self._read(node.args[0]) or self._variables.get(getattr(node.args[0], "id", ""))
+            if read:
+                self._seen[read].schema = self._seen[read].schema or _conversion(node.func, name)
+                return
+        if not self._read(node):
+            self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        """Params used as a whole: handed on, or walked through."""
+        if node.id == self._params:
+            self.is_open = True
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if self._is_params(node.value) and node.attr in ("files", "query", "form", "json"):
+            self.is_open = self.is_open or node.attr != "files"
+            return
+        self.generic_visit(node)
+
+    def _is_params(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and bool(self._params) and node.id == self._params
+
+    def _part(self, node: ast.expr) -> tuple[Where, bool] | None:
+        """Where a mapping of parameters comes from and whether it holds files; None for another thing."""
+        if self._is_params(node):
+            return "any", False
+        if isinstance(node, ast.Attribute):
+            if self._is_params(node.value) and node.attr in ("files", "query", "form"):
+                return ("query" if node.attr == "query" else "body"), node.attr == "files"
+            of_request = isinstance(node.value, ast.Name) and node.value.id == "request"
+            if of_request and node.attr in _REQUEST_PARTS:
+                return _REQUEST_PARTS[node.attr], node.attr == "files"
+        if isinstance(node, ast.Subscript) and self._is_params(node.value):
+            key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            return (_PARTS[key], False) if isinstance(key, str) and key in _PARTS else None
+        return None
+
+    def _read(self, node: ast.expr) -> str:
+        """The name that an expression reads, which is noted; empty where it reads none."""
+        if isinstance(node, ast.Subscript):
+            part = self._part(node.value)
+            key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            if part and isinstance(key, str) and not (part[0] == "any" and key in (*_PARTS, "urlpath")):
+                return self._note(key, part[0], required=True, schema=FILE if part[1] else None)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _READS:
+            return self._read_call(node, node.func)
+        return ""
+
+    def _read_call(self, node: ast.Call, function: ast.Attribute) -> str:
+        part = self._part(function.value)
+        key = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+        if part is None or not isinstance(key, str):
+            return ""
+        item: Schema | None = dict(FILE) if part[1] else None
+        if function.attr == "getlist":
+            return self._note(key, part[0], schema={"type": "array", "items": item or {"type": "string"}})
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        converted = _CONVERSIONS.get(getattr(keywords.get("type"), "id", ""))
+        default = node.args[1] if len(node.args) > 1 else keywords.get("default")
+        value = _value(default)
+        return self._note(key, part[0], schema=item or converted, default=value)
+
+    def _note(
+        self,
+        name: str,
+        where: Where,
+        required: bool = False,
+        schema: Schema | None = None,
+        default: Any = NO_DEFAULT,
+    ) -> str:
+        seen = self._seen.setdefault(name, _Seen(where=where))
+        seen.required = seen.required or required
+        seen.schema = seen.schema or dict(schema or {})
+        if default is not NO_DEFAULT:
+            seen.default = default
+        return name
+
+
+def _value(node: ast.expr | None) -> Any:
+    if node is None:
+        return NO_DEFAULT
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return NO_DEFAULT
+    return NO_DEFAULT if value is None or not isinstance(value, str | int | float | bool | list) else value
+
+
+def _conversion(function: ast.expr, name: str) -> Schema:
+    of_datetime = isinstance(function, ast.Attribute) and getattr(function.value, "id", "") == "datetime"
+    return {"type": "string", "format": "date-time"} if of_datetime else dict(_CONVERSIONS[name])
+
+
+def _schema_of(default: Any) -> Schema:
+    if isinstance(default, bool):
+        return {"type": "boolean"}
+    names = {int: "integer", float: "number", str: "string"}
+    return {"type": names[type(default)]} if type(default) in names else {}

@@ -1,0 +1,82 @@
+"""The board of tasks, /_koa/tasks: what is queued, running, done and failed, the workers, the schedules."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Flask, Response, render_template, request
+
+from ..dispatch.calling import encode_json
+from ..dispatch.guard import is_from_this_machine
+from ..dispatch.params import read_params
+from ..dispatch.problems import is_browser
+from ..tasks.celery_app import QUEUE
+from ..tasks.records import Record
+from ..tasks.schedules import list_schedules
+from ..tasks.status import WORDS, describe_task, is_final, measure, show_seconds
+from ..tasks.submission import Tasks
+from .access import Visitor
+from .pages import is_shown
+
+MOST_LISTED = 200
+
+
+def add_board(app: Flask, tasks: Tasks) -> None:
+    """Add the board, if the settings show the explorer."""
+    if is_shown(tasks.settings):
+        app.add_url_rule("/_koa/tasks", "task_board", lambda: show_board(tasks))
+
+
+def show_board(tasks: Tasks) -> Response:
+    """The board, as a page or as JSON. Who may see it is who may see the root of the explorer."""
+    settings = tasks.settings
+    for_the_developer = settings.development and is_from_this_machine(request.environ)
+    visitor = Visitor(
+        tasks.catalog,
+        lambda: read_params(request, (), settings.maxParams, settings.maxParamsBytes),
+        not for_the_developer,
+    )
+    refusal = visitor.response((tasks.catalog.roots["controller"],))
+    if refusal is not None:
+        return refusal
+    board = read_board(tasks)
+    if is_browser(request) and request.args.get("format") != "json":
+        response = Response(render_template("kernkoa/tasks.html", **board))
+    else:
+        response = Response(encode_json(board), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def read_board(tasks: Tasks) -> dict[str, Any]:
+    """What the board shows."""
+    settings = tasks.settings
+    rows = [_describe_row(record) for record in tasks.records.newest(MOST_LISTED)]
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["word"]] = counts.get(row["word"], 0) + 1
+    return {
+        "tasks": rows,
+        "counts": counts,
+        "queues": tasks.records.count_queued((QUEUE, *settings.queues)),
+        "workers": tasks.records.workers(settings.leaseSeconds),
+        "schedules": [schedule.describe() for schedule in list_schedules(tasks.catalog)],
+    }
+
+
+def _describe_row(record: Record) -> dict[str, Any]:
+    told = describe_task(record)
+    queued = record.get("queued")
+    return {
+        "id": record["task_id"],
+        "route": record.get("route", ""),
+        "status": told["status"],
+        "word": WORDS.get(told["status"], "Running"),
+        "final": is_final(record),
+        "queue": record.get("queue"),
+        "worker": record.get("worker"),
+        "queued": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(queued)) if queued else "",
+        "spent": show_seconds(measure(record)) if record.get("started") else "",
+        "error": told.get("error", {}).get("message", ""),
+    }

@@ -1,0 +1,66 @@
+"""Celery beat over the catalogue: `celery -A kernkoa.celery beat`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from celery.beat import Scheduler
+
+from ..errors import BrokerUnavailable, TaskError
+from .parent_process import is_orphan
+from .payload import pack_params
+from .schedules import Schedule, find_zone, list_schedules, slot_id
+from .submission import Tasks
+
+log = logging.getLogger("kernkoa.schedules")
+
+# how often the catalogue is looked at for schedules that are new, changed or gone
+LOOK_SECONDS = 5.0
+
+
+class CatalogScheduler(Scheduler):  # type: ignore[misc]
+    """Starts what `@every` and `@cron` ask for, once however many of it run.
+
+    When a method was last due is kept in Redis: a run that fell into a time without beat is caught up, one for all
+    that were missed. A run's id is made of its method and the moment, so a second beat finds it taken.
+    """
+
+    def setup_schedule(self) -> None:
+        """Nothing is kept in a file."""
+
+    def tick(self, *_: Any, **__: Any) -> float:
+        """Start what is due; the seconds until there may be more."""
+        if is_orphan():
+            raise SystemExit
+        tasks: Tasks = self.app.site
+        zone = find_zone(tasks.settings.timezone)
+        soonest = time.time() + LOOK_SECONDS
+        try:
+            for schedule in list_schedules(tasks.catalog):
+                now = time.time()
+                due = schedule.due_after(tasks.records.remember_slot(schedule.route, now, first=True), zone)
+                if due <= now:
+                    due = self._start(tasks, schedule, due, now)
+                soonest = min(soonest, due)
+        except BrokerUnavailable:
+            log.warning("Redis is away: schedules wait")
+            return 1.0
+        return max(0.05, soonest - time.time())
+
+    def _start(self, tasks: Tasks, schedule: Schedule, due: float, now: float) -> float:
+        """Start one; when it is due next."""
+        zone = find_zone(tasks.settings.timezone)
+        following = schedule.due_after(due, zone)
+        last = due if following > now else now
+        try:
+            tasks.send(schedule.route, pack_params(None), schedule.queue, task_id=slot_id(schedule.route, due))
+            log.info("%s (%s) is started", schedule.route, schedule.when)
+        except TaskError as error:
+            log.error("%s (%s) cannot be started: %s", schedule.route, schedule.when, error)
+        tasks.records.remember_slot(schedule.route, last)
+        return schedule.due_after(last, zone)
+
+    def close(self) -> None:
+        """Nothing to write."""

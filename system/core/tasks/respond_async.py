@@ -1,0 +1,116 @@
+"""Any URL as a task: `Prefer: respond-async` (RFC 7240) on a method that allows it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from flask import Request, Response
+from pydantic_core import from_json, to_json
+from werkzeug.http import parse_list_header
+
+from ..dispatch.calling import Runner, bind, encode_json, respond, run
+from ..dispatch.params import Params
+from ..dispatch.routing import Resolved
+from ..errors import BrokerUnavailable, IdempotencyReused
+from .celery_app import QUEUE
+from .payload import pack_params
+from .records import FINAL, watch
+from .submission import Tasks
+
+LONGEST_WAIT = 30.0
+
+
+def prefers_later(tasks: Tasks, request: Request, resolved: Resolved) -> Runner | None:
+    """What hands a method to a worker in place of running it; None where the client or the method wants it now.
+
+    The method allows it with @background, or the setting respondAsync does for all.
+    """
+    function = resolved.endpoint.function
+    if not (tasks.settings.respondAsync or getattr(function, "koa_background", False)):
+        return None
+    preferences = _read_preferences(request)
+    if "respond-async" not in preferences:
+        return None
+    wait = _read_wait(preferences)
+
+    def hand_over(resolved: Resolved, controller: object, read: Callable[[], Params]) -> Any:
+        params = read()
+        if params.files:  # uploads do not travel; a preference may be passed over
+            return run(resolved, controller, lambda: params)
+        bind(resolved.endpoint, resolved.arguments, lambda: params)  # what cannot be bound is refused now
+        task_id = _start(tasks, request, resolved, params)
+        return _answer(tasks, task_id, wait)
+
+    return hand_over
+
+
+def _read_preferences(request: Request) -> dict[str, str]:
+    """The preferences of all Prefer headers: RFC 7240, section 2. The first of a repeated name counts."""
+    found: dict[str, str] = {}
+    for item in parse_list_header(",".join(request.headers.getlist("Prefer"))):
+        name, _, value = item.partition(";")[0].partition("=")
+        found.setdefault(name.strip().lower(), value.strip().strip('"'))
+    return found
+
+
+def _read_wait(preferences: dict[str, str]) -> float:
+    """RFC 7240, section 4.3: whole seconds. What is no number is passed over, as every preference may be."""
+    text = preferences.get("wait", "")
+    return min(LONGEST_WAIT, float(text)) if text.isdecimal() and text.isascii() else 0.0
+
+
+def _start(tasks: Tasks, request: Request, resolved: Resolved, params: Params) -> str:
+    endpoint = resolved.endpoint
+    route = "/".join((endpoint.name, *resolved.arguments))
+    packed = pack_params(params)
+    queue = str(getattr(endpoint.function, "koa_queue", QUEUE))
+    key = request.headers.get("Idempotency-Key")
+    if not key:
+        return tasks.send(route, packed, queue, answer=True)
+    token = _digest(
+        request.method, route, key, request.headers.get("Authorization"), request.headers.get("Cookie")
+    )
+    fingerprint = _digest(packed)
+    task_id = str(uuid.uuid4())
+    known = tasks.records.claim(token, f"{task_id} {fingerprint}")
+    if known is not None:
+        first_id, _, first_fingerprint = known.partition(" ")
+        if first_fingerprint != fingerprint:
+            raise IdempotencyReused("This Idempotency-Key came with other parameters before. Take a new one.")
+        return first_id
+    try:
+        return tasks.send(route, packed, queue, task_id=task_id, answer=True)
+    except BrokerUnavailable:
+        tasks.records.release(token)
+        raise
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(to_json(parts)).hexdigest()
+
+
+def _answer(tasks: Tasks, task_id: str, wait: float) -> Response:
+    """The method's own answer where it came in time, else 202 and where to look."""
+    deadline = time.monotonic() + wait
+    raw: bytes | None = None
+    while wait:
+        raw = watch(lambda: tasks.records.read(task_id), raw, deadline - time.monotonic())
+        record = from_json(raw) if raw else {}
+        if record.get("status") == "SUCCESS":
+            return _mark(respond(record["result"]))
+        if record.get("status") in FINAL or time.monotonic() >= deadline:
+            break
+    described = tasks.describe(task_id)
+    response = Response(encode_json(described), status=202, mimetype="application/json")
+    response.headers["Location"] = described["url"]
+    return _mark(response)
+
+
+def _mark(response: Response) -> Response:
+    response.headers["Preference-Applied"] = "respond-async"
+    response.vary.add("Prefer")
+    return response

@@ -1,0 +1,144 @@
+"""The scheduled task methods of the catalogue, read from the source of its libraries: nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo
+
+from celery.schedules import ParseException, crontab
+from celery.utils.time import LocalTimezone
+
+from ..catalog.outline import MethodOutline, Outline, read_outline
+from ..catalog.tree import Catalog, Folder
+from ..errors import TaskError
+from .celery_app import QUEUE
+
+log = logging.getLogger("kernkoa.schedules")
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A task method and when it is due. `when` is the text of its decorator."""
+
+    route: str
+    when: str
+    queue: str
+    seconds: float  # between two runs; 0 where `when` is a line of crontab
+
+    def describe(self) -> dict[str, str]:
+        """What the board and `routes` show."""
+        return {"route": self.route, "when": self.when, "queue": self.queue}
+
+    def due_after(self, last: float, zone: tzinfo) -> float:
+        """The first moment after `last` at which the method is due; both are seconds since the epoch."""
+        if self.seconds:
+            return last + self.seconds
+        since = datetime.fromtimestamp(last, zone)
+        # Celery's crontab asks for the time: told that it is `last`, it finds what comes next
+        start, delta, _ = read_cron(self.when, lambda: since).remaining_delta(since, tz=zone)
+        return float((start + delta).timestamp())
+
+
+def read_interval(text: str) -> float:
+    """Seconds of "30s", "5m", "2h", "1d" or "1h30m". Raises TaskError for anything else."""
+    parts = _INTERVAL.findall(text)
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if _INTERVAL.sub("", text).strip() or seconds < 1:
+        raise TaskError(f'@every({text!r}) is no interval of a second or more. Write "30s", "5m", "2h" or "1d".')
+    return seconds
+
+
+def read_cron(line: str, now: Callable[[], datetime] | None = None) -> crontab:
+    """A line of crontab(5): minute, hour, day of the month, month, day of the week. Raises TaskError."""
+    fields = line.split()
+    if len(fields) != 5:
+        raise TaskError(f'@cron({line!r}) has {len(fields)} fields and not 5. Write "0 2 * * *" for two at night.')
+    minute, hour, day, month, weekday = fields
+    try:
+        return crontab(minute, hour, weekday, day, month, nowfun=now)
+    except (ParseException, ValueError) as error:
+        raise TaskError(f"@cron({line!r}) cannot be used: {error}.") from error
+
+
+def find_zone(name: str) -> tzinfo:
+    """The time zone of the setting `timezone`; the machine's where it is empty."""
+    return ZoneInfo(name) if name else LocalTimezone()
+
+
+def list_schedules(catalog: Catalog) -> list[Schedule]:
+    """Every scheduled method of the catalogue, by route. What cannot be used is logged and left out."""
+    found = _in_folder(catalog.roots["controller"], catalog.now(), ())
+    return sorted(found, key=lambda schedule: schedule.route)
+
+
+def _in_folder(folder: Folder, now: float, above: tuple[str, ...]) -> Iterator[Schedule]:
+    folder.refresh(now)
+    for name, library in folder.libraries.items():
+        outline = _read(library.path)
+        for class_name, class_outline in outline.classes.items() if outline else ():
+            for method in class_outline.methods.values():
+                yield from _of_method("/".join((*above, name, class_name, method.name)), method, library.path)
+    for name, inner in folder.folders.items():
+        yield from _in_folder(inner, now, (*above, name))
+
+
+def _of_method(route: str, method: MethodOutline, path: str) -> Iterator[Schedule]:
+    queues = [item.values[0] for item in method.decorators if item.name == "queue" and item.values]
+    for decorator in method.decorators:
+        if decorator.name not in ("every", "cron"):
+            continue
+        try:
+            if not method.is_task:
+                raise TaskError("A scheduled method needs a parameter celery_instance.")
+            if not decorator.values or len(decorator.values) != 1:
+                raise TaskError(f"@{decorator.name} takes one text, written out.")
+            text = str(decorator.values[0])
+            seconds = read_interval(text) if decorator.name == "every" else 0.0
+            if not seconds:
+                read_cron(text)
+            yield Schedule(route, text, str(queues[0]) if queues else QUEUE, seconds)
+        except TaskError as error:
+            _complain(f"{path}, line {method.line}: {error}")
+
+
+_outlines: dict[str, tuple[tuple[int, int, int], Outline | None]] = {}
+_complaints: set[str] = set()
+
+
+def _read(path: str) -> Outline | None:
+    """The outline of a file as it is now; None for one that does not compile."""
+    try:
+        status = os.stat(path)
+        mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+        known = _outlines.get(path)
+        if known is None or known[0] != mark:
+            with open(path, "rb") as stream:
+                source = stream.read()
+            # most files schedule nothing: their syntax is left unread
+            mentions = b"every" in source or b"cron" in source or (known is not None and known[1] is not None)
+            _outlines[path] = (mark, read_outline(ast.parse(source, path)) if mentions else None)
+        return _outlines[path][1]
+    except (OSError, SyntaxError, ValueError):
+        return known[1] if (known := _outlines.get(path)) else None
+
+
+def _complain(text: str) -> None:
+    """Say it once: schedules are read every few seconds."""
+    if text not in _complaints:
+        _complaints.add(text)
+        log.error("%s", text)
+
+
+def slot_id(route: str, due: float) -> str:
+    """The id of a scheduled run: the same for all who would start it, so that it is started once."""
+    return str(uuid5(NAMESPACE_URL, f"kernkoa:{route}@{due:.0f}"))

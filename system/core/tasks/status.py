@@ -1,0 +1,199 @@
+"""What is told of tasks: GET /status/<id> as JSON or as a page, and cancelling."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Request, Response, redirect, render_template, request
+from pydantic_core import from_json
+
+from ..dispatch.calling import encode_json
+from ..dispatch.problems import is_browser
+from ..errors import MalformedBody, NotFound
+from ..settings import Settings
+from .records import FINAL, Record, watch
+from .submission import Tasks
+
+LONGEST_WAIT = 30.0
+LONGEST_ID = 64
+
+WORDS = {
+    "PENDING": "Queued",
+    "SUCCESS": "Done",
+    "FAILURE": "Failed",
+    "REVOKED": "Cancelled",
+    "RETRY": "Waiting to try again",
+}
+
+
+def add_task_routes(app: Flask, tasks: Tasks) -> None:
+    """Add /status/<id>."""
+
+    def status(task_id: str) -> Response:
+        return show_status(tasks, task_id)
+
+    def cancel(task_id: str) -> Response:
+        return cancel_task(tasks, task_id)
+
+    def cancel_by_button(task_id: str) -> Any:
+        cancel_task(tasks, task_id)
+        back = request.form.get("back") == "board"
+        return redirect(f"{request.script_root}{'/_koa/tasks' if back else f'/status/{task_id}'}", 303)
+
+    app.add_url_rule("/status/<task_id>", "status", status, methods=["GET"])
+    app.add_url_rule("/status/<task_id>", "cancel_task", cancel, methods=["DELETE"])
+    app.add_url_rule("/status/<task_id>/cancel", "cancel_task_by_button", cancel_by_button, methods=["POST"])
+
+
+def describe_task(record: Record, development: bool = False) -> dict[str, Any]:
+    """What a program is told: status, and its state, data or error."""
+    status, result = record["status"], record.get("result")
+    if status == "SUCCESS":
+        return {"status": status, "data": result}
+    if status == "FAILURE":
+        return {"status": status, "error": _describe_error(record, development)}
+    reported = (record.get("state") or {}).get("meta", {})
+    if status == "RETRY":
+        return {"status": status, "state": reported, "error": _describe_error(record, development)}
+    if status == "STARTED":
+        return {"status": "inProgress", "state": reported}
+    if status in ("PENDING", "REVOKED"):
+        return {"status": status, "state": reported}
+    return {"status": status, "state": result}
+
+
+def _describe_error(record: Record, development: bool) -> dict[str, str]:
+    result = record.get("result")
+    told = result if isinstance(result, Mapping) else {}
+    message = told.get("exc_message", "")
+    if isinstance(message, list):
+        message = ", ".join(str(part) for part in message)
+    error = {"type": str(told.get("exc_type", "Exception")), "message": str(message)}
+    if development and record.get("traceback"):
+        error["traceback"] = record["traceback"]
+    return error
+
+
+def show_status(tasks: Tasks, task_id: str) -> Response:
+    """The status of a task: a page for a browser, JSON else and for `?format=json`. `?wait=10` waits."""
+    raw = _read(tasks, task_id)
+    wait = _read_wait(request) if request.query_string else 0.0
+    if wait and not is_final(from_json(raw)) and _is_known(request, raw):
+        raw = watch(lambda: tasks.records.read(task_id), raw, wait) or raw
+    record = from_json(raw)
+    if is_browser(request) and request.args.get("format") != "json":
+        response = Response(_render_page(record, task_id, tasks.settings))
+    else:
+        told = encode_json(describe_task(record, tasks.settings.development))
+        response = Response(told, mimetype="application/json")
+        response.headers["ETag"] = f'"{_make_tag(raw)}"'
+        if "HTTP_IF_NONE_MATCH" in request.environ:
+            response.make_conditional(request)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _is_known(request: Request, raw: bytes) -> bool:
+    """Whether the client has this record, by its ETag; one that sends none waits for the next."""
+    tags = request.if_none_match
+    return not tags or tags.contains(_make_tag(raw))
+
+
+def is_final(record: Record) -> bool:
+    """Whether a task has ended."""
+    return record.get("status") in FINAL
+
+
+def _read(tasks: Tasks, task_id: str) -> bytes:
+    raw = tasks.records.read(task_id) if len(task_id) <= LONGEST_ID else None
+    if raw is None:
+        raise NotFound("no task has this id, or its result has expired")
+    return raw
+
+
+def _make_tag(raw: bytes) -> str:
+    return hashlib.blake2b(raw, digest_size=12).hexdigest()
+
+
+def _read_wait(request: Request) -> float:
+    text = request.args.get("wait")
+    if text is None:
+        return 0.0
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise MalformedBody(f"wait={text!r} is no number of seconds. Write wait=10.") from error
+    return min(LONGEST_WAIT, seconds) if seconds > 0 else 0.0
+
+
+def cancel_task(tasks: Tasks, task_id: str) -> Response:
+    """Cancel a task, queued or running; 404 for an unknown id, the status it has for one that ended."""
+    if not (len(task_id) <= LONGEST_ID and tasks.records.cancel(task_id)):
+        raise NotFound("no task has this id, or its result has expired")
+    record = from_json(_read(tasks, task_id))
+    response = Response(encode_json(describe_task(record)), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _render_page(record: Record, task_id: str, settings: Settings) -> str:
+    told = describe_task(record, settings.development)
+    meta = told.get("state")
+    named = meta if isinstance(meta, Mapping) else {}
+    return render_template(
+        "kernkoa/status.html",
+        told=told,
+        task_id=task_id,
+        word=WORDS.get(told["status"], "Running"),
+        final=is_final(record),
+        title=str(named.get("title") or named.get("text") or ""),
+        share=_share(named),
+        details={name: value for name, value in named.items() if name not in ("title", "text")},
+        result=_show_result(told.get("data")),
+        spent=show_seconds(measure(record)),
+        route=record.get("route") if settings.development else "",
+    )
+
+
+def _share(meta: Mapping[str, Any]) -> float | None:
+    """How much is done, 0 to 1, where the report says it: done of total, number of total, or percent."""
+    done, total = meta.get("done", meta.get("number", meta.get("current"))), meta.get("total")
+    if "percent" in meta:
+        done, total = meta["percent"], 100
+    if isinstance(done, int | float) and isinstance(total, int | float) and total > 0:
+        return max(0.0, min(1.0, done / total))
+    return None
+
+
+def _show_result(value: Any) -> dict[str, Any]:
+    """A result by its kind: nothing, a link, text, or JSON in lines."""
+    if value is None:
+        return {"kind": "nothing"}
+    if isinstance(value, str):
+        is_link = value.startswith(("http://", "https://")) and not any(mark in value for mark in " \n<>\"'")
+        return {"kind": "link" if is_link else "text", "text": value}
+    if isinstance(value, dict | list):
+        return {"kind": "json", "text": json.dumps(value, indent=2, ensure_ascii=False)}
+    return {"kind": "text", "text": json.dumps(value)}
+
+
+def measure(record: Record) -> float:
+    begun = record.get("started") or record.get("queued") or time.time()
+    return max(0.0, (record.get("done") or time.time()) - begun)
+
+
+def show_seconds(seconds: float) -> str:
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

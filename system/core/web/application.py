@@ -1,0 +1,138 @@
+"""The WSGI application: a Flask whose URLs are methods.
+
+A URL that no Flask rule claims by its first segment goes to the dispatcher without the URL map, and the steps
+of a request that a site has registered nothing for are passed over. All else is Flask's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Request, Response, request_tearing_down
+from flask.globals import request_ctx
+from flask.typing import ResponseReturnValue
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import MapAdapter, Rule
+from werkzeug.utils import redirect
+
+from ..dispatch.params import KernelRequest
+from ..settings import Settings, obtain_secret_key
+from .sessions import Sessions
+
+KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
+
+StartResponse = Callable[..., Any]
+Dispatcher = Callable[[KernelRequest], Response]
+
+
+class KernKoa(Flask):
+    """The application of a site. create_app sets its parts: `dispatch` answers what the catalogue answers."""
+
+    request_class = KernelRequest
+    catalog: Any
+    load: Any
+    tasks: Any
+    dbs: Any
+    pages: Any
+    dispatch: Dispatcher
+
+    def __init__(self, settings: Settings) -> None:
+        self._claimed: frozenset[str] = frozenset()
+        super().__init__("kernkoa", root_path=str(settings.path), static_folder=None)
+        self.settings = settings
+        self.session_interface = Sessions()
+        self.url_map.merge_slashes = False
+        # for url_for("dispatch", path=…) alone: requests come to it without the map
+        self.catch_all = Rule("/<path:path>", endpoint="dispatch", build_only=True)
+        self.url_map.add(self.catch_all)
+        self.config.update(
+            SECRET_KEY=obtain_secret_key(settings),
+            APPLICATION_ROOT=settings.base or "/",
+            SESSION_COOKIE_NAME=f"{settings.name}_session",
+            SESSION_COOKIE_SAMESITE="Lax",
+            PERMANENT_SESSION_LIFETIME=timedelta(minutes=settings.session_timeout),
+            MAX_CONTENT_LENGTH=settings.maxUploadBytes,
+            MAX_FORM_MEMORY_SIZE=settings.maxParamsBytes,
+            MAX_FORM_PARTS=settings.maxParams,
+            TEMPLATES_AUTO_RELOAD=True,
+        )
+
+    def create_global_jinja_loader(self) -> Any:
+        """The site's templates first, then the kernel's."""
+        own = FileSystemLoader(self.settings.folder(self.settings.templatePath))
+        loaders: list[BaseLoader] = [own, FileSystemLoader(KERNEL_TEMPLATES)]
+        return ChoiceLoader(loaders)
+
+    def add_url_rule(self, rule: str, *args: Any, **kwargs: Any) -> None:
+        super().add_url_rule(rule, *args, **kwargs)
+        first = rule.split("/")[1]
+        self._claimed |= {"<" if "<" in first else first}
+
+    def claims(self, path: str) -> bool:
+        """Whether a Flask rule may answer the path, by its first segment; "<" stands for one of any segment."""
+        return path.split("/", 2)[1] in self._claimed or "<" in self._claimed
+
+    def create_url_adapter(self, request: Request | None) -> Any:
+        return _Adapter(self, request) if request else super().create_url_adapter(None)
+
+    def make_map_adapter(self, request: Request) -> MapAdapter | None:
+        """Werkzeug's own adapter, which builds and matches by the URL map."""
+        return super().create_url_adapter(request)
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        if self.before_request_funcs or self.url_value_preprocessors:
+            return super().preprocess_request()
+        return None
+
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        self.dbs.release(error=exc is not None)
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(exc)
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        request = request_ctx.request
+        if request.url_rule is self.catch_all:
+            return self.dispatch(request)  # type: ignore[arg-type]
+        return super().dispatch_request()
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        base = self.settings.base
+        if base:
+            path = environ.get("PATH_INFO", "")
+            if path.startswith(base + "/"):
+                environ["PATH_INFO"] = path[len(base) :]
+                environ["SCRIPT_NAME"] = base
+            elif path == base:
+                query = environ.get("QUERY_STRING", "")
+                return redirect(f"{base}/?{query}" if query else f"{base}/", 308)(environ, start_response)
+            elif environ.get("SCRIPT_NAME") != base:  # else the server has split the path itself
+                return Response("Not Found", 404, mimetype="text/plain")(environ, start_response)
+        return super().wsgi_app(environ, start_response)
+
+
+class _Adapter:
+    """Stands in for Werkzeug's MapAdapter: leads to the dispatcher at once, makes the real one for url_for."""
+
+    __slots__ = ("_app", "_real", "_request")
+
+    def __init__(self, app: KernKoa, request: Request) -> None:
+        self._app = app
+        self._request = request
+        self._real: MapAdapter | None = None
+
+    def match(self, *args: Any, **kwargs: Any) -> tuple[Rule, dict[str, Any]]:
+        path = self._request.path
+        if self._app.claims(path):
+            with suppress(NotFound):
+                return self.__getattr__("match")(*args, **kwargs)  # type: ignore[no-any-return]
+        return self._app.catch_all, {"path": path}
+
+    def __getattr__(self, name: str) -> Any:
+        if self._real is None:
+            self._real = self._app.make_map_adapter(self._request)
+        return getattr(self._real, name)

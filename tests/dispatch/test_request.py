@@ -1,0 +1,55 @@
+"""Who is on this machine, and who only says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from system.core.dispatch.guard import is_from_this_machine
+
+HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:5000"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"REMOTE_ADDR": "::1"},
+        {"REMOTE_ADDR": "127.0.0.53"},
+        {"HTTP_HOST": "localhost"},
+        {"HTTP_HOST": "LOCALHOST:5000"},
+        {"HTTP_HOST": "[::1]:5000"},
+    ],
+)
+def test_this_machine(changes: dict[str, Any]) -> None:
+    assert is_from_this_machine(HERE | changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"REMOTE_ADDR": "192.0.2.1"},
+        {"REMOTE_ADDR": ""},
+        {"REMOTE_ADDR": "<local>"},
+        {"REMOTE_ADDR": "127.0.0.1, 192.0.2.1"},
+        {"HTTP_HOST": ""},
+        {"HTTP_HOST": "example.org"},
+        {"HTTP_HOST": "localhost.example.org"},
+        {"HTTP_HOST": "127.0.0.1@example.org"},
+        {"HTTP_HOST": "127.0.0.1.example.org"},
+        {"HTTP_HOST": "example.org#localhost"},
+        {"HTTP_HOST": "[::1"},
+        {"HTTP_FORWARDED": "for=127.0.0.1"},
+        {"HTTP_X_FORWARDED_FOR": ""},
+        {"HTTP_X_FORWARDED_HOST": "localhost"},
+        {"HTTP_X_REAL_IP": "127.0.0.1"},
+        {"HTTP_VIA": "1.1 proxy"},
+    ],
+)
+def test_somebody_else(changes: dict[str, Any]) -> None:
+    assert not is_from_this_machine(HERE | changes)
+
+
+def test_a_request_without_host_is_somebody_elses() -> None:
+    assert not is_from_this_machine({"REMOTE_ADDR": "127.0.0.1"})

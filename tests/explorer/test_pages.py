@@ -1,0 +1,452 @@
+"""The pages at /_koa/: what they show, to whom, and how they work in a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from werkzeug.serving import make_server
+
+from system.core.app import create_app
+from system.core.settings import Settings
+from tests.browser import chromium
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SHOP = """
+from typing import Literal
+from system.core.dispatch.routing import allow
+
+class Orders:
+    "Orders of the shop."
+
+    def show(self, id: int, unit: Literal["m", "cm"] = "m"):
+        \"\"\"Show an order.
+
+        At <b>length</b>.
+        \"\"\"
+        return {"id": id}
+
+    @allow("POST")
+    def save(self, params):
+        return params["name"]
+
+    def build(self, celery_instance=None, params=None):
+        "Build it."
+
+    def _secret(self):
+        pass
+"""
+
+
+def page(client: Any, path: str = "", status: int = 200, **more: Any) -> str:
+    response = client.get(f"/_koa/{path}", **more)
+    assert response.status_code == status, response.text
+    text: str = response.text
+    return text
+
+
+def test_it_is_there_in_development_and_elsewhere_only_when_asked_for(site: Any) -> None:
+    for settings, status in (
+        ({"development": True}, 200),
+        ({"development": True, "explorer": False}, 404),
+        ({}, 404),
+        ({"explorer": True}, 200),
+    ):
+        client = site.client(**settings)
+        for path in ("", "find", "openapi.json", "assets/explorer.js", "assets/explorer.css"):
+            with client.get(f"/_koa/{path}") as response:
+                assert response.status_code == status, (settings, path)
+        assert client.get("/_koa/health").status_code == 200
+
+
+def test_a_folder_lists_its_folders_and_libraries_without_importing(site: Any) -> None:
+    site.write("shop/orders.py", "raise SystemExit\n" + SHOP)
+    site.write("shop/deep/more.py", "raise SystemExit\n")
+    site.write("shop/_folder.py", "raise SystemExit\n")
+    client = site.client(development=True)
+    text = page(client, "at/shop")
+    assert 'href="/_koa/at/shop/orders"' in text
+    assert 'href="/_koa/at/shop/deep"' in text
+    assert "_folder" not in text
+    assert "Show an order." in page(client, "at/shop/orders")
+
+
+def test_a_library_lists_what_is_reachable_and_marks_tasks(site: Any) -> None:
+    site.write("shop/orders.py", SHOP)
+    text = page(site.client(development=True), "at/shop/orders")
+    assert "Orders of the shop." in text
+    assert 'href="/_koa/at/shop/orders/Orders/show"' in text
+    assert re.search(r"build</b></a> <span class=\"tag task\">task", text)
+    assert "_secret" not in text
+
+
+def test_a_method_shows_its_url_verbs_and_parameters(site: Any) -> None:
+    site.write("shop/orders.py", SHOP)
+    client = site.client(development=True)
+    text = page(client, "at/shop/orders/Orders/show")
+    assert "GET POST" in text
+    assert "<code>/shop/orders/show</code>" in text
+    assert "<code>/shop/orders/show/{id}/{unit}</code>" in text
+    assert "<code>/shop/orders/Orders/show</code>" in text
+    assert "a whole number" in text
+    assert "one of m, cm" in text
+    assert "At &lt;b&gt;length&lt;/b&gt;." in text
+    assert "catalog/controller/shop/orders.py, line" in text
+    assert re.search(r'name="id" type="number"[^>]* required', text)
+    assert "<option selected>m</option>" in text
+    assert "POST" in page(client, "at/shop/orders/Orders/save")
+
+
+def test_a_task_has_no_form(site: Any) -> None:
+    site.write("shop/orders.py", SHOP)
+    text = page(site.client(development=True), "at/shop/orders/Orders/build")
+    assert 'exeTask(self, "build", params)' in text
+    assert 'id="call"' not in text
+
+
+def test_a_broken_file_is_shown_with_its_line(site: Any) -> None:
+    site.write("bad.py", "class bad:\n    def index(self)\n")
+    client = site.client(development=True)
+    assert "broken" in page(client)
+    text = page(client, "at/bad")
+    assert "line 2" in text
+    assert "def index(self)" in text
+    strangers = {"REMOTE_ADDR": "203.0.113.9"}
+    assert "def index(self)" not in page(client, "at/bad", environ_overrides=strangers)
+    assert "def index(self)" not in page(site.client(explorer=True), "at/bad")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["at/nowhere", "at/_private", "at/shop/orders/Orders/_secret", "at/shop/orders/Orders", "at/..", "at/status",
+     "at/shop/orders/Orders/show/1", "assets/nothing.js", "assets/..%2fexplorer.py", "at/%00"],
+)  # fmt: skip
+def test_what_is_not_listed_is_a_404(site: Any, path: str) -> None:
+    site.write("shop/orders.py", SHOP)
+    site.write("_private.py", SHOP)
+    assert site.client(development=True).get(f"/_koa/{path}").status_code == 404
+
+
+def test_names_are_found_by_any_of_their_parts(site: Any) -> None:
+    site.write("shop/orders.py", SHOP)
+    site.write(
+        "blog/posts.py", "class Posts:\n    def showAll(self):\n        pass\n    def other(self):\n        pass\n"
+    )
+    site.write("bad.py", "class bad:\n    def index(self)\n")
+    client = site.client(development=True)
+
+    def found(query: str) -> list[str]:
+        return re.findall(r'href="/_koa/at/([^"]+)"', page(client, f"find?q={query}"))
+
+    assert found("show") == ["shop/orders/Orders/show", "blog/posts/Posts/showAll"]
+    assert found("SHOWALL") == ["blog/posts/Posts/showAll"]
+    assert found("blog/other") == ["blog/posts/Posts/other"]
+    assert found("orders sav") == ["shop/orders/Orders/save"]
+    assert found("_secret") == []
+    assert found("bad") == ["bad"]
+    assert found("nothing-of-it") == []
+    assert "Nothing has “&lt;b&gt;”" in page(client, "find?q=<b>")
+    assert "shop/orders/Orders/show" in page(client, "?q=show")
+
+
+def test_a_method_written_meanwhile_is_found(site: Any) -> None:
+    site.write("a.py", "class a:\n    def early(self):\n        pass\n")
+    client = site.client(development=True)
+    assert "at/a/a/late" not in page(client, "find?q=late")
+    site.write("a.py", "class a:\n    def lately(self):\n        pass\n")
+    assert "at/a/a/lately" in page(client, "find?q=late")
+
+
+def test_a_long_folder_is_shown_in_pages(site: Any) -> None:
+    for number in range(130):
+        site.write(f"many/lib{number:03}.py", "")
+    client = site.client(development=True)
+    text = page(client, "at/many")
+    assert "1 to 100 of 130" in text
+    assert "and 30 more" in text
+    assert "lib129" not in text
+    assert "lib129" in page(client, "at/many?from=100")
+    assert "lib129" in page(client, "at/many/lib129")
+
+
+GUARD = """
+from flask import abort, redirect, request
+
+def before(self, params):
+    if request.args.get("key") != "{0}":
+        {1}
+"""
+
+
+def test_outside_development_the_hooks_of_the_folders_guard_their_pages(site: Any) -> None:
+    site.write("_folder.py", GUARD.format("k", "return redirect('/login')"))
+    site.write("open.py", "class open:\n    def index(self):\n        pass\n")
+    site.write("staff/_folder.py", GUARD.format("never", "abort(403)"))
+    site.write("staff/pay.py", SHOP)
+    client = site.client(explorer=True)
+    for path in ("", "at/open", "find?q=open", "openapi.json"):
+        assert client.get(f"/_koa/{path}").status_code == 302, path
+    text = page(client, "?key=k")
+    assert "at/open" in text
+    assert "staff" not in text
+    assert "pay" not in page(client, "find?q=pay&key=k").replace("q=pay", "").replace("“pay”", "")
+    assert set(client.get("/_koa/openapi.json?key=k").get_json()["paths"]) == {"/open"}
+    assert client.get("/_koa/at/staff?key=k").status_code == 403
+    assert client.get("/_koa/at/staff/pay/Orders/show?key=k").status_code == 403
+    assert client.get("/staff/pay/Orders/show/1?key=k").status_code == 403
+    assert "staff" in page(site.client(development=True))
+
+
+def test_outside_development_the_hook_of_a_class_guards_its_methods(site: Any) -> None:
+    site.write(
+        "mixed.py",
+        """
+        class Base:
+            def before(self, params):
+                return None if params.get("key") == "k" else ("no", 403)
+        class Closed(Base):
+            def secret(self): return "secret"
+        class Free:
+            def known(self): return "known"
+        class Faulty:
+            def before(self, params): raise RuntimeError("broken guard")
+            def hidden(self): return "hidden"
+        """,
+    )
+    client = site.client(explorer=True)
+    text = page(client, "at/mixed")
+    assert "known" in text
+    assert "secret" not in text
+    assert "Faulty" not in text
+    assert "at/mixed/Closed/secret" not in page(client, "find?q=secret")
+    assert client.get("/_koa/at/mixed/Closed/secret").status_code == 404
+    assert set(client.get("/_koa/openapi.json").get_json()["paths"]) == {"/mixed/Free/known"}
+    assert "secret" in page(client, "at/mixed?key=k")
+    assert "/mixed/Closed/secret" in client.get("/_koa/openapi.json?key=k").get_json()["paths"]
+
+
+def test_its_pages_allow_no_inline_script_or_style_and_nothing_from_elsewhere(site: Any) -> None:
+    site.write("shop/orders.py", SHOP)
+    client = site.client(development=True)
+    for path in ("", "at/shop", "at/shop/orders", "at/shop/orders/Orders/show", "find?q=show"):
+        response = client.get(f"/_koa/{path}")
+        policy = response.headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script>|https?://", response.text), path
+
+
+def test_it_works_below_a_base(site: Any) -> None:
+    site.write("shop/orders.py", SHOP)
+    client = site.client(development=True, base="/site")
+    text = client.get("/site/_koa/at/shop/orders/Orders/show").text
+    assert 'data-url="/site/shop/orders/show"' in text
+    assert 'src="/site/_koa/assets/explorer.js"' in text
+
+
+# ---------------------------------------------------------------------------------------------- in a browser
+
+PAGES = """
+from werkzeug.datastructures import FileStorage
+from flask import Response
+import time
+
+class Kinds:
+    def page(self):
+        return (
+            "<style>h1 { color: rgb(1, 2, 3) }</style><h1>Title</h1><p style='color: rgb(4, 5, 6)'>text</p>"
+            "<script>parent.document.title = 'taken'</script><img src='x' onerror=\\"parent.document.title='taken'\\">"
+        )
+
+    def download(self):
+        return Response(b"abc", headers={"Content-Disposition": "attachment; filename=abc.bin"})
+
+    def nothing(self):
+        return None
+
+    def far(self):
+        return {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The examples of this repository, and more kinds of answers, on a development server of their own."""
+    root = tmp_path_factory.mktemp("site")
+    shutil.copytree(ROOT / "catalog", root / "catalog", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "catalog" / "controller" / "kinds.py").write_text(PAGES)
+    app = create_app(Settings(path=root, development=True))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    app.catalog.close()
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture
+def browser(driver: Any, address: str) -> Iterator[Any]:
+    """A browser at the explorer's first page; at the end nothing was refused by the page's own policy."""
+    driver.get(f"{address}/_koa/")
+    yield driver
+    assert not [entry for entry in driver.get_log("browser") if "Content Security Policy" in entry["message"]]
+
+
+def wait(browser: Any, condition: Any) -> Any:
+    return WebDriverWait(browser, 10, poll_frequency=0.05).until(condition)
+
+
+def find(browser: Any, text: str) -> None:
+    """Type a name and open the first that is found, by keyboard alone."""
+    browser.find_element(By.TAG_NAME, "body").send_keys("/")
+    box = browser.switch_to.active_element
+    assert box.get_attribute("id") == "q"
+    box.send_keys(text)
+    wait(browser, lambda _: browser.find_elements(By.CSS_SELECTOR, "#found a"))
+    wait(browser, lambda _: text in browser.find_element(By.CSS_SELECTOR, "#found a").text)
+    browser.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    wait(browser, lambda _: browser.find_elements(By.CSS_SELECTOR, "#call[data-url], h1"))
+    wait(browser, lambda _: text in browser.find_element(By.TAG_NAME, "h1").text)
+
+
+def run(browser: Any) -> str:
+    """Run the method with the keyboard; the line that tells how it went."""
+    browser.find_element(By.CSS_SELECTOR, "#call button[type=submit]").send_keys(Keys.ENTER)
+    wait(browser, lambda _: browser.find_element(By.ID, "stop").get_attribute("hidden"))
+    status: str = wait(browser, lambda _: browser.find_element(By.ID, "status").text)
+    return status
+
+
+def shown(browser: Any) -> str:
+    text: str = browser.find_element(By.ID, "shown").text
+    return text
+
+
+def test_a_typed_method_is_found_filled_and_run(browser: Any, address: str) -> None:
+    find(browser, "area")
+    browser.find_element(By.NAME, "width").send_keys("3")
+    browser.find_element(By.NAME, "height").send_keys("4")
+    Select(browser.find_element(By.NAME, "unit")).select_by_visible_text("cm")
+    status = run(browser)
+    assert re.match(r"200 OK · \d+ ms · \d+ bytes · application/json", status)
+    assert '"area": 12' in shown(browser).replace("\n", " ")
+    assert browser.find_element(By.CSS_SELECTOR, "#shown .json .number").text == "12"
+    curl = browser.find_element(By.ID, "curl").text
+    assert curl == f"curl '{address}/examples/shapes/area?width=3&height=4&unit=cm'"
+
+
+def test_a_fault_is_shown_beside_its_field(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/examples/shapes/Shapes/area")
+    browser.find_element(By.NAME, "width").send_keys("-3")
+    assert run(browser).startswith("422")
+    field = browser.find_element(By.CSS_SELECTOR, "[data-name=width]")
+    assert "greater than 0" in field.find_element(By.CLASS_NAME, "fault").text
+    assert field.find_element(By.NAME, "width").get_attribute("aria-invalid") == "true"
+
+
+def test_an_untyped_method_has_a_form_and_its_page_is_shown_in_a_frame(browser: Any) -> None:
+    find(browser, "greet")
+    browser.find_element(By.NAME, "name").send_keys("Ann & Bob")
+    assert run(browser).startswith("200")
+    browser.switch_to.frame(browser.find_element(By.CSS_SELECTOR, "#shown iframe"))
+    assert browser.find_element(By.TAG_NAME, "h1").text == "Hello, Ann & Bob"
+    browser.switch_to.default_content()
+
+
+def test_a_file_is_uploaded(browser: Any, tmp_path: Path) -> None:
+    upload = tmp_path / "cat.png"
+    upload.write_bytes(b"12345")
+    find(browser, "measure")
+    browser.find_element(By.NAME, "photo").send_keys(str(upload))
+    browser.find_element(By.NAME, "title").send_keys("Cat")
+    assert run(browser).startswith("200")
+    text = shown(browser)
+    assert '"cat.png"' in text
+    assert '"bytes": 5' in text
+    assert "-F photo=@cat.png" in browser.find_element(By.ID, "curl").text
+
+
+def test_a_record_is_sent_as_json_and_the_picture_is_shown(browser: Any) -> None:
+    find(browser, "draw")
+    field = browser.find_element(By.NAME, "drawing")
+    assert '"corners"' in field.get_attribute("value")
+    field.clear()
+    field.send_keys('{"title": "T", "corners": [{"x": 1, "y": 1}, {"x": 9, "y": 1}, {"x": 5, "y": 9}]}')
+    assert run(browser).startswith("200")
+    picture = browser.find_element(By.CSS_SELECTOR, "#shown img")
+    wait(browser, lambda _: browser.execute_script("return arguments[0].naturalWidth > 0", picture))
+    assert "Content-Type: application/json" in browser.find_element(By.ID, "curl").text
+
+
+def test_a_page_that_is_shown_runs_no_script_and_keeps_its_styles(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/page")
+    title = browser.title
+    assert run(browser).startswith("200")
+    browser.switch_to.frame(browser.find_element(By.CSS_SELECTOR, "#shown iframe"))
+    assert "1, 2, 3" in browser.find_element(By.TAG_NAME, "h1").value_of_css_property("color")
+    assert "4, 5, 6" in browser.find_element(By.TAG_NAME, "p").value_of_css_property("color")
+    browser.switch_to.default_content()
+    assert browser.title == title
+
+
+def test_a_download_is_saved_and_nothing_is_told_as_nothing(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/download")
+    run(browser)
+    link = browser.find_element(By.CSS_SELECTOR, "#shown a")
+    assert (link.get_attribute("download"), link.text) == ("abc.bin", "Save abc.bin (3 bytes)")
+    browser.get(f"{address}/_koa/at/kinds/Kinds/nothing")
+    assert run(browser).startswith("204")
+    assert shown(browser) == ""
+
+
+def test_deep_json_is_folded(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/far")
+    run(browser)
+    assert '"d"' in shown(browser)
+    assert '"f"' not in shown(browser)
+    while folded := browser.find_elements(By.CSS_SELECTOR, "#shown .json details:not([open]) > summary"):
+        folded[0].send_keys(Keys.ENTER)
+        wait(browser, lambda _, one=folded[0]: one.find_element(By.XPATH, "..").get_attribute("open"))
+    assert '"f": 1' in shown(browser)
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, address: str) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for path in ("", "at/examples", "at/examples/shapes", "at/examples/shapes/Shapes/draw"):
+            browser.get(f"{address}/_koa/{path}")
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 390, path
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_every_control_has_a_name_for_those_who_do_not_see_it(browser: Any, address: str) -> None:
+    for path in (
+        "shapes/Shapes/area",
+        "shapes/Shapes/total",
+        "shapes/Shapes/measure",
+        "guestbook2018/Guestbook/page",
+    ):
+        browser.get(f"{address}/_koa/at/examples/{path}")
+        for control in browser.find_elements(By.CSS_SELECTOR, "input, select, textarea, button, a"):
+            if control.is_displayed():
+                assert control.accessible_name, control.get_attribute("outerHTML")

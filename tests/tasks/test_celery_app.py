@@ -1,0 +1,145 @@
+"""Where tasks travel: every kind of redisUrl, with a real server behind each."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from system.core.errors import SettingsError
+from system.core.settings import Settings, read_settings
+from system.core.tasks.celery_app import Address, TaskApp, read_address
+from tests.task_bench import Bench, wait_for
+
+CERTIFICATE = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def redis_server(folder: Path, options: str) -> Iterator[None]:
+    program = shutil.which("redis-server")
+    assert program
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [program, *options.split(), "--dir", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_celery_and_redis_are_told(tmp_path: Path) -> None:
+    assert read_address(Settings(path=tmp_path, redisUrl="redis://:pw@host:6380/3")) == Address(
+        "redis://:pw@host:6380/3", "redis://:pw@host:6380/3", "redis://:pw@host:6380/3"
+    )
+    assert read_address(Settings(path=tmp_path, redisUrl="unix:///run/redis.sock?db=2")) == Address(
+        "redis+socket:///run/redis.sock?virtual_host=2",
+        "socket:///run/redis.sock?virtual_host=2",
+        "unix:///run/redis.sock?db=2",
+    )
+    assert read_address(Settings(path=tmp_path)).client == f"unix://{tmp_path}/var/redis.sock?db=0"
+    found = read_address(Settings(path=tmp_path, redisUrl="sentinel://:p%40w@a,b:26380/1?master=koa"))
+    assert found.broker == "sentinel://:p%40w@a:26379/1;sentinel://:p%40w@b:26380/1"
+    assert found.sentinels == (("a", 26379), ("b", 26380))
+    assert (found.master, found.database, found.password) == ("koa", 1, "p@w")
+    secure = read_address(Settings(path=tmp_path, redisUrl="rediss://host:6380/0"))
+    assert secure.broker == "rediss://host:6380/0?ssl_cert_reqs=required"
+
+
+def test_a_url_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.py").write_text("redisUrl = 'amqp://localhost'", encoding="utf-8")
+    with pytest.raises(SettingsError, match="redisUrl"):
+        read_settings(tmp_path / "config.py", {})
+
+
+def test_pickle_is_accepted_nowhere(tmp_path: Path) -> None:
+    celery = TaskApp(Settings(path=tmp_path))
+    assert celery.conf.accept_content == ["json"]
+    assert celery.conf.task_serializer == celery.conf.result_serializer == "json"
+    celery.be_patient()
+    assert celery.conf.accept_content == ["json"]
+
+
+def test_a_redis_with_tls(tmp_path: Path) -> None:
+    key, certificate, port = tmp_path / "key.pem", tmp_path / "cert.pem", free_port()
+    openssl = shutil.which("openssl")
+    assert openssl
+    subprocess.run(
+        [openssl, *CERTIFICATE.split(), "-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    tls = f"--tls-port {port} --port 0 --tls-cert-file {certificate} --tls-key-file {key} --tls-auth-clients no"
+    full = "--maxmemory 100mb --maxmemory-policy allkeys-lru --appendonly no"
+    site = Bench(
+        tmp_path / "site", redisUrl=f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}", leaseSeconds=10
+    )
+    with redis_server(tmp_path / "redis", f"{tls} --tls-ca-cert-file {certificate} {full}"):
+        try:
+            site.start_web()
+            site.start_worker()
+            assert site.run("echo", "over TLS")["data"] == "over TLS"
+            said = site.log.read_text()
+            assert "Redis has maxmemory-policy allkeys-lru: when it is full it throws queued tasks away" in said
+            assert "Redis has appendonly no" in said
+        finally:
+            site.close()
+
+
+def test_sentinel_leads_to_the_new_master(tmp_path: Path) -> None:
+    first, second, watch = free_port(), free_port(), free_port()
+    told = tmp_path / "sentinel" / "sentinel.conf"
+    told.parent.mkdir()
+    told.write_text(
+        f"port {watch}\nsentinel monitor koa 127.0.0.1 {first} 1\n"
+        "sentinel down-after-milliseconds koa 500\nsentinel failover-timeout koa 3000\n",
+        encoding="utf-8",
+    )
+    site = Bench(tmp_path / "site", redisUrl=f"sentinel://127.0.0.1:{watch}/0?master=koa")
+    with contextlib.ExitStack() as servers:
+        master = servers.enter_context(contextlib.ExitStack())
+        master.enter_context(redis_server(tmp_path / "first", f"--port {first} --repl-diskless-sync-delay 0"))
+        servers.enter_context(redis_server(tmp_path / "second", f"--port {second} --replicaof 127.0.0.1 {first}"))
+        wait_for(lambda: _role(first, "connected_slaves") == 1, what="the replica")
+        servers.enter_context(redis_server(told.parent, f"{told} --sentinel"))
+        try:
+            wait_for(lambda: _knows_replica(watch), what="the sentinel")
+            site.start_web()
+            site.start_worker()
+            assert site.run("echo", "before")["data"] == "before"
+            kept = site.start("echo", "kept", delay=4)
+            wait_for(lambda: redis.Redis(port=second).get(f"kernkoa:task:{kept}"), what="the replica's copy")
+            master.close()
+            wait_for(lambda: _role(second, "role") == "master", what="the new master")
+            wait_for(
+                lambda: site.request("POST", "/jobs/Jobs/start", {"method": "echo"})[0] == 200, what="the web"
+            )
+            assert site.run("echo", "after")["data"] == "after"
+            assert site.end(kept)["data"] == "kept"
+        finally:
+            site.close()
+
+
+def _role(port: int, name: str) -> object:
+    with contextlib.suppress(redis.RedisError):
+        return redis.Redis(port=port).info("replication")[name]
+    return None
+
+
+def _knows_replica(port: int) -> bool:
+    with contextlib.suppress(redis.RedisError):
+        return bool(redis.Redis(port=port).sentinel_master("koa")["num-slaves"])
+    return False

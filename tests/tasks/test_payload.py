@@ -1,0 +1,130 @@
+"""What travels to a worker, and what is refused at the call with the place that cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel
+from werkzeug.datastructures import FileStorage, MultiDict
+
+from system.core.dispatch.params import Params
+from system.core.errors import TaskError
+from system.core.tasks.payload import describe_origin, make_environ, pack_params, unpack_params
+from tests.conftest import Site
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+
+
+class Order(BaseModel):
+    name: str
+
+
+def travel(value: Any) -> Any:
+    return unpack_params(pack_params(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [
+        (None, None),
+        ({"a": [1, 2.5, None, True, "ü"]}, {"a": [1, 2.5, None, True, "ü"]}),
+        ({"day": datetime(2026, 1, 2, tzinfo=UTC)}, {"day": "2026-01-02T00:00:00Z"}),
+        ({"price": Decimal("1.10"), "id": UUID(int=1)}, {"price": "1.10", "id": str(UUID(int=1))}),
+        ([Point(1), Order(name="x")], [{"x": 1}, {"name": "x"}]),
+        ((1, 2), [1, 2]),
+    ],
+)
+def test_what_can_be_json_becomes_so(value: object, arrives: object) -> None:
+    assert travel(value) == arrives
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"rows": [1, {"deep": object()}]}, r"params\['rows'\]\[1\]\['deep'\], a object,"),
+        ({"db": sqlite3.connect(":memory:")}, r"params\['db'\], a Connection,"),
+        ({"file": FileStorage()}, r"params\['file'\], a FileStorage,"),
+        (object(), r"params, a object,"),
+    ],
+)
+def test_what_cannot_is_refused_with_its_place(value: Any, place: str) -> None:
+    with pytest.raises(TaskError, match=place + " cannot be sent as JSON"):
+        pack_params(value)
+    for inner in value.values() if isinstance(value, dict) else ():
+        getattr(inner, "close", lambda: None)()
+
+
+def test_what_contains_itself_is_refused() -> None:
+    value: dict[str, Any] = {}
+    value["again"] = value
+    with pytest.raises(TaskError, match="cannot be sent as JSON"):
+        pack_params(value)
+
+
+def test_params_arrive_with_all_that_they_hold() -> None:
+    sent = Params(
+        query=MultiDict([("a", "1"), ("a", "2")]),
+        form=MultiDict([("b", "x")]),
+        urlpath=("shop", "Shop"),
+        values={"c": 3},
+    )
+    found = travel(sent)
+    assert isinstance(found, Params)
+    assert dict(found) == {"a": "1", "b": "x", "c": 3}
+    assert found.getlist("a") == ["1", "2"]
+    assert (found["get"], found["post"], found["urlpath"]) == ({"a": "1"}, {"b": "x"}, ["shop", "Shop"])
+    body = travel(Params(json_body={"n": [1]}))
+    assert (dict(body), body["data"]) == ({"n": [1]}, {"n": [1]})
+
+
+def test_the_request_of_a_task_is_at_the_same_address(site: Site) -> None:
+    app = site.app()
+    origin = {"root": "https://shop.example.org:8443/base/", "path": "/été", "id": "x"}
+    with app.request_context(make_environ(origin)):
+        from flask import request
+
+        assert request.url == "https://shop.example.org:8443/base/été"
+        assert request.get_data() == b""
+        assert describe_origin(request, "") == origin
+    assert describe_origin(None, "http://a/")["root"] == "http://a/"
+
+
+def test_an_id_that_could_forge_the_log_is_replaced(site: Site) -> None:
+    with site.app().test_request_context(headers={"X-Request-ID": "a b\\ninjected"}) as context:
+        assert "injected" not in describe_origin(context.request, "")["id"]
+
+
+TASKS = """
+    class Shop:
+        def index(self):
+            return ""
+
+        def pack(self, celery_instance=None, params=None):
+            pass
+
+        def send(self, celery_instance, to: str, times: int = 1):
+            pass
+"""
+
+
+def test_what_is_no_task_is_refused_with_what_there_is(site: Site) -> None:
+    site.write("shop.py", TASKS)
+    app = site.app()
+    now = app.catalog.now()
+    shop = app.catalog.find("catalog.controller.shop", now).current(now).module.Shop()
+    for name in ("nothing", "index", "__init__", "shop/Shop/nothing", "../shop", ""):
+        with pytest.raises(TaskError, match="The task methods of Shop are: pack, send"):
+            app.tasks.exeTask(shop, name)
+    with pytest.raises(TaskError, match="pass a dict, not list"):
+        app.tasks.exeTask(shop, "send", [1])
+    with pytest.raises(TaskError, match="There is no queue 'x': add it to queues"):
+        app.tasks.exeTask(shop, "pack", queue="x")
