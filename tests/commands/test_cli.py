@@ -139,7 +139,7 @@ def test_routes_marks_what_cannot_be_reached(command: Any, site: Any) -> None:
     site.write("sales/inner.py", "")
     marks = [line for line in command("routes").stdout.splitlines() if line.startswith("!")]
     assert any("broken.py:2: SyntaxError" in mark for mark in marks)
-    assert any("the kernel keeps the name images" in mark for mark in marks)
+    assert any("the kernel reserves the name images" in mark for mark in marks)
     assert any("sales.py: a folder sales is beside it" in mark for mark in marks)
 
 
@@ -173,7 +173,7 @@ def test_a_new_model_is_found_by_load(command: Any, site: Any) -> None:
         ("/etc//x", "'' cannot be"),
         ("shop/class", "'class' is a word of Python itself"),
         ("bücher", "'bücher' cannot be"),
-        ("images/x", "The kernel keeps the name images"),
+        ("images/x", "The kernel reserves the name images"),
         ("there", "is there already; nothing was written"),
         ("there.py/x", "'there.py' cannot be"),
     ],

@@ -48,7 +48,7 @@ def write_starter(settings: Settings, kind: Literal["controller", "model"], name
     for part in parts:
         _check(part)
     if kind == "controller" and parts[0] in RESERVED:
-        raise click.ClickException(f"The kernel keeps the name {parts[0]} for itself. Choose another.")
+        raise click.ClickException(f"The kernel reserves the name {parts[0]}. Choose another.")
     path = settings.folder(settings.libs[kind]).joinpath(*parts).with_suffix(".py")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
