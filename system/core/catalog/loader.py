@@ -40,7 +40,7 @@ class Loader:
         return self._attribute("language", name, folder, name)
 
     def addon(self, module: str, component: str) -> Any:
-        """The object `component` of system/addons/<module>.py, or a public one (`__all__`) of the package <module>/."""
+        """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/."""
         package = self._package(module)
         if package is None:
             return self._attribute("addon", module, None, component)
