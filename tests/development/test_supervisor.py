@@ -358,9 +358,7 @@ def test_a_taken_port_is_named_with_what_to_do(clone: Clone) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("host", "said"), [("192.0.2.1", "Cannot listen on"), ("no host", "Cannot listen on")]
-)
+@pytest.mark.parametrize(("host", "said"), [("192.0.2.1", "Cannot listen on"), ("no host", "Cannot listen on")])
 def test_an_address_that_is_not_this_machines_is_named(clone: Clone, host: str, said: str) -> None:
     done = clone.run("--host", host, "--port", "0")
     assert done.returncode == 1
