@@ -108,8 +108,12 @@ class Folder:
             libraries[stem] = self.libraries.get(stem) or Library(
                 self.catalog, self, f"{self.name}.{stem}", entry.path
             )
-        elif not suffix and entry.is_dir():
+        elif not suffix and entry.is_dir() and not self._is_package(entry.path):
             folders[stem] = self.folders.get(stem) or Folder(self.catalog, f"{self.name}.{stem}", entry.path)
+
+    def _is_package(self, path: str) -> bool:
+        """An addon with an `__init__.py` is a plain Python package: imported once, not live."""
+        return self.name == PACKAGES["addon"] and os.path.isfile(os.path.join(path, "__init__.py"))
 
     def _is_inside(self, entry: os.DirEntry[str]) -> bool:
         """A symbolic link counts only where it leads to a place in the same tree."""
