@@ -19,6 +19,7 @@ from .errors import SettingsError
 
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
+_URL = r"^([A-Za-z][A-Za-z+]*://\S*)?$"
 
 # set to the process id of the development server's supervisor
 DEVELOPMENT = "KERNKOA_DEVELOPMENT"
@@ -70,12 +71,15 @@ class Settings(BaseModel):
     maxParamsBytes: Bytes = 5_000_000
     maxParams: Bytes = 1_000
 
-    redisUrl: Annotated[str, Field(pattern=r"^((rediss?|unix|redis\+socket|sentinel)://\S+)?$")] = ""
+    redisUrl: Annotated[str, Field(pattern=_URL)] = ""
+    brokerUrl: Annotated[str, Field(pattern=_URL)] = ""
     queues: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = Field(default_factory=list)
-    taskSeconds: Seconds = 0
+    taskSeconds: Seconds = 3_600
     leaseSeconds: Annotated[float, Field(ge=1)] = 30
     resultDays: Annotated[float, Field(gt=0)] = 7
+    maxTaskBytes: Bytes = 1_000_000
     maxResultBytes: Bytes = 1_000_000
+    maxQueued: Annotated[int, Field(ge=0)] = 100_000
     tasksPerChild: Annotated[int, Field(gt=0)] = 1_000
     taskMemoryBytes: Bytes = 512_000_000
     respondAsync: bool = False

@@ -18,7 +18,7 @@ from celery.utils.time import LocalTimezone
 from ..catalog.outline import MethodOutline, Outline, read_outline
 from ..catalog.tree import Catalog, Folder
 from ..errors import TaskError
-from .celery_app import QUEUE
+from .queues import QUEUE
 
 log = logging.getLogger("kernkoa.schedules")
 
