@@ -19,6 +19,7 @@ from .errors import SettingsError
 
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
+_LOGIN = re.compile(r"(://|')[^']*@")
 _URL = r"^([A-Za-z][A-Za-z+]*://\S*)?$"
 
 # set to the process id of the development server's supervisor
@@ -181,7 +182,7 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else "settings"
         where = ".".join(str(part) for part in fault["loc"])
-        shown = "…" if "key" in name.lower() else repr(fault["input"])
+        shown = "…" if "key" in name.lower() else _LOGIN.sub(r"\1***@", repr(fault["input"]))
         lines.append(f"{origins.get(name, 'default')}: {where} = {shown} cannot be used: {fault['msg']}")
     return "\n".join(dict.fromkeys(lines))
 
