@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
+from .folder import Folder, is_public
 from .library import Library
 from .outline import ClassOutline, MethodOutline
-from .source import Readings, is_public
-from .tree import Catalog
+from .source import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,19 @@ class FoundMethod:
     library: Library
 
 
+class Sources(Protocol):
+    """What the source of libraries is read from: a Catalog, or what remembers its answers."""
+
+    def read(self, library: Library) -> Reading: ...
+
+    def find(self, name: str, now: float) -> Folder | Library | None: ...
+
+
 class Inheritance:
     """Finds what the dispatcher would find in a class, as far as its bases stand in the catalogue."""
 
-    def __init__(self, catalog: Catalog, readings: Readings) -> None:
-        self._catalog = catalog
-        self._readings = readings
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
 
     def methods_of(self, library: Library, outline: ClassOutline, now: float) -> dict[str, FoundMethod]:
         """The reachable methods of a class by name, the exposed ones of its bases too, and its tasks."""
@@ -62,7 +70,7 @@ class Inheritance:
 
     def _find_base(self, library: Library, written: str, now: float) -> Base | None:
         """The class that a base is, as it is written: of the same file, or imported from the catalogue."""
-        outline = self._readings.read(library).outline
+        outline = self._sources.read(library).outline
         if outline is None:
             return None
         if written in outline.classes:
@@ -75,9 +83,9 @@ class Inheritance:
         joint = "." if member and not above.endswith(".") else ""  # "from . import near" is ".:near"
         module, _, name = ".".join(filter(None, (f"{above}{joint}{member}", rest))).rpartition(".")
         for candidate in full_names(library, module):
-            place = self._catalog.find(candidate, now)
+            place = self._sources.find(candidate, now)
             if isinstance(place, Library):
-                inner = self._readings.read(place).outline
+                inner = self._sources.read(place).outline
                 found = inner.classes.get(name) if inner else None
                 return Base(place, found) if found else None
         return None
@@ -89,7 +97,7 @@ def _is_exposed(method: MethodOutline) -> bool:
 
 def full_names(library: Library, module: str) -> Iterator[str]:
     """What a module is called in full that a library imports: relative, absolute, or of the same folder."""
-    package = library.folder.name
+    package = library.package.__name__
     if module.startswith("."):
         dots = len(module) - len(module.lstrip("."))
         parts = package.split(".")

@@ -42,7 +42,7 @@ class Loader:
 
     def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
         library = self._library(kind, name, folder)
-        module = library.current(self._catalog.now()).module
+        module = library.use(self._catalog.now())
         try:
             return vars(module)[attribute]
         except KeyError:

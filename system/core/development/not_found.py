@@ -13,8 +13,9 @@ from typing import Any
 
 from ..catalog.library import Library, Version
 from ..catalog.outline import ClassOutline, MethodOutline
-from ..catalog.source import is_public
-from ..catalog.tree import Catalog, Folder, is_name
+from ..catalog.folder import is_public
+from ..catalog.folder import Folder, is_name
+from ..catalog.tree import Catalog
 from ..dispatch.routing import find_class, find_method
 from ..dispatch.signature import read_signature
 from ..errors import LibraryError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..catalog.library import Library, Version
 from ..catalog.outline import ClassOutline, MethodOutline
-from ..catalog.source import is_public
+from ..catalog.folder import is_public
 
 
 @dataclass(frozen=True, slots=True)

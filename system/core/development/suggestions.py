@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..catalog.library import Library, Version
 from ..catalog.outline import ClassOutline, Outline, read_outline
-from ..catalog.source import is_public
-from ..catalog.tree import Folder
+from ..catalog.folder import is_public
+from ..catalog.folder import Folder
 from ..dispatch.routing import find_class, find_method
 from ..errors import LibraryError
 

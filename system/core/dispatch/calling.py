@@ -57,7 +57,7 @@ def _hooks(endpoint: Endpoint) -> list[dict[str, Any]]:
     for folder in endpoint.folders:
         library = folder.libraries.get("_folder")
         if library is not None:
-            hooks.append(vars(library.current(library.catalog.now()).module))
+            hooks.append(vars(library.current(library.policy.now()).module))
     controller = endpoint.controller
     own = {name: getattr(controller, name) for name in ("before", "after") if hasattr(controller, name)}
     return [*hooks, own] if own else hooks

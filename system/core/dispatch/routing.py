@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from ..catalog.library import Library, Version
 from ..catalog.outline import HOOKS, TASK_PARAMETER, ClassOutline, MethodOutline
-from ..catalog.tree import Catalog, Folder, is_name
+from ..catalog.folder import Folder, is_name
+from ..catalog.tree import Catalog
 from ..errors import NotFound
 from .signature import Signature, read_signature
 
@@ -71,8 +72,7 @@ class Endpoint:
     @property
     def name(self) -> str:
         """library/Class/method, with the folders before it: shop/orders/Orders/show."""
-        place = self.library.name.split(".")[2:]
-        return "/".join([*place, self.controller.__name__, self.outline.name])
+        return f"{self.library.place}/{self.controller.__name__}/{self.outline.name}"
 
 
 @dataclass(frozen=True, slots=True)

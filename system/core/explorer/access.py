@@ -10,7 +10,8 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from ..catalog.library import Library
-from ..catalog.tree import Catalog, Folder
+from ..catalog.folder import Folder
+from ..catalog.tree import Catalog
 from ..dispatch.calling import respond
 from ..dispatch.params import Params
 from ..dispatch.routing import find_class

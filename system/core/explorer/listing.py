@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from ..catalog.inheritance import Inheritance, full_names
 from ..catalog.library import Library
 from ..catalog.outline import ClassOutline, find_function
-from ..catalog.source import Broken, Readings, folders_in, is_public, libraries_in, parse
-from ..catalog.tree import Catalog, Folder
+from ..catalog.source import Broken, parse
+from ..catalog.folder import Folder, is_public
+from ..catalog.tree import Catalog
 from ..dispatch.routing import VERBS, complete_verbs
 from .annotations import Namespace, make_namespace
 from .inference import ReadParameters, read_parameters
@@ -86,9 +87,8 @@ class Listing:
 
     def __init__(self, catalog: Catalog, home: str = "") -> None:
         self.catalog = catalog
-        self.readings = Readings()
-        self._inheritance = Inheritance(catalog, self.readings)
-        self._addresses = Addresses(catalog, self.readings, self._inheritance, home)
+        self._inheritance = Inheritance(catalog)
+        self._addresses = Addresses(catalog, self._inheritance, home)
 
     def walk(
         self,
@@ -97,27 +97,21 @@ class Listing:
         admits: Callable[[Folder], bool] = lambda folder: True,
     ) -> Iterator[ListedLibrary]:
         """Every library of a folder and of the folders in it, by name; none of a folder that `admits` refuses."""
-        folder = folder or self.catalog.roots["controller"]
-        if not admits(folder):
-            return
-        for library in libraries_in(folder, now):
+        for library in self.catalog.libraries("controller", now, admits, folder):
             yield self.list_library(library, now)
-        for inner in folders_in(folder, now):
-            yield from self.walk(now, inner, admits)
 
     def list_library(self, library: Library, now: float) -> ListedLibrary:
         """A library with its reachable classes and methods."""
-        reading = self.readings.read(library)
-        name = "/".join(library.name.split(".")[2:])
+        reading = self.catalog.read(library)
         if reading.outline is None:
-            return ListedLibrary(name, library.path, "", (), reading.broken)
+            return ListedLibrary(library.place, library.path, "", (), reading.broken)
         classes = tuple(
             ListedClass(item.name, item.doc, item.line, tuple(self._list_class(library, item, now)))
             for item in reading.outline.classes.values()
             if is_public(item.name)
         )
         shown = tuple(item for item in classes if item.methods)
-        return ListedLibrary(name, library.path, reading.outline.doc, shown)
+        return ListedLibrary(library.place, library.path, reading.outline.doc, shown)
 
     def parameters(self, method: ListedMethod, now: float) -> ReadParameters:
         """What a listed method takes, read from the file in which it is written."""
@@ -132,7 +126,7 @@ class Listing:
         """The names of a file; those that it imports from the catalogue are looked up there."""
 
         def find_imported(name: str) -> tuple[Namespace, str] | None:
-            outline = self.readings.read(library).outline
+            outline = self.catalog.read(library).outline
             module, _, inner = (outline.imported.get(name, "") if outline else "").rpartition(":")
             for candidate in full_names(library, module) if module else ():
                 place = self.catalog.find(candidate, now)
@@ -153,7 +147,7 @@ class Listing:
             yield ListedMethod(
                 name=name,
                 controller=outline.name,
-                library="/".join(library.name.split(".")[2:]),
+                library=library.place,
                 path=library.path,
                 url=url,
                 short_url=short,

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from ..catalog.tree import Catalog, Folder
+from ..catalog.folder import Folder
+from ..catalog.tree import Catalog
 from ..dispatch.binding import TypedBinding
 from ..dispatch.calling import make_binding
 from ..dispatch.json_schema import Schema, Schemas

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ..catalog.inheritance import Inheritance
 from ..catalog.library import Library
 from ..catalog.outline import ClassOutline
-from ..catalog.source import Readings, is_public
-from ..catalog.tree import Catalog, Folder
+from ..catalog.folder import Folder, is_public
+from ..catalog.tree import Catalog
 from ..dispatch.routing import MAX_PATH, RESERVED, match
 
 # library, class, method, and how many segments are left over
@@ -18,15 +18,15 @@ _Landing = tuple[Library, str, str, int]
 class Addresses:
     """The addresses of a catalogue. `home` is the path that / answers, where a setting says so."""
 
-    def __init__(self, catalog: Catalog, readings: Readings, inheritance: Inheritance, home: str) -> None:
+    def __init__(self, catalog: Catalog, inheritance: Inheritance, home: str) -> None:
         self._root = catalog.roots["controller"]
-        self._readings = readings
+        self._read = catalog.read
         self._inheritance = inheritance
         self._home = home
 
     def of(self, library: Library, controller: str, method: str, now: float) -> tuple[str, str]:
         """The whole and the shortest address of a method; empty where nothing leads to it."""
-        folders = library.name.split(".")[2:-1]
+        folders = library.place.split("/")[:-1]
         wanted = (library, controller, method)
         whole = (*folders, library.short_name, controller, method)
         lands = [segments for segments in _shorter(whole, len(folders)) if self.find(segments, now) == wanted]
@@ -60,7 +60,7 @@ class Addresses:
         return self._in_library(library, segments, at, now) if library else None
 
     def _in_library(self, library: Library, segments: tuple[str, ...], at: int, now: float) -> _Landing | None:
-        outline = self._readings.read(library).outline
+        outline = self._read(library).outline
         if outline is None:  # the dispatcher answers with its error
             return library, "", "", 0
         name = _name_at(segments, at)
