@@ -44,8 +44,9 @@ class Package(types.ModuleType):
         return found
 
     def __setattr__(self, name: str, value: object) -> None:
-        """The import system binds a module to its package; here it is looked up instead, or it would grow old."""
-        if not isinstance(value, types.ModuleType):
+        """The import system binds a module to its package; a live one is looked up instead."""
+        folder = folder_of(self)
+        if name not in folder.libraries and name not in folder.folders:
             super().__setattr__(name, value)
 
 
@@ -175,7 +176,7 @@ class Folder:
             libraries[stem] = self.libraries.get(stem) or Library(
                 self.policy, self.module, f"{self.name}.{stem}", entry.path
             )
-        elif not suffix and entry.is_dir() and self._holds(entry) and not self._goes_round(entry):
+        elif not suffix and entry.is_dir() and self._is_followed(entry):
             folders[stem] = self.folders.get(stem) or Folder(
                 self.policy,
                 f"{self.name}.{stem}",
@@ -184,6 +185,11 @@ class Folder:
                 self,
                 self._is_linked or entry.is_symlink(),
             )
+
+    def _is_followed(self, entry: os.DirEntry[str]) -> bool:
+        """Whether what is in a folder belongs to the tree; an addon with an `__init__.py` is a plain package."""
+        is_addon = self.name == "system.addons" and os.path.isfile(os.path.join(entry.path, "__init__.py"))
+        return self._holds(entry) and not self._goes_round(entry) and not is_addon
 
     def _holds(self, entry: os.DirEntry[str]) -> bool:
         """A symbolic link counts only where it leads to a place in the catalogue."""

@@ -16,6 +16,9 @@ from .folder import Folder, folder_of
 from .library import Library
 from .policy import LivePolicy
 
+# the folder that may hold packages of plain Python too
+PLAIN_PACKAGES = "system.addons"
+
 
 class Imports(MetaPathFinder, Loader):
     """Answers imports of the catalogue: `statement` those in its libraries, the finder those of any other code.
@@ -81,6 +84,8 @@ class Imports(MetaPathFinder, Loader):
     def module(self, name: str) -> types.ModuleType:
         """The module of a folder, or of a library as it is now. Raises ModuleNotFoundError."""
         place = self._find_again(name)
+        if place is None and name.startswith(f"{PLAIN_PACKAGES}."):
+            return importlib.import_module(name)
         if place is None:
             raise ModuleNotFoundError(f"No module named {name!r} in the catalogue", name=name)
         if isinstance(place, Folder):
@@ -123,7 +128,9 @@ class _Importlib(types.ModuleType):
     def import_module(self, name: str, package: str | None = None) -> types.ModuleType:
         """The module of a dotted name, relative to `package` where it begins with a dot."""
         absolute = resolve_name(name, package)
-        return self._imports.module(absolute) if self._imports.owns(absolute) else importlib.import_module(absolute)
+        return (
+            self._imports.module(absolute) if self._imports.owns(absolute) else importlib.import_module(absolute)
+        )
 
 
 def _descend(root: Folder, names: Sequence[str], now: float) -> Folder | Library | None:

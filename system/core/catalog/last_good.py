@@ -1,4 +1,4 @@
-"""The source of the last version of each library that loaded, for processes that start while its file is broken."""
+"""The source of the last version of each library that loaded, for processes that start later."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class Library:
     def _load(self, now: float) -> None:
         self._loading_parts = {}
         try:
-            source, self._loading_parts[self] = self._file.read()
+            source, self._loading_parts[self] = self._file.read(now)
             self.version, self.error = self._execute(source), None
             self.policy.last_good.keep(self.name, source)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from pathlib import Path
 
@@ -46,7 +45,7 @@ class LiveFile:
             self.due = now + SETTLED_SECONDS
             return self._digest
         try:
-            self.read()
+            self.read(now)
         except OSError:
             self._stamp, self._digest = None, b""
         return self._digest
@@ -55,8 +54,9 @@ class LiveFile:
         """Whether the file is still being written, perhaps; never where every file is to be looked at again."""
         return self.policy.may_wait and now <= time.monotonic() and 0 <= _age_ns(stamp) < SETTLED_SECONDS * 1e9
 
-    def read(self) -> tuple[bytes, bytes]:
+    def read(self, now: float) -> tuple[bytes, bytes]:
         """The content, once it has been quiet for a moment, and its digest. Raises OSError."""
+        self.due = self.policy.next_look(now)
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while True:
             before = stamp_of(self.path)

@@ -37,7 +37,7 @@ class LivePolicy:
         return time.monotonic()
 
     def after_every_look(self) -> float:
-        """A moment at which each file is due, however young the last look at it is; where files are live at all."""
+        """A moment at which each file is due, however young the last look at it."""
         return self.now() + (0 if math.isinf(self.live_seconds) else self.live_seconds + SETTLED_SECONDS)
 
     def next_look(self, now: float) -> float:

@@ -1,4 +1,4 @@
-"""Files of the catalogue that are read without being imported: parsed when asked for, and again when they changed."""
+"""Files of the catalogue read without importing them: parsed on demand, and again when they changed."""
 
 from __future__ import annotations
 
@@ -83,6 +83,10 @@ class SourceCache:
         """The outline of a file."""
         return self._readings.get(path, _read, lambda stamp: stamp.size)
 
+    def has_read(self, path: str) -> bool:
+        """Whether an outline of a file is remembered, be it of a state before."""
+        return path in self._readings
+
     def names(self, path: str) -> Names:
         """The names in a file, found without parsing it."""
         return self._names.get(path, _read_names)
@@ -99,6 +103,9 @@ class _Remembered(Generic[Value]):
         self._most = most
         self._weight = 0
         self._values: OrderedDict[str, tuple[Stamp, Value, int]] = OrderedDict()
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._values
 
     def get(
         self,

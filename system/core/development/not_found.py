@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..catalog.folder import Folder, is_name, is_public
 from ..catalog.library import Library, Version
 from ..catalog.outline import ClassOutline, MethodOutline
-from ..catalog.folder import is_public
-from ..catalog.folder import Folder, is_name
 from ..catalog.tree import Catalog
 from ..dispatch.routing import find_class, find_method
 from ..dispatch.signature import read_signature

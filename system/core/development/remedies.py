@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..catalog.folder import is_public
 from ..catalog.library import Library, Version
 from ..catalog.outline import ClassOutline, MethodOutline
-from ..catalog.folder import is_public
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library, Version
 from ..catalog.outline import ClassOutline, Outline, read_outline
-from ..catalog.folder import is_public
-from ..catalog.folder import Folder
 from ..dispatch.routing import find_class, find_method
 from ..errors import LibraryError
 

@@ -10,11 +10,11 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.inheritance import Inheritance, full_names
 from ..catalog.library import Library
 from ..catalog.outline import ClassOutline, find_function
 from ..catalog.source import Broken, parse
-from ..catalog.folder import Folder, is_public
 from ..catalog.tree import Catalog
 from ..dispatch.routing import VERBS, complete_verbs
 from .annotations import Namespace, make_namespace

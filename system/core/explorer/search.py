@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from ..catalog.library import Library
 from ..catalog.folder import Folder
+from ..catalog.library import Library
 from .listing import ListedLibrary, ListedMethod, Listing
 
 MOST_FOUND = 50

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.inheritance import Inheritance
 from ..catalog.library import Library
 from ..catalog.outline import ClassOutline
-from ..catalog.folder import Folder, is_public
 from ..catalog.tree import Catalog
 from ..dispatch.routing import MAX_PATH, RESERVED, match
 

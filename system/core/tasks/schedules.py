@@ -88,7 +88,8 @@ def list_schedules(catalog: Catalog) -> list[Schedule]:
 
 def _in_library(library: Library, sources: SourceCache) -> Iterator[Schedule]:
     """The schedules of a library; of a file that is broken now, those it had before. Most are not even parsed."""
-    if not sources.names(library.path).decorators & {"every", "cron"}:
+    mentions = sources.names(library.path).decorators & {"every", "cron"}
+    if not mentions and not sources.has_read(library.path):
         return
     reading = sources.read(library.path)
     outline = reading.outline or reading.before

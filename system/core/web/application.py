@@ -20,7 +20,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.utils import redirect
 
-from ..dispatch.params import KernelRequest
+from ..dispatch.request import KernelRequest
 from ..settings import Settings, obtain_secret_key
 from .sessions import Sessions
 
