@@ -31,7 +31,7 @@ from flask import (
 from system.core.dispatch.decorators import background, cron, every, queue, retry
 from system.core.dispatch.params import Params
 from system.core.dispatch.routing import allow, expose
-from system.core.runtime import app, celery, dbs, exeTask, load
+from system.core.runtime import app, celery, dbs, exeTask, load, start
 from system.core.runtime import settings as config
 
 __all__ = [
@@ -70,3 +70,5 @@ __all__ = [
     "timedelta",
     "url_for",
 ]
+
+start()  # last, because catalog/startup.py may import this file

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import types
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,17 +39,15 @@ class Loader:
         return self._attribute("language", name, folder, name)
 
     def addon(self, module: str, component: str) -> Any:
-        """The object `component` of system/addons/<module>.py."""
+        """The object `component` of system/addons/<module>.py, or of the package system/addons/<module>/."""
+        name = f"{PACKAGES['addon']}.{module}"
+        if self._catalog.is_package(name):
+            return _attribute_of(importlib.import_module(name), component)
         return self._attribute("addon", module, None, component)
 
     def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
         library = self._library(kind, name, folder)
-        module = library.current(self._catalog.now()).module
-        try:
-            return vars(module)[attribute]
-        except KeyError:
-            near = _near(attribute, vars(module))
-            raise LoadError(f"{library.path} defines no {attribute!r}.{near}") from None
+        return _attribute_of(library.current(self._catalog.now()).module, attribute)
 
     def _library(self, kind: str, name: str, folder: str | None) -> Library:
         place: Any = self._catalog.roots[kind]
@@ -65,6 +65,13 @@ class Loader:
             raise LoadError(f"There is no {name}.py in {place.path}.{near}")
         library: Library = place.libraries[name]
         return library
+
+
+def _attribute_of(module: types.ModuleType, name: str) -> Any:
+    try:
+        return vars(module)[name]
+    except KeyError:
+        raise LoadError(f"{module.__file__} defines no {name!r}.{_near(name, vars(module))}") from None
 
 
 def _near(name: str, known: Iterable[str]) -> str:
