@@ -32,7 +32,7 @@ libs = {
     "addon": "system/addons",
 }
 # the files of system/addons that are switched on: ["auth"]
-addons = []
+addons: list[str] = []
 
 pdfPath = "pdfs"
 imagePath = "images"

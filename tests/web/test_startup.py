@@ -123,6 +123,8 @@ def test_an_addon_may_be_a_package(site: Any, monkeypatch: pytest.MonkeyPatch) -
         """
         from .names import NAME
 
+        __all__ = ["whoever"]
+
         def whoever():
             return NAME
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import LoadError
@@ -39,15 +38,18 @@ class Loader:
         return self._attribute("language", name, folder, name)
 
     def addon(self, module: str, component: str) -> Any:
-        """The object `component` of system/addons/<module>.py, or of the package system/addons/<module>/."""
+        """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/."""
         name = f"{PACKAGES['addon']}.{module}"
-        if self._catalog.is_package(name):
-            return _attribute_of(importlib.import_module(name), component)
-        return self._attribute("addon", module, None, component)
+        if not self._catalog.is_package(name):
+            return self._attribute("addon", module, None, component)
+        package = importlib.import_module(name)
+        public = {name: vars(package)[name] for name in getattr(package, "__all__", ())}
+        return _component(public, component, str(package.__file__))
 
     def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
         library = self._library(kind, name, folder)
-        return _attribute_of(library.current(self._catalog.now()).module, attribute)
+        module = library.current(self._catalog.now()).module
+        return _component(vars(module), attribute, library.path)
 
     def _library(self, kind: str, name: str, folder: str | None) -> Library:
         place: Any = self._catalog.roots[kind]
@@ -67,11 +69,11 @@ class Loader:
         return library
 
 
-def _attribute_of(module: types.ModuleType, name: str) -> Any:
+def _component(names: Mapping[str, Any], wanted: str, path: str) -> Any:
     try:
-        return vars(module)[name]
+        return names[wanted]
     except KeyError:
-        raise LoadError(f"{module.__file__} defines no {name!r}.{_near(name, vars(module))}") from None
+        raise LoadError(f"{path} defines no {wanted!r}.{_near(wanted, names)}") from None
 
 
 def _near(name: str, known: Iterable[str]) -> str:

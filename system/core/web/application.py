@@ -25,7 +25,7 @@ from werkzeug.utils import redirect
 from ..catalog.loader import Loader
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
-from ..dispatch.params import KernelRequest
+from ..dispatch.request import KernelRequest
 from ..errors import SetupError
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
