@@ -20,13 +20,18 @@ HELLO = "class Hello:\n    def index(self):\n        return 'hello'\n"
 def test_startup_sets_up_routes_handlers_filters_and_blueprints(site: Any) -> None:
     site.write("lib.py", "from kernkoa import *\nclass Lib:\n    def index(self): return 1 / 0\n")
     site.write("templates/page.html", "{{ 'quiet' | loud }}")
+    site.write("catalog/blueprint_templates/own/inner.html", "of the blueprint")
     site.write(
         "catalog/startup.py",
         """
         from flask import Blueprint, render_template
         from kernkoa import *
 
-        own = Blueprint("own", __name__, url_prefix="/own")
+        own = Blueprint("own", __name__, url_prefix="/own", template_folder="blueprint_templates")
+
+        @own.get("/inner")
+        def inner():
+            return render_template("own/inner.html")
 
         @own.get("/page")
         def page():
@@ -40,6 +45,7 @@ def test_startup_sets_up_routes_handlers_filters_and_blueprints(site: Any) -> No
     )
     client = site.client()
     assert client.get("/own/page").text == "QUIET"
+    assert client.get("/own/inner").text == "of the blueprint"
     assert client.get("/lib").text == "divided"
 
 

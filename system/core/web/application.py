@@ -50,7 +50,8 @@ class KernKoa(Flask):
     def __init__(self, settings: Settings) -> None:
         self.is_started = False
         self._claimed: frozenset[str] = frozenset()
-        super().__init__("kernkoa", root_path=str(settings.path), static_folder=None)
+        root, templates = str(settings.path), settings.templatePath
+        super().__init__("kernkoa", root_path=root, template_folder=templates, static_folder=None)
         self.settings = settings
         self.session_interface = Sessions()
         self.url_map.merge_slashes = False
@@ -70,9 +71,8 @@ class KernKoa(Flask):
         )
 
     def create_global_jinja_loader(self) -> Any:
-        """The site's templates first, then the kernel's."""
-        own = FileSystemLoader(self.settings.folder(self.settings.templatePath))
-        loaders: list[BaseLoader] = [own, FileSystemLoader(KERNEL_TEMPLATES)]
+        """The site's templates first, then those of blueprints, then the kernel's."""
+        loaders: list[BaseLoader] = [super().create_global_jinja_loader(), FileSystemLoader(KERNEL_TEMPLATES)]
         return ChoiceLoader(loaders)
 
     def add_url_rule(self, rule: str, *args: Any, **kwargs: Any) -> None:
