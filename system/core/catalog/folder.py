@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -13,6 +14,9 @@ from .library import Library
 from .live_file import RACY_NS
 from .policy import LivePolicy
 from .source import Stamp, stamp_of
+
+# the folder that may hold packages of plain Python
+ADDONS = "system.addons"
 
 log = logging.getLogger("kernkoa.catalog")
 
@@ -36,6 +40,8 @@ class Package(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         folder = folder_of(self)
+        if is_name(name) and folder.has_package(name):
+            return importlib.import_module(f"{folder.name}.{name}")
         if name == "__all__":  # of a star import
             return folder.public_names()
         found = None if name.startswith("__") else folder.module_of(name)
@@ -130,6 +136,10 @@ class Folder:
                 return self.libraries[name].use(now)
         return None
 
+    def has_package(self, name: str) -> bool:
+        """Whether a name is that of an addon with an `__init__.py`: Python imports it itself, and once."""
+        return self.name == ADDONS and os.path.isfile(os.path.join(self.path, name, "__init__.py"))
+
     def refresh(self, now: float) -> None:
         """Scan the folder again if it is time to look and its stamp changed."""
         if now < self.due:
@@ -187,9 +197,8 @@ class Folder:
             )
 
     def _is_followed(self, entry: os.DirEntry[str]) -> bool:
-        """Whether what is in a folder belongs to the tree; an addon with an `__init__.py` is a plain package."""
-        is_addon = self.name == "system.addons" and os.path.isfile(os.path.join(entry.path, "__init__.py"))
-        return self._holds(entry) and not self._goes_round(entry) and not is_addon
+        """Whether what is in a folder belongs to the tree."""
+        return self._holds(entry) and not self._goes_round(entry) and not self.has_package(entry.name)
 
     def _holds(self, entry: os.DirEntry[str]) -> bool:
         """A symbolic link counts only where it leads to a place in the catalogue."""

@@ -16,9 +16,6 @@ from .folder import Folder, folder_of
 from .library import Library
 from .policy import LivePolicy
 
-# the folder that may hold packages of plain Python too
-PLAIN_PACKAGES = "system.addons"
-
 
 class Imports(MetaPathFinder, Loader):
     """Answers imports of the catalogue: `statement` those in its libraries, the finder those of any other code.
@@ -84,8 +81,6 @@ class Imports(MetaPathFinder, Loader):
     def module(self, name: str) -> types.ModuleType:
         """The module of a folder, or of a library as it is now. Raises ModuleNotFoundError."""
         place = self._find_again(name)
-        if place is None and name.startswith(f"{PLAIN_PACKAGES}."):
-            return importlib.import_module(name)
         if place is None:
             raise ModuleNotFoundError(f"No module named {name!r} in the catalogue", name=name)
         if isinstance(place, Folder):
@@ -100,7 +95,13 @@ class Imports(MetaPathFinder, Loader):
 
     def owns(self, name: str) -> bool:
         """Whether a dotted name is one of the catalogue's."""
-        return any(name == root.name or name.startswith(f"{root.name}.") for root in self._roots.values())
+        return any(
+            name == root.name
+            or (
+                name.startswith(f"{root.name}.") and not root.has_package(name[len(root.name) + 1 :].split(".")[0])
+            )
+            for root in self._roots.values()
+        )
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
