@@ -95,13 +95,9 @@ class Imports(MetaPathFinder, Loader):
 
     def owns(self, name: str) -> bool:
         """Whether a dotted name is one of the catalogue's."""
-        return any(
-            name == root.name
-            or (
-                name.startswith(f"{root.name}.") and not root.has_package(name[len(root.name) + 1 :].split(".")[0])
-            )
-            for root in self._roots.values()
-        )
+        root = next((root for root in self._roots.values() if f"{name}.".startswith(f"{root.name}.")), None)
+        inner = name[len(root.name) + 1 :].partition(".")[0] if root else ""
+        return root is not None and not (inner and root.has_package(inner))
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
