@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Response, current_app, got_request_exception, request
+from flask import Response, current_app, got_request_exception
 from werkzeug.exceptions import HTTPException
 
 from .catalog.loader import Loader
@@ -12,7 +12,8 @@ from .catalog.tree import Catalog
 from .database.databases import Databases
 from .development.error_pages import Pages
 from .dispatch.problems import describe, render
-from .dispatch.routing import RESERVED
+from .dispatch.request import request
+from .dispatch.routing import kept_names
 from .errors import KernKoaError, LibraryError
 from .explorer.pages import add_explorer
 from .explorer.task_board import add_board
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> KernKoa:
     add_explorer(app, app.catalog, settings)
     app.pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, answer_error)
-    _report_reserved(settings)
+    _report_reserved(app.catalog)
     return app
 
 
@@ -71,9 +72,8 @@ def _trace_of(error: Exception) -> BaseException | None:
     return None if isinstance(error.__cause__, SyntaxError) else error.__cause__
 
 
-def _report_reserved(settings: Settings) -> None:
-    root = settings.folder(settings.libs["controller"])
-    for name in sorted(RESERVED):
-        for place in (root / name, root / f"{name}.py"):
-            if place.exists():
-                log.warning("%s is not reachable: the kernel keeps the name %r for itself.", place, name)
+def _report_reserved(catalog: Catalog) -> None:
+    root = catalog.roots["controller"]
+    root.refresh(catalog.now())
+    for name, path in kept_names(root):
+        log.warning("%s is not reachable: the kernel reserves the name %r.", path, name)

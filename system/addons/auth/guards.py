@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from flask import Response, current_app, redirect, request
+from flask import Response, current_app, redirect
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from system.core.dispatch.problems import is_browser
+from system.core.dispatch.request import request
 
 from .identity import auth_of_app, identify
 
@@ -74,7 +74,7 @@ def require(role: str | Iterable[str] = ()) -> Guard:
 
 def challenge() -> Response:
     """Lead a browser to the login page and back. Raises Unauthorized for a program."""
-    if is_browser(request):
+    if request.wants_html:
         asked = request.full_path if request.query_string else request.path
         wanted = f"?next={quote(request.script_root + asked)}" if request.method in ("GET", "HEAD") else ""
         response = redirect(f"{request.script_root}{LOGIN}{wanted}", 303)

@@ -20,7 +20,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.utils import redirect
 
-from ..dispatch.params import KernelRequest
+from ..dispatch.request import KernelRequest
 from ..settings import Settings, obtain_secret_key
 from .sessions import Sessions
 
@@ -43,7 +43,8 @@ class KernKoa(Flask):
 
     def __init__(self, settings: Settings) -> None:
         self._claimed: frozenset[str] = frozenset()
-        super().__init__("kernkoa", root_path=str(settings.path), static_folder=None)
+        templates = str(settings.folder(settings.templatePath))
+        super().__init__("kernkoa", root_path=str(settings.path), static_folder=None, template_folder=templates)
         self.settings = settings
         self.session_interface = Sessions()
         self.url_map.merge_slashes = False
@@ -63,9 +64,8 @@ class KernKoa(Flask):
         )
 
     def create_global_jinja_loader(self) -> Any:
-        """The site's templates first, then the kernel's."""
-        own = FileSystemLoader(self.settings.folder(self.settings.templatePath))
-        loaders: list[BaseLoader] = [own, FileSystemLoader(KERNEL_TEMPLATES)]
+        """The site's templates first, then those of blueprints, then the kernel's."""
+        loaders: list[BaseLoader] = [super().create_global_jinja_loader(), FileSystemLoader(KERNEL_TEMPLATES)]
         return ChoiceLoader(loaders)
 
     def add_url_rule(self, rule: str, *args: Any, **kwargs: Any) -> None:
