@@ -65,7 +65,9 @@ def app(site: Site, redis: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
     redis.client.flushall()
     site.write("desk.py", PLACES)
     site.write("inner/_folder.py", "from kernkoa import *\nbefore = load.addon('auth', 'login')\n")
-    site.write("inner/room.py", "class room:\n    def index(self): return 'in'\n    def other(self): return 'other'\n")
+    site.write(
+        "inner/room.py", "class room:\n    def index(self): return 'in'\n    def other(self): return 'other'\n"
+    )
     site.write("templates/hello.html", "hello {{ current_user.name }}")
     app = site.app(libs=ADDONS, redisUrl=redis.url, addons=["auth"])
     if "auth" not in app.extensions:
@@ -94,7 +96,14 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-GUARDED = ["/desk/Desk/mine/1", "/desk/Desk/staff", "/desk/Office", "/desk/Door", "/inner/room", "/inner/room/room/other"]
+GUARDED = [
+    "/desk/Desk/mine/1",
+    "/desk/Desk/staff",
+    "/desk/Office",
+    "/desk/Door",
+    "/inner/room",
+    "/inner/room/room/other",
+]
 
 
 @pytest.mark.parametrize("path", GUARDED)
@@ -229,7 +238,9 @@ def test_sessions_end_when_the_password_changes_and_everywhere_at_a_word(app: An
     here, there = app.test_client(), app.test_client()
     log_in(here)
     log_in(there)
-    changed = here.post("/_koa/account/password", data={"old": PASSWORD, "new": "another long one"}, headers=BROWSER)
+    changed = here.post(
+        "/_koa/account/password", data={"old": PASSWORD, "new": "another long one"}, headers=BROWSER
+    )
     assert changed.status_code == 200
     assert here.get("/inner/room").status_code == 200
     assert there.get("/inner/room").status_code == 401
@@ -274,7 +285,10 @@ def test_guesses_are_limited_for_a_name_and_an_address(app: Any) -> None:
     assert refused.status_code == 429
     assert 0 < int(refused.headers["Retry-After"]) <= 900
     elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
-    assert app.test_client().get("/inner/room", headers=basic("ann", PASSWORD), environ_base=elsewhere).status_code == 200
+    assert (
+        app.test_client().get("/inner/room", headers=basic("ann", PASSWORD), environ_base=elsewhere).status_code
+        == 200
+    )
     assert app.test_client().get("/inner/room", headers=basic("ann", PASSWORD)).status_code == 429
 
 
@@ -285,7 +299,9 @@ def test_guesses_from_one_network_are_limited_whatever_the_name(app: Any, monkey
     codes = []
     for number in range(9):
         away = {"REMOTE_ADDR": f"2001:db8::{number:x}"}
-        codes.append(app.test_client().get("/inner/room", headers=basic(f"n{number}", "x"), environ_base=away).status_code)
+        codes.append(
+            app.test_client().get("/inner/room", headers=basic(f"n{number}", "x"), environ_base=away).status_code
+        )
     assert codes == [401] * 6 + [429] * 3
 
 
@@ -305,7 +321,9 @@ def test_a_right_login_takes_its_attempt_back(app: Any) -> None:
 def test_a_login_takes_as_long_for_a_name_that_nobody_has(app: Any) -> None:
     def spent(name: str, address: str) -> float:
         began = time.process_time()
-        app.test_client().get("/inner/room", headers=basic(name, "wrong guess"), environ_base={"REMOTE_ADDR": address})
+        app.test_client().get(
+            "/inner/room", headers=basic(name, "wrong guess"), environ_base={"REMOTE_ADDR": address}
+        )
         return time.process_time() - began
 
     spent("warm up", "192.0.2.1")

@@ -16,7 +16,9 @@ try:
 except ImportError as error:
     if error.name != "argon2":
         raise
-    raise SettingsError("The addon auth needs argon2-cffi. Install it: venv3/bin/pip install argon2-cffi") from error
+    raise SettingsError(
+        "The addon auth needs argon2-cffi. Install it: venv3/bin/pip install argon2-cffi"
+    ) from error
 
 __all__ = ["current_user", "init_app", "login", "require"]
 

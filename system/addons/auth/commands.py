@@ -107,7 +107,9 @@ def otp(name: str, off: bool) -> None:
 @users.command("key")
 @click.argument("name")
 @click.option("--label", default="", help="What the key is for.")
-@click.option("--scope", "scopes", multiple=True, help="A folder, library, class or method: shop/orders. Else all.")
+@click.option(
+    "--scope", "scopes", multiple=True, help="A folder, library, class or method: shop/orders. Else all."
+)
 @click.option("--days", type=click.FloatRange(min=0), default=0, help="How long it is valid; 0 is for ever.")
 @click.option("--list", "listed", is_flag=True, help="List the user's keys.")
 @click.option("--revoke", metavar="ID", default="", help="Revoke a key.")

@@ -85,7 +85,7 @@ def challenge() -> Response:
 
 def _schemes() -> list[WWWAuthenticate]:
     """RFC 9110, section 11.6.1. A page's own script is not offered Basic: the browser would ask for a password."""
-    realm = {"realm": str(current_app.name)}
+    realm: dict[str, str | None] = {"realm": current_app.name}
     schemes = [WWWAuthenticate("bearer", realm)]
     if "HTTP_SEC_FETCH_MODE" not in request.environ:
         schemes.append(WWWAuthenticate("basic", realm))

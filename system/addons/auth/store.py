@@ -205,7 +205,9 @@ class Store:
         with self._begin() as connection:
             done = connection.execute(delete(keys).where(keys.c.id == key_id, keys.c.user_id == user.id))
         if not done.rowcount:
-            raise ValueError(f"{user.name} has no key {key_id!r}. See: python kernkoa.py user key {user.name} --list")
+            raise ValueError(
+                f"{user.name} has no key {key_id!r}. See: python kernkoa.py user key {user.name} --list"
+            )
 
     def note(self, event: str, user: str, address: str = "", detail: str = "") -> None:
         """Write a line of the audit log."""

@@ -70,7 +70,8 @@ def migrate(engine: Engine) -> None:
     for attempt in range(ATTEMPTS):
         try:
             with engine.begin() as connection:
-                return _migrate(connection)
+                _migrate(connection)
+            break
         except SQLAlchemyError:  # another process was faster: look again
             if attempt == ATTEMPTS - 1:
                 raise
