@@ -70,8 +70,6 @@ def app(site: Site, redis: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
     site.write("templates/hello.html", "hello {{ current_user.name }}")
     app = site.app(libs=ADDONS, redisUrl=redis.url, addons=["auth"])
-    if "auth" not in app.extensions:
-        app.load.addon("auth", "init_app")(app)
     monkeypatch.setattr(kernkoa, "load", app.load)
     store = app.extensions["auth"].store
     store.add("Ann", PASSWORD, ["staff"])
@@ -395,8 +393,6 @@ def test_the_commands(app: Any, store: Any) -> None:
 
 def test_without_redis_nobody_can_guess_and_keys_still_work(site: Site, app: Any, store: Any) -> None:
     away = site.app(libs=ADDONS, redisUrl="redis://127.0.0.1:1", addons=["auth"])
-    if "auth" not in away.extensions:
-        away.load.addon("auth", "init_app")(away)
     assert log_in(away.test_client()).status_code == 503
     key = store.add_key(store.get("ann"), "")
     assert away.test_client().get("/desk/Desk/mine/1", headers=bearer(key)).status_code == 200

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, render_template
-
 PAGES = """
     from flask import abort, current_app, render_template, stream_template
 
@@ -73,15 +71,3 @@ def test_a_site_replaces_the_error_page(site: Any, browser_headers: dict[str, st
 def test_a_missing_template_is_a_500(site: Any) -> None:
     site.write("pages.py", PAGES)
     assert site.client().get("/pages/broken").status_code == 500
-
-
-def test_a_blueprint_brings_templates_which_the_site_may_replace(site: Any, tmp_path: Any) -> None:
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "shop.html").write_text("the blueprint's")
-    app = site.app()
-    blueprint = Blueprint("shop", __name__, template_folder=str(tmp_path / "own"))
-    blueprint.add_url_rule("/shop", "page", lambda: render_template("shop.html"))
-    app.register_blueprint(blueprint)
-    assert app.test_client().get("/shop").text == "the blueprint's"
-    site.write("templates/shop.html", "the site's")
-    assert app.test_client().get("/shop").text == "the site's"
