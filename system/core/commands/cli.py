@@ -94,10 +94,10 @@ def check() -> None:
 @main.command()
 def openapi() -> None:
     """Print every URL as an OpenAPI 3.1 document."""
-    from ..explorer.openapi import make_document
+    from ..explorer.openapi import document_of
     from ..runtime import app, settings
 
-    document = make_document(app.catalog, settings, settings.url)
+    document = document_of(app.catalog, settings, settings.url)
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
