@@ -11,13 +11,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, render_template, request, send_from_directory
+from flask import Flask, Response, render_template, send_from_directory
 
 from ..catalog.library import Library
 from ..catalog.source import folders_in, is_public, libraries_in
 from ..catalog.tree import Catalog, Folder
-from ..dispatch.guard import is_from_this_machine
-from ..dispatch.params import Params, read_params
+from ..dispatch.request import request
+from ..dispatch.responses import no_store
 from ..errors import NotFound
 from ..settings import Settings
 from .access import Visitor
@@ -137,15 +137,10 @@ class Explorer:
         return Response(document, mimetype="application/json")
 
     def _visitor(self) -> Visitor:
-        most, most_bytes = self._settings.maxParams, self._settings.maxParamsBytes
-
-        def read() -> Params:
-            return read_params(request, (), most, most_bytes)
-
-        return Visitor(self._catalog, read, not self._is_for_the_developer())
+        return Visitor(self._catalog, lambda: request.params(self._settings), not self._is_for_the_developer())
 
     def _is_for_the_developer(self) -> bool:
-        return self._settings.development and is_from_this_machine(request.environ)
+        return self._settings.development and request.is_local
 
     def _render(self, name: str, values: dict[str, Any]) -> Response:
         values |= {"site": self._settings.name, "own": self._is_for_the_developer()}
@@ -153,8 +148,7 @@ class Explorer:
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return no_store(response)
 
     def _file(self, path: str) -> str:
         """A file as it is called from the site's own folder."""
