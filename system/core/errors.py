@@ -4,6 +4,7 @@ KernKoaError
 ├── SettingsError            a setting has a value that cannot be used
 ├── LoadError                load.… was asked for something that is not in the catalogue
 ├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
+├── SetupError               a set-up method of Flask was called outside of start-up
 ├── TaskError                exeTask was called with something that cannot be a task
 ├── TaskFailed               a task could not end as its author meant
 │   ├── OutOfMemory          it raised MemoryError
@@ -82,6 +83,10 @@ class LibraryError(KernKoaError):
         self.path = path
         self.line = line
         self.text = text
+
+
+class SetupError(KernKoaError, AssertionError):
+    """A set-up method of Flask, such as app.route, was called outside of start-up."""
 
 
 class TaskError(KernKoaError, ValueError):

@@ -12,7 +12,7 @@ from jinja2 import Environment, TemplateError, TemplateNotFound, TemplateSyntaxE
 
 from ..catalog.library import Library
 from ..catalog.tree import Catalog, Folder
-from ..dispatch.routing import RESERVED
+from ..dispatch.routing import kept_names
 from ..errors import LibraryError
 from ..settings import Settings
 
@@ -89,9 +89,8 @@ def _check_methods(library: Library) -> Iterator[Finding]:
 
 def _check_names(catalog: Catalog) -> Iterator[Finding]:
     root = catalog.roots["controller"]
-    for name in sorted(RESERVED & {*root.folders, *root.libraries}):
-        place = root.folders.get(name) or root.libraries[name]
-        yield Finding(place.path, 0, f"not reachable: the name {name} is reserved")
+    for name, path in kept_names(root):
+        yield Finding(path, 0, f"not reachable: the name {name} is reserved")
 
 
 def _faults_of(environment: Environment, name: str) -> Iterator[tuple[int, str]]:

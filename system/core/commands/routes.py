@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..catalog.source import folders_in
 from ..catalog.tree import Catalog, Folder
-from ..dispatch.routing import RESERVED
+from ..dispatch.routing import kept_names
 from ..explorer.listing import ListedLibrary, ListedMethod, Listing
 from ..settings import Settings
 from ..tasks.schedules import list_schedules
@@ -72,16 +72,15 @@ def _line(method: ListedMethod, settings: Settings, when: str) -> RouteLine:
 def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[Mark]:
     for library in libraries:
         if library.broken is not None:
-            place = _short(library.path, settings)
+            place = _short(library.library.path, settings)
             yield Mark(f"{place}:{library.broken.line}" if library.broken.line else place, library.broken.detail)
 
 
 def _conflicts(folder: Folder, now: float, settings: Settings) -> Iterator[Mark]:
     folder.refresh(now)
     if folder is folder.catalog.roots["controller"]:
-        for name in sorted(RESERVED & {*folder.folders, *folder.libraries}):
-            place = folder.folders.get(name) or folder.libraries[name]
-            yield Mark(_short(place.path, settings), f"not reachable: the name {name} is reserved")
+        for name, path in kept_names(folder):
+            yield Mark(_short(path, settings), f"not reachable: the name {name} is reserved")
     for name in sorted({*folder.folders} & {*folder.libraries}):
         place = folder.libraries[name]
         yield Mark(

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from flask import Request, Response, render_template
+from flask import Response, render_template
 from werkzeug.exceptions import HTTPException
 
 from ..errors import KernKoaError
-from .calling import encode_json
+from .request import KernelRequest
+from .responses import json_response
 
 UNEXPECTED = "The server failed to answer this request. The fault is in the site, not in what you sent."
 
@@ -45,24 +46,13 @@ def describe(error: BaseException) -> Problem:
     return Problem(500, "Internal Server Error", UNEXPECTED)
 
 
-def render(problem: Problem, request: Request) -> Response:
+def render(problem: Problem, request: KernelRequest) -> Response:
     """The response for a problem, as the client wants to read it."""
-    if is_browser(request):
+    if request.wants_html:
         response = Response(render_template("kernkoa/error.html", problem=problem))
     else:
-        body = encode_json(problem.document())
-        response = Response(body, mimetype="application/problem+json")
+        response = json_response(problem.document(), mimetype="application/problem+json")
     response.status_code = problem.status
     response.headers.update(problem.headers)
     response.vary.add("Accept")
     return response
-
-
-def is_browser(request: Request) -> bool:
-    """Whether the client asks for HTML by name, as browsers do; `*/*` and silence do not."""
-    if "text/html" not in request.environ.get("HTTP_ACCEPT", "").lower():
-        return False
-    accept = request.accept_mimetypes
-    if "text/html" not in accept.values():
-        return False
-    return accept["text/html"] >= max(accept["application/problem+json"], accept["application/json"])
