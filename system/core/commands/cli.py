@@ -123,11 +123,11 @@ def check() -> None:
 @main.command()
 def openapi() -> None:
     """Print every URL as an OpenAPI 3.1 document."""
-    from ..explorer.openapi import make_document
+    from ..explorer.openapi import document_of
     from ..runtime import start
 
     app = start()
-    document = make_document(app.catalog, app.settings, app.settings.url)
+    document = document_of(app.catalog, app.settings, app.settings.url)
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
