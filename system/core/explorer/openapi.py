@@ -19,9 +19,10 @@ from ..catalog.tree import Catalog, Folder
 from ..dispatch.binding import TypedBinding
 from ..dispatch.calling import make_binding
 from ..dispatch.json_schema import Schema, Schemas
-from ..dispatch.routing import Route, resolve
+from ..dispatch.routing import Route
 from ..dispatch.signature import EMPTY
 from ..dispatch.typed_parameter import Slot
+from ..dispatch.walk import resolve
 from ..errors import KernKoaError
 from ..settings import Settings
 from .annotations import FILE

@@ -12,7 +12,8 @@ from ..catalog.tree import Catalog
 from ..dispatch.calling import call
 from ..dispatch.params import Params
 from ..dispatch.request import KernelRequest
-from ..dispatch.routing import Resolved, match, resolve
+from ..dispatch.routing import match
+from ..dispatch.walk import Resolved, resolve
 from ..errors import MethodNotAllowed, MissingParameter, NotFound
 from ..settings import Settings
 from ..tasks.respond_async import prefers_later
