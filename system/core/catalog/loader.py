@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +10,7 @@ from ..errors import LoadError
 from ..spelling import did_you_mean
 from .library import Library
 from .source import is_public
-from .tree import PACKAGES, Catalog, is_name
+from .tree import PACKAGES, Catalog
 
 
 class Loader:
@@ -42,17 +40,12 @@ class Loader:
 
     def addon(self, module: str, component: str) -> Any:
         """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/."""
-        package = self._package(module)
-        if package is None:
+        name = f"{PACKAGES['addon']}.{module}"
+        if not self._catalog.is_package(name):
             return self._attribute("addon", module, None, component)
+        package = importlib.import_module(name)
         public = {name: vars(package)[name] for name in getattr(package, "__all__", ())}
         return _component(public, component, str(package.__file__))
-
-    def _package(self, name: str) -> types.ModuleType | None:
-        root = self._catalog.roots["addon"]
-        if not (is_name(name) and os.path.isfile(os.path.join(root.path, name, "__init__.py"))):
-            return None
-        return importlib.import_module(f"{root.name}.{name}")
 
     def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
         library = self._library(kind, name, folder)

@@ -72,7 +72,7 @@ def _line(method: ListedMethod, settings: Settings, when: str) -> RouteLine:
 def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[Mark]:
     for library in libraries:
         if library.broken is not None:
-            place = _short(library.path, settings)
+            place = _short(library.library.path, settings)
             yield Mark(f"{place}:{library.broken.line}" if library.broken.line else place, library.broken.detail)
 
 

@@ -51,11 +51,16 @@ def call(resolved: Resolved, read: Callable[[], Params], run: Runner = run) -> R
 
 
 def bind(endpoint: Endpoint, arguments: tuple[str, ...], read: Callable[[], Params]) -> Arguments:
-    """The arguments of a method; its way of binding is made once and kept with the endpoint."""
+    """The arguments of a method."""
+    return binding_of(endpoint)(arguments, read)
+
+
+def binding_of(endpoint: Endpoint) -> Binding:
+    """How a method gets its arguments; made once and kept with the endpoint."""
     if endpoint.binding is None:
         endpoint.binding = make_binding(endpoint.signature)
     binding: Binding = endpoint.binding
-    return binding(arguments, read)
+    return binding
 
 
 def make_binding(signature: Signature) -> Binding:
