@@ -21,7 +21,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import NotFound as StaticNotFound
 
 from ..catalog.tree import Catalog
-from ..dispatch.problems import Problem
+from ..dispatch.problems import Problem, is_fault
 from ..dispatch.request import request
 from ..dispatch.responses import json_response, no_store
 from ..dispatch.routing import RESERVED
@@ -92,7 +92,7 @@ class Pages:
         try:
             if isinstance(error, NotFound | StaticNotFound):
                 return self._not_found(error, problem)
-            if problem.status >= 500 and not hasattr(error, "get_response"):
+            if is_fault(error, problem):
                 return self._exception(error, problem)
         except Exception:  # an explanation that fails must not hide what it explains
             log.exception("The page that explains could not be made")

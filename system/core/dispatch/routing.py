@@ -55,6 +55,7 @@ class Endpoint:
     signature: Signature
     folders: tuple[Folder, ...]
     binding: Any = field(default=None)
+    rule: Any = field(default=None)
 
     @property
     def name(self) -> str:
