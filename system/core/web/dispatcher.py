@@ -14,7 +14,8 @@ from ..dispatch.calling import call, run
 from ..dispatch.hooks import read_hooks
 from ..dispatch.params import Params
 from ..dispatch.request import KernelRequest
-from ..dispatch.routing import Endpoint, Resolved, Route, match, resolve
+from ..dispatch.routing import Endpoint, Route, match
+from ..dispatch.walk import Resolved, resolve
 from ..errors import LibraryError, MethodNotAllowed, NotFound
 from ..settings import Settings
 from ..tasks.respond_async import prefers_later
