@@ -13,6 +13,7 @@ KernKoaError
 │   ├── ResultRefused        what it returned is no JSON, or too big
 │   └── WorkerKilled         it ended its worker every time it was tried
 ├── DatabaseError            the database refused a statement
+│   ├── DatabaseConflict     409  a unique or foreign key refused it
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
@@ -39,7 +40,7 @@ problem document (RFC 9457, section 3.2).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 
 class KernKoaError(Exception):
@@ -122,6 +123,28 @@ class TaskCancelled(BaseException):
 
 class DatabaseError(KernKoaError):
     """The database refused a statement; the error of its driver is the `__cause__`."""
+
+
+class DatabaseConflict(DatabaseError):
+    """A statement broke a unique or a foreign key: `key` is "unique" or "foreign".
+
+    Clients are told `detail`, which names no table; `str(error)` is the database's message.
+    """
+
+    status = 409
+    title = "Conflict"
+
+    def __init__(self, key: Literal["unique", "foreign"], message: str) -> None:
+        super().__init__(
+            "This is stored already: a value that must be unique is taken."
+            if key == "unique"
+            else "This refers to something that does not exist, or something else still refers to it."
+        )
+        self.key = key
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class UnknownDatabase(DatabaseError, KeyError):
