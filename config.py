@@ -31,6 +31,9 @@ libs = {
     "language": "catalog/language",
     "addon": "system/addons",
 }
+# the files of system/addons that are switched on: ["auth"]
+addons: list[str] = []
+
 pdfPath = "pdfs"
 imagePath = "images"
 

@@ -28,10 +28,9 @@ from flask import (
     url_for,
 )
 
-from system.core.dispatch.decorators import background, cron, every, queue, retry
+from system.core.dispatch.decorators import allow, background, cron, every, expose, queue, retry
 from system.core.dispatch.params import Params
-from system.core.dispatch.routing import allow, expose
-from system.core.runtime import app, celery, dbs, exeTask, load
+from system.core.runtime import app, celery, dbs, exeTask, load, start
 from system.core.runtime import settings as config
 
 __all__ = [
@@ -70,3 +69,5 @@ __all__ = [
     "timedelta",
     "url_for",
 ]
+
+start()  # last, because catalog/startup.py may import this file

@@ -3,8 +3,8 @@
     draw = load.addon("pdfgen", "draw")
     pdf = draw(load.printFormat("invoice", "examples"), {"number": 7, "items": […]})
 
-A print format is a dict; docs/print-formats.md explains it. Places and lengths are millimetres from the
-page's upper left corner, letters are in points. `{name}` in a text is a value of the data.
+A print format is a dict, described in docs/print-formats.md. Positions and lengths are in millimetres from the
+page's upper left corner, font sizes in points. `{name}` in a text is a value of the data.
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ ALIGNMENTS = {"left": TA_LEFT, "center": TA_CENTER, "right": TA_RIGHT}
 def draw(
     layout: Mapping[str, Any], data: Mapping[str, Any], images: Path | None = None, file: Path | None = None
 ) -> bytes:
-    """The PDF of a print format and its data; also kept as `file` where that is given.
+    """The PDF of a print format filled with data, as bytes; also written to `file` if given.
 
-    `images` is the folder of the format's images. Raises PrintError for a format that cannot be used, a name
-    that the data lacks, an image that is not there.
+    `images` is the folder of the format's images. Raises PrintError for anything that cannot be drawn: an invalid
+    format, a missing name in the data, a missing image, invalid markup.
     """
     try:
         checked = PrintFormat.model_validate(layout)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise PrintError(f"The print format cannot be used: {faults}") from error
+        raise PrintError(f"The print format is invalid: {faults}") from error
     pdf = _Drawing(checked, data, images).draw()
     if file is not None:
         _keep(pdf, file)
@@ -69,7 +69,7 @@ def draw(
 
 
 def _keep(pdf: bytes, file: Path) -> None:
-    """Written aside and moved into place: whoever reads the file meanwhile gets all of it."""
+    """Write a temporary file and move it into place, so that readers never see half of it."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=file.parent, prefix=".")
@@ -82,7 +82,7 @@ def _keep(pdf: bytes, file: Path) -> None:
 
 
 class _Drawing:
-    """One document in the making."""
+    """Draws one document."""
 
     def __init__(self, layout: PrintFormat, data: Mapping[str, Any], images: Path | None) -> None:
         self.layout = layout
@@ -115,7 +115,7 @@ class _Drawing:
         return float(self.width - self.left - self.right)
 
     def fill(self, text: str, row: Mapping[str, Any] | None = None, markup: bool = False, **more: Any) -> str:
-        """The text with the values of the row and of the data in it."""
+        """The text with its placeholders replaced by values of the row, then of the data."""
         formatter = _MARKUP if markup else _PLAIN
         try:
             return formatter.vformat(text, (), {**self.data, **(row or {}), **more})
@@ -146,7 +146,7 @@ class _Drawing:
         try:
             return FlowingText(self.fill(text, row, markup=True, **more), style)
         except ValueError as error:
-            raise PrintError(f"{text!r} has markup that cannot be read: {error}") from error
+            raise PrintError(f"{text!r} has invalid markup: {error}") from error
 
     def font(self, letters: Letters) -> str:
         return self.family + ("-bold" if letters.bold else "") + ("-italic" if letters.italic else "")
@@ -166,7 +166,7 @@ class _Drawing:
         return LongTable(rows, widths, style=style, repeatRows=1, hAlign="LEFT", splitInRow=1)
 
     def image(self, part: Picture) -> str:
-        """The path of an image; a name that leads out of the image folder is not there."""
+        """The path of an image inside the image folder."""
         name = self.fill(part.image)
         root = os.path.realpath(self.images or ".")
         path = os.path.realpath(os.path.join(root, name))
@@ -179,14 +179,14 @@ class _Drawing:
         try:
             width, height = ImageReader(self.image(part)).getSize()
         except OSError as error:
-            raise PrintError(f"{part.image!r} is not an image that can be read: {error}") from error
+            raise PrintError(f"{part.image!r} is not a readable image: {error}") from error
         if part.height:
             return (part.width or part.height * width / height) * mm, part.height * mm
         wide = part.width * mm if part.width else min(width, self.flow_width)
         return wide, wide * height / width
 
     def place(self, canvas: Canvas, page: int, pages: int) -> None:
-        """Draw what has its place on this page."""
+        """Draw the placed parts of this page."""
         for part in self.layout.placed:
             if part.pages != "every" and (part.pages == "first") != (page == 1):
                 continue
@@ -216,7 +216,7 @@ class _Drawing:
 
 
 class _Pages(Canvas):  # type: ignore[misc]
-    """Keeps the pages until all are there: what is placed on them may name how many they are."""
+    """A canvas that keeps its pages until the end, because placed parts may show the number of pages."""
 
     def __init__(self, drawing: _Drawing, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -237,7 +237,7 @@ class _Pages(Canvas):  # type: ignore[misc]
 
 
 class _Escaping(Formatter):
-    """Fills a text that is markup: a value's own < and & are letters, its line ends are line ends."""
+    """Fills markup: escapes values, and turns their line ends into <br/>."""
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         return escape(str(super().format_field(value, format_spec))).replace("\n", "<br/>")
@@ -247,7 +247,7 @@ _PLAIN, _MARKUP = Formatter(), _Escaping()
 
 
 def _table_style(records: int) -> list[tuple[Any, ...]]:
-    """Fine lines between the rows, strong ones below the titles and above the foot."""
+    """Thin lines between rows, thick ones below the titles and above the footer."""
     fine, strong = HexColor("#d0d0d0"), HexColor("#1a1a1a")
     lines = [
         ("LINEBELOW", (0, 0), (-1, 0), 0.75, strong),
@@ -264,7 +264,7 @@ def _table_style(records: int) -> list[tuple[Any, ...]]:
 
 
 def _register(fonts: Fonts) -> str:
-    """The name of the font family of these files, registered once in each process."""
+    """Register a font family, once per process; returns its name."""
     family = Path(fonts.regular).stem
     names = [family, f"{family}-bold", f"{family}-italic", f"{family}-bold-italic"]
     files = [fonts.regular, fonts.bold, fonts.italic, fonts.boldItalic]
@@ -274,6 +274,6 @@ def _register(fonts: Fonts) -> str:
         try:
             pdfmetrics.registerFont(TTFont(name, file))
         except TTFError as error:
-            raise PrintError(f"{file} is not a TrueType font that can be read: {error}") from error
+            raise PrintError(f"{file} is not a readable TrueType font: {error}") from error
     pdfmetrics.registerFontFamily(family, *names)
     return family

@@ -1,4 +1,4 @@
-"""What a print format may say: a dict of catalog/print, checked before it is drawn."""
+"""The schema of a print format: a dict of catalog/print, validated before it is drawn."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Place = tuple[Millimetres, Millimetres]
 
 
 class Part(BaseModel):
-    """What every part of a print format has in common: an unknown name in it is a fault."""
+    """Base of all parts: unknown names are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class OnPages(Part):
-    """Something with a place of its own, on these pages."""
+    """A part with a fixed position on every page, the first or the later ones."""
 
     pages: Literal["every", "first", "later"] = "every"
 
 
 class Letters(Part):
-    """How a text looks."""
+    """The style of a text."""
 
     size: Length = 10
     bold: bool = False
@@ -36,7 +36,7 @@ class Letters(Part):
 
 
 class Text(Letters, OnPages):
-    """A text at a place; with a width it is wrapped. `{page}` and `{pages}` are there too."""
+    """A text at a position, wrapped if it has a width. `{page}` and `{pages}` are available."""
 
     text: str
     at: Place
@@ -44,7 +44,7 @@ class Text(Letters, OnPages):
 
 
 class Line(OnPages):
-    """From a place to a place."""
+    """A straight line."""
 
     line: tuple[Millimetres, Millimetres, Millimetres, Millimetres]
     thickness: Length = 0.5
@@ -52,7 +52,7 @@ class Line(OnPages):
 
 
 class Picture(Part):
-    """A file of the image folder, in the flow. With one of width and height it keeps its shape."""
+    """A file of the image folder, in the flow. If only width or height is given, it keeps its proportions."""
 
     image: str
     width: Length | None = None
@@ -60,13 +60,13 @@ class Picture(Part):
 
 
 class PlacedPicture(Picture, OnPages):
-    """A picture at a place."""
+    """A picture at a position."""
 
     at: Place
 
 
 class Paragraph(Letters):
-    """A text in the flow, as wide as the page allows or as `width` says."""
+    """A text in the flow, as wide as the page or as `width`."""
 
     paragraph: str
     width: Length | None = None
@@ -74,19 +74,19 @@ class Paragraph(Letters):
 
 
 class Space(Part):
-    """Empty height in the flow."""
+    """Vertical space in the flow."""
 
     space: Millimetres
 
 
 class NewPage(Part):
-    """What follows stands on the next page."""
+    """A page break."""
 
     newPage: Literal[True]
 
 
 class Column(Letters):
-    """A column of a table: `value` is filled from the row, then from the data."""
+    """A column of a table; `value` takes values from the row, then from the data."""
 
     title: str = ""
     value: str
@@ -94,7 +94,7 @@ class Column(Letters):
 
 
 class Table(Part):
-    """The rows of a list of the data, over as many pages as they need, the titles on each."""
+    """A table of the rows of a list of the data; it repeats its titles on each page."""
 
     table: str
     columns: Annotated[list[Column], Field(min_length=1)]
@@ -103,7 +103,7 @@ class Table(Part):
 
 
 class Fonts(Part):
-    """The files of four TrueType fonts. Without: Roboto, which has Latin, Greek and Cyrillic letters."""
+    """The files of four TrueType fonts. Default: Roboto (Latin, Greek and Cyrillic)."""
 
     regular: str = font_roboto.Roboto
     bold: str = font_roboto.RobotoBold
@@ -112,7 +112,7 @@ class Fonts(Part):
 
 
 def _kind(value: Any) -> str | None:
-    """The name that tells what a part is: {"text": …} is a text."""
+    """The key that tells the kind of a part: {"text": …} is a text."""
     kinds = ("text", "image", "line", "paragraph", "space", "newPage", "table")
     return next((kind for kind in kinds if isinstance(value, dict) and kind in value), None)
 
@@ -132,7 +132,7 @@ Flowing = Annotated[
 
 
 class PrintFormat(Part):
-    """A document: what has its place on the pages, and what flows through them."""
+    """A document: parts with a fixed position, and parts that flow over the pages."""
 
     title: str = ""
     author: str = ""

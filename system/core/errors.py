@@ -4,6 +4,7 @@ KernKoaError
 ├── SettingsError            a setting has a value that cannot be used
 ├── LoadError                load.… was asked for something that is not in the catalogue
 ├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
+├── SetupError               a set-up method of Flask was called outside of start-up
 ├── TaskError                exeTask was called with something that cannot be a task
 ├── TaskFailed               a task could not end as its author meant
 │   ├── OutOfMemory          it raised MemoryError
@@ -12,6 +13,7 @@ KernKoaError
 │   ├── ResultRefused        what it returned is no JSON, or too big
 │   └── WorkerKilled         it ended its worker every time it was tried
 ├── DatabaseError            the database refused a statement
+│   ├── DatabaseConflict     409  a unique or foreign key refused it
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
@@ -38,7 +40,7 @@ problem document (RFC 9457, section 3.2).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 
 class KernKoaError(Exception):
@@ -83,6 +85,10 @@ class LibraryError(KernKoaError):
         self.text = text
 
 
+class SetupError(KernKoaError, AssertionError):
+    """A set-up method of Flask, such as app.route, was called outside of start-up."""
+
+
 class TaskError(KernKoaError, ValueError):
     """exeTask was called with something that cannot be a task."""
 
@@ -117,6 +123,28 @@ class TaskCancelled(BaseException):
 
 class DatabaseError(KernKoaError):
     """The database refused a statement; the error of its driver is the `__cause__`."""
+
+
+class DatabaseConflict(DatabaseError):
+    """A statement broke a unique or a foreign key: `key` is "unique" or "foreign".
+
+    Clients are told `detail`, which names no table; `str(error)` is the database's message.
+    """
+
+    status = 409
+    title = "Conflict"
+
+    def __init__(self, key: Literal["unique", "foreign"], message: str) -> None:
+        super().__init__(
+            "This is stored already: a value that must be unique is taken."
+            if key == "unique"
+            else "This refers to something that does not exist, or something else still refers to it."
+        )
+        self.key = key
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class UnknownDatabase(DatabaseError, KeyError):

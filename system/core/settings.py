@@ -1,4 +1,4 @@
-"""config.py and the environment: read once, checked, frozen."""
+"""The settings: config.py and the environment, read once, validated, frozen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .errors import SettingsError
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
 
-# set by the process that watches the development server, to its own id
+# set to the process id of the development server's supervisor
 DEVELOPMENT = "KERNKOA_DEVELOPMENT"
 
 DEFAULT_LIBS = {
@@ -33,9 +33,9 @@ DEFAULT_LIBS = {
 
 
 class Settings(BaseModel):
-    """What the kernel uses, under the names of config.py.
+    """The settings, under their names in config.py. Folders are relative to `path`.
 
-    A name of the user's own in config.py is an attribute too. Folders are relative to `path`.
+    Any other name that config.py sets is an attribute too.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", validate_default=True, arbitrary_types_allowed=True)
@@ -59,6 +59,8 @@ class Settings(BaseModel):
     imagePath: str = "images"
     varPath: str = "var"
 
+    addons: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]] = Field(default_factory=list)
+
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 5000
     flaskDebug: bool = True
@@ -81,7 +83,7 @@ class Settings(BaseModel):
     respondAsync: bool = False
     timezone: str = ""
 
-    # set by `python kernkoa.py`, never by config.py: this process is the development server
+    # whether this process is the development server; not a setting of config.py
     development: bool = False
 
     @model_validator(mode="before")
@@ -94,7 +96,7 @@ class Settings(BaseModel):
 
     @property
     def url(self) -> str:
-        """The site's public URL, with a slash at its end; of the request where config.py does not set it."""
+        """The site's public URL, ending in a slash; taken from the request if config.py does not set it."""
         if self.site_url:
             return self.site_url.rstrip("/") + "/"
         if has_request_context():
@@ -102,19 +104,19 @@ class Settings(BaseModel):
         return f"http://{self.host}:{self.port}{self.base}/"
 
     def folder(self, name: str) -> Path:
-        """The absolute path of a folder that a setting names relative to `path`."""
+        """The path of a folder given relative to `path`."""
         return self.path / name
 
     @property
     def var(self) -> Path:
-        """Where the kernel keeps what it makes: the key, the embedded Redis, the loaded libraries."""
+        """The kernel's own files: the secret key, the embedded Redis, copies of loaded libraries."""
         return self.folder(self.varPath)
 
 
 def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read config.py, let the environment override it, check every value.
+    """Read config.py, apply the environment, validate.
 
-    Raises SettingsError, naming each setting that cannot be used, its value and what it should be.
+    Raises SettingsError that lists every invalid setting with its value and what is expected.
     """
     values = {"path": config_file.parent, **_run_config(config_file)}
     origins = dict.fromkeys(values, config_file.name)
@@ -133,8 +135,8 @@ def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) ->
 
 
 def is_development(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process is the development server: its variable names the process that started this one,
-    so that neither a line in a service's environment nor a program that a controller starts can turn it on."""
+    """Whether this process is the development server. The variable must hold the parent's process id, so that
+    neither a service's environment nor a program that a controller starts can enable it."""
     return environ.get(DEVELOPMENT) == str(os.getppid())
 
 
@@ -157,14 +159,14 @@ def _is_setting(name: str, value: object) -> bool:
 
 
 def _variables(values: Mapping[str, Any]) -> dict[str, str]:
-    """Each setting's environment variable: secretKey is KERNKOA_SECRET_KEY."""
+    """The environment variable of each setting: secretKey is KERNKOA_SECRET_KEY."""
     fields = [field.alias or name for name, field in Settings.model_fields.items() if name != "development"]
     names = dict.fromkeys([*fields, *values])
     return {name: "KERNKOA_" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper() for name in names}
 
 
 def _parse_variable(name: str, text: str) -> Any:
-    if name not in ("databases", "libs", "queues"):
+    if name not in ("databases", "libs", "queues", "addons"):
         return text
     try:
         return json.loads(text)
@@ -191,9 +193,9 @@ def _check_databases(settings: Settings) -> None:
 
 
 def obtain_secret_key(settings: Settings) -> str:
-    """The key that signs sessions: the setting, or one made once in var/secret_key (mode 0600).
+    """The key that signs sessions: the setting, or one generated once in var/secret_key (mode 0600).
 
-    Raises SettingsError where the file cannot be made or others can read it.
+    Raises SettingsError if the file cannot be written or other users can read it.
     """
     if settings.secretKey:
         return settings.secretKey
@@ -202,17 +204,17 @@ def obtain_secret_key(settings: Settings) -> str:
         if not file.exists():
             _make_secret_key(file)
         if file.stat().st_mode & 0o077:
-            raise SettingsError(f"{file} can be read by others. Run: chmod 600 {file}")
+            raise SettingsError(f"{file} can be read by other users. Run: chmod 600 {file}")
         return file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise SettingsError(
-            f"The secret key {file} cannot be made or read ({error.strerror}). "
-            "Set KERNKOA_SECRET_KEY, or let this user write there."
+            f"The secret key {file} cannot be written or read ({error.strerror}). "
+            "Set KERNKOA_SECRET_KEY, or give this user write permission there."
         ) from error
 
 
 def _make_secret_key(file: Path) -> None:
-    """Made aside and linked into place, so that processes that start together agree on one key."""
+    """Write a temporary file and link it into place, so that processes that start together agree on one key."""
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f".secret_key.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -221,6 +223,6 @@ def _make_secret_key(file: Path) -> None:
             stream.write(secrets.token_hex(32) + "\n")
         os.link(aside, file)
     except FileExistsError:
-        pass  # another process was faster: its key counts
+        pass  # another process was first: use its key
     finally:
         aside.unlink()

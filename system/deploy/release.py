@@ -20,10 +20,12 @@ from .machine import Machine, run_as, user_exists
 from .site import Facts, Site
 
 RELEASES_KEPT = 3
-COPIED_FILES = ("*.py", "requirements.txt", "kernkoa_uwsgi.ini", "kernkoa_nginx.conf")
+COPIED_FILES = ("*.py", "catalog/*.py", "requirements.txt", "kernkoa_uwsgi.ini", "kernkoa_nginx.conf")
 # not part of a release and not used by the running site
 LEFT_OUT = {"venv3", "var", "tests", "docs", "benchmarks", "node_modules", "__pycache__"}
 FROZEN_TOO = {"catalog", "templates"}
+# linked even where they are missing, so that they can be added later
+CATALOG = ("controller", "model", "print", "language")
 
 READ_SETTINGS = """
 import json, pathlib
@@ -157,14 +159,20 @@ def _copied(site: Site) -> Iterator[Path]:
         for inner, names, files in os.walk(site.clone / folder):
             names[:] = [name for name in names if name != "__pycache__"]
             found += [Path(inner) / file for file in files]
-    return iter(sorted(found))
+    return iter(sorted(set(found)))
 
 
 def _linked(site: Site) -> list[str]:
-    """The folders of the clone that every release shares."""
-    copied = {"system"} | (FROZEN_TOO if site.frozen else set())
-    entries = (entry for entry in site.clone.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    return sorted(entry.name for entry in entries if entry.name not in LEFT_OUT | copied)
+    """The folders of the clone that every release shares. Of catalog/ those in it: its own files are copied."""
+    copied = {"system", "catalog"} | (FROZEN_TOO if site.frozen else set())
+    above = [entry.name for entry in _folders(site.clone) if entry.name not in LEFT_OUT | copied]
+    live = set() if site.frozen else {*CATALOG, *(entry.name for entry in _folders(site.clone / "catalog"))}
+    return sorted([*above, *(f"catalog/{name}" for name in live)])
+
+
+def _folders(place: Path) -> list[Path]:
+    hidden = (".", "__")
+    return [entry for entry in place.iterdir() if entry.is_dir() and not entry.name.startswith(hidden)]
 
 
 def _digest(site: Site) -> str:
@@ -182,6 +190,7 @@ def _copy(site: Site, place: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, target)
     for name in _linked(site):
+        (place / name).parent.mkdir(exist_ok=True)
         (place / name).symlink_to(site.clone / name)
     (place / "var").symlink_to(site.var)
 

@@ -55,3 +55,18 @@ def test_a_broken_model_is_told_from_a_missing_one(site: Any) -> None:
     site.write("catalog/model/stock.py", "class stock(:\n")
     with pytest.raises(LibraryError, match=r"stock\.py, line 1"):
         site.app().load.model("stock")
+
+
+def test_an_addon_may_be_a_package_that_is_imported_once(site: Any) -> None:
+    site.write("system/addons/kit/__init__.py", "from .inner import hammer\nimport os\n__all__ = ['hammer']\n")
+    site.write("system/addons/kit/inner.py", "made = []\ndef hammer(): made.append(1); return len(made)\n")
+    load = site.app().load
+    assert [load.addon("kit", "hammer")(), load.addon("kit", "hammer")()] == [1, 2]
+    with pytest.raises(LoadError, match="'os'"):
+        load.addon("kit", "os")
+
+
+def test_a_package_among_the_controllers_is_a_folder_like_any_other(site: Any) -> None:
+    site.write("old/__init__.py", "raise AssertionError('imported')\n")
+    site.write("old/lib.py", "class lib:\n    def index(self): return 'here'\n")
+    assert site.client().get("/old/lib").text == "here"

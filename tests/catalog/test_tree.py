@@ -207,7 +207,9 @@ def test_a_file_with_an_underscore_can_be_imported_and_not_requested(site: Any) 
     assert client.get("/_tools").status_code == 404
 
 
-def test_an_app_scans_nothing_before_the_first_request(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_app_scans_only_the_top_folder_before_the_first_request(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scanned: list[str] = []
     scan = os.scandir
     monkeypatch.setattr(
@@ -216,6 +218,6 @@ def test_an_app_scans_nothing_before_the_first_request(site: Any, monkeypatch: p
     site.write("a/lib.py", "class Lib:\n    def index(self): return 'here'\n")
     site.write("b/lib.py", "raise AssertionError('nobody asked for it')\n")
     app = site.app()
-    assert scanned == []
+    assert scanned == [str(site.controllers)]
     assert app.test_client().get("/a/lib").text == "here"
     assert not [path for path in scanned if path.endswith("/b")]

@@ -509,8 +509,8 @@ class TestPostgreSQL(ServerContract):
         ({"driver": "mysql"}, "host is missing"),
         ({"driver": "mysql", "host": "x", "passwd": "s3cret"}, "passwd"),
         ({"driver": "mysql", "host": "x", "port": "many"}, "many"),
-        ({"driver": "sqlite", "host": ":memory:"}, "in memory"),
-        ({"url": "sqlite://"}, "in memory"),
+        ({"driver": "sqlite", "host": ":memory:"}, "in-memory"),
+        ({"url": "sqlite://"}, "in-memory"),
         ({"url": "no url"}, "url"),
     ],
 )

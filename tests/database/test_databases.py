@@ -79,9 +79,9 @@ def test_a_request_that_commits_leaves_its_rows(shop):
 
 def test_only_a_forgotten_commit_is_warned_of(shop, caplog):
     shop.get("/shop/shop/half?end=abort")
-    assert "left open" not in caplog.text
+    assert "open transaction was rolled back" not in caplog.text
     shop.get("/shop/shop/half?end=forget")
-    assert "left open" in caplog.text
+    assert "open transaction was rolled back" in caplog.text
 
 
 def test_the_params_of_a_request_are_values(shop):

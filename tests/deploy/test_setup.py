@@ -246,11 +246,13 @@ def test_a_second_site_shares_no_file_with_the_first(clone: Path, folder: Path) 
 
 
 def test_the_snapshot_holds_the_kernel_and_links_to_the_catalogue(clone: Path, folder: Path) -> None:
+    (clone / "catalog/startup.py").write_text("def startup(app): ...\n")
     stage(clone, folder / "tree")
     release = folder / "tree/var/lib/kernkoa/current"
     assert not (release / "config.py").is_symlink()
+    assert not (release / "catalog/startup.py").resolve().is_relative_to(clone)
     assert (release / "system/core/runtime.py").is_file()
-    assert os.readlink(release / "catalog") == str(clone / "catalog")
+    assert os.readlink(release / "catalog/controller") == str(clone / "catalog/controller")
     assert os.readlink(release / "var") == "/var/lib/kernkoa/var"
     assert not (release / "tests").exists()
 

@@ -159,7 +159,7 @@ def test_a_404_tells_programs_the_same(client: Any) -> None:
     ("path", "reason"),
     [
         ("/images/nothing.png", "images answers the files of the folder imagePath"),
-        ("/_koa/nothing", "_koa is the kernel's own"),
+        ("/_koa/nothing", "_koa answers the kernel's own pages"),
         ("/a//b", "empty segment"),
         ("/" + "a/" * 200, "too many"),
         ("/%C3%A9t%C3%A9", "'été' can name nothing"),

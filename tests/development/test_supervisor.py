@@ -165,7 +165,7 @@ def test_a_saved_controller_counts_at_the_next_request_without_a_restart(server:
     server.write("catalog/controller/fresh.py", "class Fresh:\n    def index(self):\n        return 'fresh'\n")
     assert server.get("/fresh") == (200, "fresh")
     assert server.children() == before
-    assert "starting again" not in server.said()
+    assert "restarting" not in server.said()
 
 
 def test_a_syntax_error_in_config_is_shown_and_survived(server: Clone) -> None:
@@ -184,6 +184,19 @@ def test_a_syntax_error_in_config_is_shown_and_survived(server: Clone) -> None:
     assert "port = 5000 +* 2" in server.said()
     config.write_text(good)
     server.answers("/hello", 200, "hello")
+
+
+def test_a_changed_startup_file_starts_the_server_again_and_its_errors_are_shown(server: Clone) -> None:
+    server.answers("/hello", 200, "hello")
+    startup = "def startup(app):\n    app.add_url_rule('/own', 'own', lambda: 'own')\n"
+    server.write("catalog/startup.py", startup)
+    server.answers("/own", 200, "own")
+    server.write("catalog/startup.py", startup + "    raise ValueError('no luck')\n")
+    page = server.answers("/own", 500, "The server did not start", Accept="text/html")
+    assert "startup.py:3" in page
+    assert "ValueError: no luck" in page
+    server.write("catalog/startup.py", startup)
+    server.answers("/own", 200, "own")
 
 
 def test_a_broken_kernel_is_shown_and_survived(server: Clone) -> None:
@@ -235,13 +248,13 @@ def test_no_request_fails_while_the_server_starts_anew_again_and_again(server: C
     answers: list[tuple[int, str]] = []
     for number in range(2):
         config.write_text(config.read_text() + f"\n# change {number}\n")
-        answers += until(lambda: ask_until_restarted(server, server.said().count("starting again")), "a restart")
+        answers += until(lambda: ask_until_restarted(server, server.said().count("restarting")), "a restart")
     assert set(answers) == {(200, "hello")}
 
 
 def ask_until_restarted(server: Clone, before: int) -> list[tuple[int, str]]:
     answers = []
-    while server.said().count("starting again") <= before:
+    while server.said().count("restarting") <= before:
         answers.append(server.get("/hello"))
     return [*answers, *(server.get("/hello") for _ in range(20))]
 
@@ -326,7 +339,7 @@ def test_a_server_that_dies_is_started_again(server: Clone) -> None:
     with pytest.raises((http.client.HTTPException, OSError)):
         server.get("/die")
     server.answers("/hello", 200, "hello")
-    assert "ended with status 7" in server.said()
+    assert "exited with status 7" in server.said()
 
 
 def test_each_request_has_one_line_with_its_method(server: Clone) -> None:
@@ -353,14 +366,12 @@ def test_a_taken_port_is_named_with_what_to_do(clone: Clone) -> None:
         port = taken.getsockname()[1]
         done = clone.run("--port", str(port))
     assert done.returncode == 1
-    assert f"Port {port} of 127.0.0.1 is taken" in done.stderr
+    assert f"Port {port} of 127.0.0.1 is in use" in done.stderr
     assert f"python kernkoa.py --port {port + 1}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("host", "said"), [("192.0.2.1", "cannot be listened on"), ("no host", "cannot be listened on")]
-)
+@pytest.mark.parametrize(("host", "said"), [("192.0.2.1", "Cannot listen on"), ("no host", "Cannot listen on")])
 def test_an_address_that_is_not_this_machines_is_named(clone: Clone, host: str, said: str) -> None:
     done = clone.run("--host", host, "--port", "0")
     assert done.returncode == 1

@@ -25,7 +25,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 from werkzeug.datastructures import FileStorage
 from system.core.dispatch.params import Params
-from system.core.dispatch.routing import allow
+from system.core.dispatch.decorators import allow
 
 class Colour(enum.Enum):
     RED = "red"

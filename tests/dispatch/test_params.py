@@ -3,15 +3,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from werkzeug.test import EnvironBuilder
 
-from system.core.dispatch.params import Params, read_params
+from system.core.dispatch.params import Params
+from system.core.dispatch.request import KernelRequest
 from system.core.errors import MalformedBody, MissingParameter, TooLarge
+from system.core.settings import Settings
 
 
 def sent(path: str = "/", most: int = 1000, most_bytes: int = 1_000_000, **kwargs: Any) -> Params:
-    with Flask("test").test_request_context(path, **kwargs):
-        return read_params(request, path.split("?")[0].strip("/").split("/"), most, most_bytes)
+    request = KernelRequest(EnvironBuilder(path, **kwargs).get_environ())
+    settings = Settings(maxParams=most, maxParamsBytes=most_bytes)
+    return request.params(settings, path.split("?")[0].strip("/").split("/"))
 
 
 def test_the_first_of_a_repeated_name_is_the_value_and_getlist_has_all() -> None:
@@ -32,7 +35,7 @@ def test_the_views_of_old_are_there_and_never_among_the_items() -> None:
     assert params["get"] == {"q": "1", "data": "mine", "get": "mine"}
     assert params["post"] == {"f": "2"}
     assert params["data"] is None
-    assert params["urlpath"] == ["shop", "x"]
+    assert params["urlpath"] == "shop/x"
     assert params.get("post") == {"f": "2"}
     assert "get" not in params
     assert params.getlist("data") == ["mine"]

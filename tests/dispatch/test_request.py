@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from system.core.dispatch.guard import is_from_this_machine
+from system.core.dispatch.request import KernelRequest
+
+
+def is_local(environ: dict[str, Any]) -> bool:
+    return KernelRequest(environ).is_local
+
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:5000"}
 
@@ -23,7 +28,7 @@ HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:5000"}
     ],
 )
 def test_this_machine(changes: dict[str, Any]) -> None:
-    assert is_from_this_machine(HERE | changes)
+    assert is_local(HERE | changes)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +53,8 @@ def test_this_machine(changes: dict[str, Any]) -> None:
     ],
 )
 def test_somebody_else(changes: dict[str, Any]) -> None:
-    assert not is_from_this_machine(HERE | changes)
+    assert not is_local(HERE | changes)
 
 
 def test_a_request_without_host_is_somebody_elses() -> None:
-    assert not is_from_this_machine({"REMOTE_ADDR": "127.0.0.1"})
+    assert not is_local({"REMOTE_ADDR": "127.0.0.1"})

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from system.core.dispatch.routing import Route, allow, match
+from system.core.dispatch.decorators import allow
+from system.core.dispatch.routing import RESERVED, Route, match
 from system.core.errors import NotFound
 
 ECHO = """
@@ -35,7 +36,7 @@ def test_a_path_that_can_be_nobodys_is_refused(path: str) -> None:
         match(path)
 
 
-@pytest.mark.parametrize("name", ["status", "images", "pdf", "pdfs", "favicon.ico", "_koa"])
+@pytest.mark.parametrize("name", RESERVED)
 def test_the_kernels_own_names_lead_to_no_controller(site: Any, name: str) -> None:
     if name != "favicon.ico":
         write(site, f"{name}.py", "index")

@@ -22,7 +22,7 @@ def listing_of(site: Any, **settings: Any) -> tuple[dict[str, Any], Any]:
 
 EVERYTHING = """
 import functools
-from system.core.dispatch.routing import allow, expose
+from system.core.dispatch.decorators import allow, expose
 from datetime import date
 
 class Base:

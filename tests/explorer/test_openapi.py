@@ -32,7 +32,7 @@ from typing import Annotated, Literal, Optional
 from pydantic import BaseModel, Field
 from werkzeug.datastructures import FileStorage
 from system.core.dispatch.params import Params
-from system.core.dispatch.routing import allow
+from system.core.dispatch.decorators import allow
 
 class Item(BaseModel):
     name: str

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SHOP = """
 from typing import Literal
-from system.core.dispatch.routing import allow
+from system.core.dispatch.decorators import allow
 
 class Orders:
     "Orders of the shop."

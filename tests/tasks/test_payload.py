@@ -74,14 +74,14 @@ def test_params_arrive_with_all_that_they_hold() -> None:
     sent = Params(
         query=MultiDict([("a", "1"), ("a", "2")]),
         form=MultiDict([("b", "x")]),
-        urlpath=("shop", "Shop"),
+        segments=("shop", "Shop"),
         values={"c": 3},
     )
     found = travel(sent)
     assert isinstance(found, Params)
     assert dict(found) == {"a": "1", "b": "x", "c": 3}
     assert found.getlist("a") == ["1", "2"]
-    assert (found["get"], found["post"], found["urlpath"]) == ({"a": "1"}, {"b": "x"}, ["shop", "Shop"])
+    assert (found["get"], found["post"], found["urlpath"]) == ({"a": "1"}, {"b": "x"}, "shop/Shop")
     body = travel(Params(json_body={"n": [1]}))
     assert (dict(body), body["data"]) == ({"n": [1]}, {"n": [1]})
 

@@ -75,7 +75,7 @@ def test_params_of_a_request_arrive_as_they_were(site: Bench) -> None:
         "get": {"a": "1", "b": "x"},
         "post": {},
         "many": ["1", "2"],
-        "urlpath": ["jobs", "Jobs", "start_params"],
+        "urlpath": "jobs/Jobs/start_params",
         "kind": "Params",
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import importlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import LoadError
@@ -37,17 +38,18 @@ class Loader:
         return self._attribute("language", name, folder, name)
 
     def addon(self, module: str, component: str) -> Any:
-        """The object `component` of system/addons/<module>.py."""
-        return self._attribute("addon", module, None, component)
+        """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/."""
+        name = f"{PACKAGES['addon']}.{module}"
+        if not self._catalog.is_package(name):
+            return self._attribute("addon", module, None, component)
+        package = importlib.import_module(name)
+        public = {name: vars(package)[name] for name in getattr(package, "__all__", ())}
+        return _component(public, component, str(package.__file__))
 
     def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
         library = self._library(kind, name, folder)
         module = library.current(self._catalog.now()).module
-        try:
-            return vars(module)[attribute]
-        except KeyError:
-            near = _near(attribute, vars(module))
-            raise LoadError(f"{library.path} defines no {attribute!r}.{near}") from None
+        return _component(vars(module), attribute, library.path)
 
     def _library(self, kind: str, name: str, folder: str | None) -> Library:
         place: Any = self._catalog.roots[kind]
@@ -65,6 +67,13 @@ class Loader:
             raise LoadError(f"There is no {name}.py in {place.path}.{near}")
         library: Library = place.libraries[name]
         return library
+
+
+def _component(names: Mapping[str, Any], wanted: str, path: str) -> Any:
+    try:
+        return names[wanted]
+    except KeyError:
+        raise LoadError(f"{path} defines no {wanted!r}.{_near(wanted, names)}") from None
 
 
 def _near(name: str, known: Iterable[str]) -> str:

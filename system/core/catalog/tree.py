@@ -8,6 +8,7 @@ Nothing is put on sys.path.
 from __future__ import annotations
 
 import builtins
+import importlib
 import logging
 import os
 import sys
@@ -108,7 +109,7 @@ class Folder:
             libraries[stem] = self.libraries.get(stem) or Library(
                 self.catalog, self, f"{self.name}.{stem}", entry.path
             )
-        elif not suffix and entry.is_dir():
+        elif not suffix and entry.is_dir() and not self.catalog.is_package(f"{self.name}.{stem}"):
             folders[stem] = self.folders.get(stem) or Folder(self.catalog, f"{self.name}.{stem}", entry.path)
 
     def _is_inside(self, entry: os.DirEntry[str]) -> bool:
@@ -173,6 +174,14 @@ class Catalog:
                 return _descend(root, name[len(root.name) + 1 :].split("."), now)
         return None
 
+    def is_package(self, name: str) -> bool:
+        """Whether a dotted name is in a package of system/addons: Python imports these itself, and once."""
+        root, prefix = self.roots.get("addon"), f"{PACKAGES['addon']}."
+        if root is None or not name.startswith(prefix):
+            return False
+        first = name.removeprefix(prefix).partition(".")[0]
+        return os.path.isfile(os.path.join(root.path, first, "__init__.py"))
+
     def keep(self, library: Library, source: bytes) -> None:
         """Keep the source of a version that loaded, for a process that starts while the file is broken."""
         if self._keep_in is None:
@@ -212,7 +221,7 @@ class Catalog:
         package = str((globals or {}).get("__package__", ""))
         absolute = resolve_name("." * level + name, package) if level else name
         importer = str((globals or {}).get("__name__", ""))
-        if self._owns(absolute):
+        if self._owns(absolute) and not self.is_package(absolute):
             return self._import_own(absolute, tuple(fromlist or ()), importer, whole=level == 0)
         try:
             return builtins.__import__(name, globals, locals, fromlist or (), level)
@@ -233,6 +242,8 @@ class Catalog:
             for item in fromlist:
                 if item in place.libraries or item in place.folders:
                     self._module(f"{name}.{item}", importer)
+                elif self.is_package(f"{name}.{item}"):
+                    importlib.import_module(f"{name}.{item}")
         return sys.modules[name.partition(".")[0]] if whole and not fromlist else module
 
     def _module(self, name: str, importer: str) -> types.ModuleType:

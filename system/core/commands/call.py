@@ -1,4 +1,4 @@
-"""`python kernkoa.py call`: a method, run from the shell as a request would run it."""
+"""`python kernkoa.py call`: send a request to a method from the shell, without a server."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..settings import Settings
 def call_method(
     app: Flask, settings: Settings, path: str, words: Sequence[str], verb: str | None, body: str | None
 ) -> TestResponse:
-    """Send the request that a path and words like `42` and `name=x` make: arguments and parameters.
+    """The response to a request. Words with `=` are parameters, others further segments of the path.
 
-    Without a verb it is POST with a JSON body, else GET, or what the method takes where it takes no GET.
+    The default verb is POST with a JSON body, else GET, or the method's first verb if it refuses GET.
     """
     pairs = (word.partition("=") for word in words if "=" in word)
     values: MultiDict[str, str] = MultiDict((name, value) for name, _, value in pairs)
@@ -43,7 +43,7 @@ def call_method(
 
 
 def show_answer(answer: TestResponse) -> None:
-    """Write the body to the terminal, piece by piece where it is streamed."""
+    """Print the body, each chunk as it arrives."""
     out = sys.stdout.buffer
     for piece in answer.iter_encoded():
         out.write(piece)
@@ -53,7 +53,7 @@ def show_answer(answer: TestResponse) -> None:
 
 
 def show_why(catalog: Catalog, path: str) -> None:
-    """Why a path leads to no method, in words."""
+    """Print why a path matches no method, and near matches."""
     segments = tuple(segment for segment in path.strip("/").split("/") if segment)
     explanation = explain(catalog, segments, catalog.now())
     click.echo(f"{explanation.reason}.", err=True)

@@ -1,4 +1,4 @@
-"""`python kernkoa.py check`: what would fail when its URL is asked for, found beforehand."""
+"""`python kernkoa.py check`: find what would fail at request time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jinja2 import Environment, TemplateError, TemplateNotFound, TemplateSyntaxE
 
 from ..catalog.library import Library
 from ..catalog.tree import Catalog, Folder
-from ..dispatch.routing import RESERVED
+from ..dispatch.routing import kept_names
 from ..errors import LibraryError
 from ..settings import Settings
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """Something that is wrong: the file, the line (0 for the whole file) and what."""
+    """One fault: the file, the line (0 for the whole file) and a description."""
 
     path: str
     line: int
@@ -30,7 +30,7 @@ class Finding:
 
 
 def check_site(app: Flask, catalog: Catalog, settings: Settings) -> list[Finding]:
-    """Load every library of the catalogue, compile every template; all that is wrong, by file."""
+    """Load every library and compile every template; returns all faults, sorted by file."""
     with _quiet():
         findings = {*_check_libraries(catalog), *_check_names(catalog)}
     own = settings.folder(settings.templatePath)
@@ -42,7 +42,7 @@ def check_site(app: Flask, catalog: Catalog, settings: Settings) -> list[Finding
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What the catalogue would log of a broken file is what the findings say."""
+    """Silence the catalogue's log: the findings report the same errors."""
     logger = logging.getLogger("kernkoa.catalog")
     before, logger.disabled = logger.disabled, True
     try:
@@ -52,7 +52,7 @@ def _quiet() -> Iterator[None]:
 
 
 def libraries_of(folder: Folder, now: float) -> Iterator[Library]:
-    """Every library in a folder and in those below it."""
+    """Every library in a folder and its subfolders."""
     folder.refresh(now)
     yield from (library for _, library in sorted(folder.libraries.items()))
     for _, below in sorted(folder.folders.items()):
@@ -71,7 +71,7 @@ def _check_libraries(catalog: Catalog) -> Iterator[Finding]:
 
 
 def _error_of(library: Library) -> LibraryError | None:
-    """What is wrong with the file as it is now, though a version before may go on serving."""
+    """The error of the file as it is on disk, even if an older version still serves."""
     try:
         library.current(library.catalog.now())
     except LibraryError as error:
@@ -89,19 +89,18 @@ def _check_methods(library: Library) -> Iterator[Finding]:
 
 def _check_names(catalog: Catalog) -> Iterator[Finding]:
     root = catalog.roots["controller"]
-    for name in sorted(RESERVED & {*root.folders, *root.libraries}):
-        place = root.folders.get(name) or root.libraries[name]
-        yield Finding(place.path, 0, f"no URL reaches it: the kernel keeps the name {name} for itself")
+    for name, path in kept_names(root):
+        yield Finding(path, 0, f"not reachable: the name {name} is reserved")
 
 
 def _faults_of(environment: Environment, name: str) -> Iterator[tuple[int, str]]:
-    """What is wrong with a template: its syntax, or a template that it needs and that is not there."""
+    """Line and description of each fault of a template: syntax errors and missing templates."""
     try:
         source = environment.loader.get_source(environment, name)[0] if environment.loader else ""
         tree = environment.parse(source, name)
         environment.compile(tree, name)
     except UnicodeDecodeError:
-        return  # a picture or the like among the templates
+        return  # a binary file in the template folder
     except TemplateSyntaxError as error:
         yield error.lineno, f"{type(error).__name__}: {error.message}"
         return

@@ -16,7 +16,18 @@ CONFIG = Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py"))
 
 
 class Commands(click.Group):
-    """Tells a wrong setting in one message and ends with 1."""
+    """The kernel's commands and those of `app.cli`. Reports a SettingsError and exits with 1."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        own = super().list_commands(context)
+        try:
+            return [*own, *_site_commands().list_commands(context)]
+        except SettingsError as error:  # the help is there to find out why
+            click.echo(f"The site's own commands are not listed: {error}", err=True)
+            return own
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        return super().get_command(context, name) or _site_commands().get_command(context, name)
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -25,27 +36,44 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
+def _site_commands() -> click.Group:
+    """The commands in `app.cli`; none for a site without a start-up file or addons, and its app is not made."""
+    from flask.cli import ScriptInfo
+
+    from ..settings import read_settings
+
+    settings = read_settings(CONFIG)
+    if not settings.addons and not settings.folder("catalog/startup.py").exists():
+        return click.Group()
+    from ..runtime import start
+
+    app = start()
+    click.get_current_context().obj = ScriptInfo(create_app=lambda: app)
+    return app.cli
+
+
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--host", help="Address to listen on, 127.0.0.1 unless config.py says otherwise; 0.0.0.0 is all.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 is any free one.")
+@click.option("--host", help="Address to listen on (default 127.0.0.1); 0.0.0.0 means all.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default 5000); 0 picks any.")
 @click.pass_context
 def main(context: click.Context, host: str | None, port: int | None) -> None:
     """KernKoa: a URL is a method.
 
-    Without a command: the development server. It takes a saved file at the next request, starts anew when the
-    kernel or config.py changed, and explains errors in the browser.
+    Without a command: the development server. It uses a saved file from the next request on, restarts when the
+    kernel or config.py changes, and explains errors in the browser.
     """
     if context.invoked_subcommand is not None:
         if host is not None or port is not None:
-            raise click.UsageError("--host and --port belong to the development server, not to a command.")
+            raise click.UsageError("--host and --port are options of the development server, not of a command.")
         return
     from ..settings import is_development
 
     if is_development():
         from ..development.server import serve
-        from ..runtime import app, settings
+        from ..runtime import start
 
-        serve(app, settings)
+        app = start()
+        serve(app, app.settings)
     else:
         from ..development.supervisor import supervise
 
@@ -55,9 +83,9 @@ def main(context: click.Context, host: str | None, port: int | None) -> None:
 @main.command()
 @click.argument("word", default="")
 def routes(word: str) -> None:
-    """List every URL with its verbs, signature, first docstring line and place.
+    """List every URL: verbs, signature, file, line.
 
-    With a WORD only those that mention it. Nothing is imported; what is broken or cannot be reached is marked.
+    With a WORD, only those that contain it. Imports nothing; broken and unreachable files are marked with !.
     """
     from ..settings import read_settings
     from .routes import list_routes
@@ -71,19 +99,20 @@ def routes(word: str) -> None:
     for mark in marks:
         click.echo(f"{click.style('!', fg='red', bold=True)} {mark.place}: {mark.what}")
     if not lines and not marks:
-        click.echo(f"Nothing mentions {word!r}." if word else "There is no controller yet: new controller hello")
+        click.echo(f"No route contains {word!r}." if word else "There is no controller yet: new controller hello")
 
 
 @main.command()
 def check() -> None:
-    """Load every library and compile every template; a line for each that is wrong.
+    """Find what would fail at request time.
 
-    Ends with 1 if any is.
+    Loads every library and compiles every template. Prints a line per fault, and exits with 1 if there is any.
     """
-    from ..runtime import app, settings
+    from ..runtime import start
     from .check import check_site
 
-    findings = check_site(app, app.catalog, settings)
+    app = start()
+    findings = check_site(app, app.catalog, app.settings)
     for finding in findings:
         click.echo(finding)
     if findings:
@@ -94,10 +123,11 @@ def check() -> None:
 @main.command()
 def openapi() -> None:
     """Print every URL as an OpenAPI 3.1 document."""
-    from ..explorer.openapi import make_document
-    from ..runtime import app, settings
+    from ..explorer.openapi import document_of
+    from ..runtime import start
 
-    document = make_document(app.catalog, settings, settings.url)
+    app = start()
+    document = document_of(app.catalog, app.settings, app.settings.url)
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
@@ -105,28 +135,29 @@ def openapi() -> None:
 @click.argument("path")
 @click.argument("words", nargs=-1)
 @click.option("--verb", type=click.Choice(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], case_sensitive=False))
-@click.option("--json", "body", metavar="TEXT", help="The body, as JSON.")
+@click.option("--json", "body", metavar="TEXT", help="JSON body.")
 def call(path: str, words: tuple[str, ...], verb: str | None, body: str | None) -> None:
-    """Run a method as a request would: call shop/orders/Orders/show 42 name=x
+    """Send a request: call shop/orders/show 42 name=x
 
-    A word with = in it is a parameter, any other an argument. Prints the answer's body and ends with 1 where
-    the answer is an error.
+    A word with = is a parameter, any other a further segment of the path. Prints the body of the response, and
+    exits with 1 if its status is 400 or above.
     """
-    from ..runtime import app, settings
+    from ..runtime import start
     from .call import call_method, show_answer, show_why
 
-    answer = call_method(app, settings, path, words, verb, body)
+    app = start()
+    answer = call_method(app, app.settings, path, words, verb, body)
     show_answer(answer)
     if answer.status_code >= 400:
         click.echo(f"\n{answer.status}", err=True)
         if answer.status_code == 404:
-            show_why(app.catalog, answer.request.path.removeprefix(settings.base))
+            show_why(app.catalog, answer.request.path.removeprefix(app.settings.base))
         raise SystemExit(1)
 
 
 @main.group()
 def new() -> None:
-    """Write a starter file and print its URL: new controller shop/orders"""
+    """Write a starter file: new controller shop/orders"""
 
 
 def _write(kind: Literal["controller", "model"], name: str) -> None:
@@ -143,12 +174,12 @@ def _write(kind: Literal["controller", "model"], name: str) -> None:
 @new.command()
 @click.argument("name")
 def controller(name: str) -> None:
-    """A class whose methods answer URLs: new controller shop/orders"""
+    """A class whose methods answer URLs."""
     _write("controller", name)
 
 
 @new.command()
 @click.argument("name")
 def model(name: str) -> None:
-    """A class for load.model: new model shop/stock"""
+    """A class for load.model."""
     _write("model", name)

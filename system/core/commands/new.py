@@ -1,4 +1,4 @@
-"""`python kernkoa.py new`: a first file for a controller or a model."""
+"""`python kernkoa.py new`: write a starter file for a controller or a model."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ CONTROLLER = '''from kernkoa import *
 
 
 class {name}:
-    """Answers /{url}."""
+    """The methods below /{url}."""
 
     def index(self):
-        """What /{url} answers."""
+        """Answers /{url}."""
         return "{name} works."
 
     def show(self, number: int):
-        """What /{url}/{name}/show/42 answers."""
+        """Answers /{url}/{name}/show/42."""
         return {{"number": number}}
 '''
 MODEL = '''from kernkoa import *
 
 
 class {name}:
-    """What the site knows of {name}. A controller reaches it with {load}."""
+    """Used in a controller with {load}."""
 
     def list(self):
         """All of them."""
@@ -40,15 +40,15 @@ class {name}:
 
 
 def write_starter(settings: Settings, kind: Literal["controller", "model"], name: str) -> tuple[Path, str]:
-    """Write the file of a name such as shop/orders; returns its path and the path of its URL.
+    """Write the starter file for a name such as shop/orders; returns the file and the path of its URL.
 
-    Raises click.ClickException for a name that cannot be one, and where the file is there already.
+    Raises click.ClickException for an invalid name, and if the file exists.
     """
     parts = name.removesuffix(".py").strip("/").split("/")
     for part in parts:
         _check(part)
     if kind == "controller" and parts[0] in RESERVED:
-        raise click.ClickException(f"The kernel keeps the name {parts[0]} for itself. Choose another.")
+        raise click.ClickException(f"The name {parts[0]} is reserved by the kernel. Choose another.")
     path = settings.folder(settings.libs[kind]).joinpath(*parts).with_suffix(".py")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def write_starter(settings: Settings, kind: Literal["controller", "model"], name
             file.write(_source(kind, parts))
     except FileExistsError as error:
         taken = Path(error.filename)
-        raise click.ClickException(f"{taken} is there already; nothing was written.") from error
+        raise click.ClickException(f"{taken} exists already; nothing was written.") from error
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
     return path, "/".join(parts[:-1] if parts[-1] == "index" else parts)
@@ -65,10 +65,10 @@ def write_starter(settings: Settings, kind: Literal["controller", "model"], name
 def _check(part: str) -> None:
     if not is_name(part) or part.startswith("_"):
         raise click.ClickException(
-            f"{part!r} cannot be a part of a URL: write a-z, A-Z, 0-9 and _, not beginning with a digit or _."
+            f"{part!r} cannot be part of a URL: use a-z, A-Z, 0-9 and _, and do not begin with a digit or _."
         )
     if keyword.iskeyword(part):
-        raise click.ClickException(f"{part!r} is a word of Python itself. Choose another name.")
+        raise click.ClickException(f"{part!r} is a keyword of Python. Choose another name.")
 
 
 def _source(kind: str, parts: list[str]) -> str:

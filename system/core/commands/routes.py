@@ -1,4 +1,4 @@
-"""`python kernkoa.py routes`: every URL of the site, and what keeps one from being reached. Nothing is run."""
+"""`python kernkoa.py routes`: every URL of the site, and what makes one unreachable. Runs no code of the site."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..catalog.source import folders_in
 from ..catalog.tree import Catalog, Folder
-from ..dispatch.routing import RESERVED
+from ..dispatch.routing import kept_names
 from ..explorer.listing import ListedLibrary, ListedMethod, Listing
 from ..settings import Settings
 from ..tasks.schedules import list_schedules
@@ -17,7 +17,7 @@ from ..tasks.schedules import list_schedules
 
 @dataclass(frozen=True, slots=True)
 class RouteLine:
-    """A method as the command shows it; `place` is its file and line. Of a task method `verbs` is TASK."""
+    """One method; `place` is its file and line. `verbs` is TASK for a task method."""
 
     verbs: str
     url: str
@@ -31,7 +31,7 @@ class RouteLine:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is wrong in the tree: a broken file, a name that hides another or that the kernel keeps."""
+    """A fault in the tree: a broken file, or a name that is reserved or hides another."""
 
     place: str
     what: str
@@ -41,7 +41,7 @@ class Mark:
 
 
 def list_routes(settings: Settings, word: str = "") -> tuple[list[RouteLine], list[Mark]]:
-    """The routes and marks that mention a word; all of them where there is none."""
+    """The routes and marks that contain `word`; all if it is empty."""
     folders: dict[str, Path] = {kind: settings.folder(name) for kind, name in settings.libs.items()}
     catalog = Catalog(folders, live_seconds="off")
     try:
@@ -72,23 +72,20 @@ def _line(method: ListedMethod, settings: Settings, when: str) -> RouteLine:
 def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[Mark]:
     for library in libraries:
         if library.broken is not None:
-            place = _short(library.path, settings)
+            place = _short(library.library.path, settings)
             yield Mark(f"{place}:{library.broken.line}" if library.broken.line else place, library.broken.detail)
 
 
 def _conflicts(folder: Folder, now: float, settings: Settings) -> Iterator[Mark]:
     folder.refresh(now)
     if folder is folder.catalog.roots["controller"]:
-        for name in sorted(RESERVED & {*folder.folders, *folder.libraries}):
-            place = folder.folders.get(name) or folder.libraries[name]
-            yield Mark(
-                _short(place.path, settings), f"no URL reaches it: the kernel keeps the name {name} for itself"
-            )
+        for name, path in kept_names(folder):
+            yield Mark(_short(path, settings), f"not reachable: the name {name} is reserved")
     for name in sorted({*folder.folders} & {*folder.libraries}):
         place = folder.libraries[name]
         yield Mark(
             _short(place.path, settings),
-            f"a folder {name} is beside it: what the folder has of a name comes first",
+            f"a folder {name} is beside it: names in the folder take precedence",
         )
     for inner in folders_in(folder, now):
         yield from _conflicts(inner, now, settings)

@@ -1,4 +1,4 @@
-"""From an entry of config.databases to SQLAlchemy's engine."""
+"""SQLAlchemy engines for an entry of config.databases."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.engine import make_url as parse_url
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from ..errors import DatabaseUnavailable, SettingsError
 
 if TYPE_CHECKING:
-    from .databases import Entry
+    from .config import Entry
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -27,12 +27,11 @@ DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "mssql": "mssql+pyodbc",
 }
-# the package to install for a module that a driver misses
+# the package that provides a driver's module
 PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 
-# Seconds, by driver. A server that is away must be known within two, which is also libpq's least; a lost
-# network is known by data that nobody acknowledges (tcp_user_timeout, milliseconds). SQLite's is the time
-# that a writer waits for the others.
+# Timeouts in seconds, by driver. An unreachable server is reported within two seconds, libpq's minimum; a lost
+# network by unacknowledged data (tcp_user_timeout, milliseconds). SQLite's is how long a writer waits for a lock.
 CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "pysqlite": {"timeout": 10},
     "pymysql": {"connect_timeout": 2, "read_timeout": 2},
@@ -42,17 +41,25 @@ CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "pyodbc": {"timeout": 2},
     "pymssql": {"login_timeout": 2},
 }
-IDLE_CONNECTIONS = 20  # the most that a process keeps open between requests, for each database
+IDLE_CONNECTIONS = 20  # kept open between requests, per process and database
 
 logger = logging.getLogger("kernkoa.database")
 
 
 def make_url(entry: Entry, folder: Path) -> URL:
     """The URL of a database; a SQLite file is relative to `folder`. Opens nothing, imports no driver."""
-    url = parse_url(entry.url) if entry.url else _url_of(entry)
+    url = _parse_url(entry.url) if entry.url else _url_of(entry)
     if url.get_backend_name() == "sqlite" and not str(url.database).startswith("file:"):
         return url.set(database=str(folder / str(url.database)))
     return url
+
+
+def _parse_url(text: str) -> URL:
+    try:
+        return parse_url(text)
+    except (ArgumentError, ValueError) as error:
+        scheme = text.partition("://")[0]  # the rest may hold the password
+        raise SettingsError(f"config.py: the url of a database, {scheme}://…, cannot be read: {error}") from error
 
 
 def _url_of(entry: Entry) -> URL:
@@ -68,10 +75,10 @@ def _url_of(entry: Entry) -> URL:
 
 
 class Engines:
-    """The engines of one database: opened on first use, by each process for itself.
+    """The engines of one database, created at first use in each process.
 
-    One commits every statement as it runs, the other is SQLAlchemy's usual one. Those of the parent stay
-    in the dict of a forked process, unused: to drop them would close the parent's connections.
+    One commits each statement at once, the other is SQLAlchemy's default. A forked process keeps its parent's
+    engines unused: dropping them would close the parent's connections.
     """
 
     def __init__(self, name: str, url: URL) -> None:
@@ -81,10 +88,19 @@ class Engines:
         self._engines: dict[tuple[int, bool], Engine] = {}
 
     def get(self, autocommit: bool) -> Engine:
-        """This process's engine. Raises SettingsError where the driver is not installed."""
+        """This process's engine. Raises SettingsError if the driver is not installed."""
         key = (os.getpid(), autocommit)
-        # no lock: it could be held while the process forks, and an engine too many has opened nothing
+        # no lock, as a fork could copy it locked; a second engine made by a race has opened nothing yet
         return self._engines.get(key) or self._engines.setdefault(key, self._make(autocommit))
+
+    def connect(self) -> Connection:
+        """A connection that commits each statement at once. Raises SettingsError if its arguments are invalid."""
+        try:
+            return self.get(autocommit=True).connect()
+        except (SQLAlchemyError, OSError, TypeError, ValueError) as error:
+            raise SettingsError(
+                f"config.py: databases[{self._name!r}] ({self.place}) cannot be opened: {error}"
+            ) from error
 
     def close(self) -> None:
         """Close the idle connections of this process."""
@@ -100,9 +116,9 @@ class Engines:
                 connect_args=CONNECT_ARGUMENTS.get(self._url.get_driver_name(), {}),
                 poolclass=QueuePool,
                 pool_size=IDLE_CONNECTIONS,
-                max_overflow=-1,  # a thread holds one at most, so the threads are the limit
+                max_overflow=-1,  # each thread holds at most one connection
                 pool_pre_ping=not is_sqlite,
-                hide_parameters=True,  # the values of a statement do not belong in a log
+                hide_parameters=True,  # no values of statements in the log
                 **options,
             )
         except NoSuchModuleError as error:
@@ -110,9 +126,9 @@ class Engines:
         except ModuleNotFoundError as error:
             package = PACKAGES.get(error.name or "", error.name)
             raise SettingsError(
-                f"The database '{self._name}' needs a package that is missing. Run: pip install '{package}'"
+                f"The database '{self._name}' needs a package that is not installed. Run: pip install '{package}'"
             ) from error
-        event.listen(engine, "handle_error", self._tell_whether_away)
+        event.listen(engine, "handle_error", self._translate_disconnect)
         if self._url.get_driver_name() == "pymysql":
             event.listen(engine, "connect", _lift_read_timeout)
         if is_sqlite:
@@ -120,8 +136,8 @@ class Engines:
             event.listen(engine, "connect", _prepare_sqlite)
         return engine
 
-    def _tell_whether_away(self, context: ExceptionContext) -> DatabaseUnavailable | None:
-        """An error that means that the server is away becomes ours, for the users of .engine too."""
+    def _translate_disconnect(self, context: ExceptionContext) -> DatabaseUnavailable | None:
+        """Turn a lost connection into DatabaseUnavailable, for users of .engine too."""
         if context.is_pre_ping or not (context.connection is None or context.is_disconnect):
             return None
         reason = str(context.original_exception).strip()
@@ -134,12 +150,12 @@ class Engines:
 
 
 def _lift_read_timeout(connection: Any, _record: object) -> None:
-    """PyMySQL has no time limit for the greeting alone, and a statement may take longer than that."""
+    """Remove the read timeout after connecting: PyMySQL has no separate one for the handshake."""
     connection._read_timeout = None
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
-    with suppress(sqlite3.OperationalError):  # a file that may not be written, or another process is at it
+    with suppress(sqlite3.OperationalError):  # a read-only file, or one locked by another process
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

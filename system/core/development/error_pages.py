@@ -16,35 +16,26 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import NotFound as StaticNotFound
 
 from ..catalog.tree import Catalog
-from ..dispatch.calling import encode_json
-from ..dispatch.guard import is_from_this_machine
-from ..dispatch.problems import Problem, is_browser
+from ..dispatch.problems import Problem
+from ..dispatch.request import request
+from ..dispatch.responses import json_response, no_store
 from ..dispatch.routing import RESERVED, match
 from ..errors import LibraryError, NotFound
 from ..settings import Settings
-from .editor import link_to
 from .hints import find_hint
 from .not_found import Explanation, explain
 from .redaction import mask, message_of, shown, shown_items
 from .suggestions import Choice
-from .tracebacks import Frame, Trace, read_source, read_traces
+from .tracebacks import Frame, Trace, link_to, read_source, read_traces
 
 log = logging.getLogger("kernkoa")
 
 MOST_WATCHED = 64
-_RESERVED_FOR = {
-    "status": "answers the state of a task: /status/<id>",
-    "images": "answers the files of the folder imagePath",
-    "pdf": "answers a file of the folder pdfPath: /pdf?pdf=<path>",
-    "pdfs": "answers the files of the folder pdfPath",
-    "favicon.ico": "answers favicon.ico of the folder imagePath",
-    "_koa": "is the kernel's own: the explorer, OpenAPI, health",
-}
 
 
 class Watched:
@@ -96,7 +87,7 @@ class Pages:
 
     def answer(self, error: Exception, problem: Problem) -> Response | None:
         """The explaining answer to an error; None where the plain one is right."""
-        if not self._settings.flaskDebug or not is_from_this_machine(request.environ):
+        if not self._settings.flaskDebug or not request.is_local:
             return None
         try:
             if isinstance(error, NotFound | StaticNotFound):
@@ -108,18 +99,16 @@ class Pages:
         return None
 
     def _changed(self) -> Response:
-        if not is_from_this_machine(request.environ):
+        if not request.is_local:
             raise NotFound
         changed = self._watched.has_changed(request.args.get("since", ""))
-        response = Response(encode_json({"changed": changed}), mimetype="application/json")
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return no_store(json_response({"changed": changed}))
 
     def _not_found(self, error: Exception, problem: Problem) -> Response | None:
         explanation = self._explain(error)
         if explanation is None:
             return None
-        if not is_browser(request):
+        if not request.wants_html:
             return self._document(problem, self._members_of(explanation))
         return self._page("kernkoa/not_found.html", problem, explanation.watched, walk=explanation)
 
@@ -127,7 +116,7 @@ class Pages:
         """The walk along the request's path; None where a method of the site itself said "not found"."""
         first = request.path.split("/", 2)[1]
         if first in RESERVED:
-            return Explanation(f"{first} {_RESERVED_FOR[first]}; there is no such thing there")
+            return Explanation(f"{first} {RESERVED[first]}; there is no such thing there")
         if not isinstance(error, NotFound) or getattr(request, "resolved", None) is not None:
             return None
         try:
@@ -164,7 +153,7 @@ class Pages:
     def _exception(self, error: Exception, problem: Problem) -> Response:
         traces = read_traces(error, self._settings)
         hint = find_hint(error, self._app, request)
-        if not is_browser(request):
+        if not request.wants_html:
             return self._document(problem, self._place_of(error) | self._members_of_traces(traces, hint))
         template = "kernkoa/library.html" if isinstance(error, LibraryError) else "kernkoa/exception.html"
         source: Sequence[Any] = ()
@@ -223,8 +212,8 @@ class Pages:
         return [(name, pairs) for name, pairs in tables if pairs]
 
     def _document(self, problem: Problem, members: dict[str, Any]) -> Response:
-        body = encode_json(problem.document() | members)
-        return self._finish(Response(body, mimetype="application/problem+json"), problem)
+        document = problem.document() | members
+        return self._finish(json_response(document, mimetype="application/problem+json"), problem)
 
     def _page(self, template: str, problem: Problem, watched: Iterable[str], **values: Any) -> Response:
         """A page rendered without the site's own context processors: they may be what failed."""
@@ -251,9 +240,8 @@ class Pages:
     def _finish(self, response: Response, problem: Problem) -> Response:
         response.status_code = problem.status
         response.headers.update(problem.headers)
-        response.headers["Cache-Control"] = "no-store"
         response.vary.add("Accept")
-        return response
+        return no_store(response)
 
 
 def _caret_of(error: LibraryError) -> int:

@@ -1,4 +1,4 @@
-"""The development server itself: the process that development.py starts, watches and starts anew."""
+"""The development server's process, started and restarted by supervisor.py."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ StartResponse = Callable[..., Any]
 
 
 def serve(app: Flask, settings: Settings) -> None:
-    """Serve the app on the socket that the watching process holds, until that process says to end."""
+    """Serve the app on the supervisor's socket until the supervisor sends SIGTERM or exits."""
     app.after_request(_note_endpoint)
     show_log(settings)
     listener = socket.socket(fileno=os.dup(int(os.environ[SOCKET])))
@@ -46,12 +46,12 @@ def serve(app: Flask, settings: Settings) -> None:
 
 
 class _Ended(BaseException):
-    """The watching process wants this one to end, or is gone."""
+    """The supervisor sent SIGTERM or exited."""
 
 
 def _end_between_requests(server: BaseWSGIServer) -> None:
-    """Let SIGTERM, and the end of the watching process, end the server where it has nothing in its hands: raised
-    while it starts the thread of a request, the exception would close that request's connection."""
+    """Stop between requests on SIGTERM or when the supervisor exits: an exception raised while the server starts
+    a request's thread would close that request's connection."""
     parent, is_over = os.getppid(), threading.Event()
     signal.signal(signal.SIGTERM, lambda signum, frame: is_over.set())
 
@@ -63,7 +63,7 @@ def _end_between_requests(server: BaseWSGIServer) -> None:
 
 
 def take_terminal() -> None:
-    """From here on errors go to the terminal; what was said while starting follows, and is no report any more."""
+    """Send stderr to the terminal from now on, beginning with what was written during start-up."""
     path = os.environ[REPORT]
     sys.stderr.flush()
     os.dup2(int(os.environ[TERMINAL]), 2)
@@ -73,10 +73,10 @@ def take_terminal() -> None:
 
 
 class Handler(WSGIRequestHandler):
-    """Werkzeug's, without its line for each request: RequestLines says more."""
+    """Werkzeug's handler without its log line per request; RequestLines writes a better one."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        if not hasattr(self, "environ"):  # what was sent is not even HTTP
+        if not hasattr(self, "environ"):  # the input was not HTTP
             super().log_request(code, size)
 
 
@@ -88,7 +88,7 @@ def _note_endpoint(response: Response) -> Response:
 
 
 class RequestLines:
-    """Writes one line for each request: status, milliseconds, the URL and the method that answered it."""
+    """WSGI middleware that logs each request: status, milliseconds, URL, method of the catalogue."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
@@ -122,8 +122,8 @@ class RequestLines:
             self._idle.notify_all()
 
     def finish(self, seconds: float) -> None:
-        """Wait until the requests in flight are answered, or the time is over."""
-        time.sleep(0.02)  # what was just accepted is not counted yet
+        """Wait for the requests in flight, at most `seconds`."""
+        time.sleep(0.02)  # a connection just accepted is not counted yet
         with self._idle:
             self._idle.wait_for(lambda: self._running == 0, seconds)
 
@@ -133,7 +133,7 @@ _COLOURS = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
 
 
 def request_line(status: str, milliseconds: float, environ: dict[str, Any]) -> str:
-    """The line of a request; control characters of its URL are spelled out, so that none reaches the terminal."""
+    """The log line of a request, with control characters of its URL escaped."""
     url = environ.get("REQUEST_URI", environ.get("PATH_INFO", "")).translate(_CONTROL)
     verb = environ.get("REQUEST_METHOD", "").translate(_CONTROL)
     parts = [click.style(status, fg=_COLOURS.get(status[:1]), bold=status[:1] == "5"), _duration(milliseconds)]
@@ -150,7 +150,7 @@ def _duration(milliseconds: float) -> str:
 
 
 def show_log(settings: Settings) -> None:
-    """Write what the kernel and the site log to the terminal; of a traceback the site's own frames."""
+    """Log to the terminal; tracebacks show the site's own frames."""
     handler = logging.StreamHandler()
     handler.setFormatter(_OwnFrames(str(settings.path)))
     root = logging.getLogger()
@@ -160,7 +160,7 @@ def show_log(settings: Settings) -> None:
 
 
 class _OwnFrames(logging.Formatter):
-    """Folds the frames of libraries and of the kernel in a traceback."""
+    """Leaves the frames of libraries and of the kernel out of tracebacks."""
 
     def __init__(self, root: str) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s")
@@ -177,7 +177,7 @@ class _OwnFrames(logging.Formatter):
         folded = len(described.stack) - len(own)
         if own:
             described.stack = traceback.StackSummary.from_list(own)
-            lines = [f"  ({folded} frames of the kernel and of libraries are left out)"] if folded else []
+            lines = [f"  ({folded} frames of the kernel and of libraries omitted)"] if folded else []
         return "\n".join([*lines, "".join(described.format(chain=False)).rstrip("\n")])
 
     def _is_own(self, path: str) -> bool:

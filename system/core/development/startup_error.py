@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from flask import Request, Response
+from flask import Response
 from jinja2 import Environment, FileSystemLoader
 
-from ..dispatch.calling import encode_json
-from ..dispatch.guard import is_from_this_machine
-from ..dispatch.problems import UNEXPECTED, is_browser
+from ..dispatch.problems import UNEXPECTED
+from ..dispatch.request import KernelRequest
+from ..dispatch.responses import json_response
 from ..settings import Settings
-from .editor import link_to
 from .redaction import mask
+from .tracebacks import link_to
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 _PLACE = re.compile(r'(?:File "(?P<quoted>[^"\n]+)"|(?P<bare>/\S+\.py)), line (?P<line>\d+)')
@@ -32,23 +32,23 @@ class StandIn:
         self._templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        return self._answer(Request(environ))(environ, start_response)
+        return self._answer(KernelRequest(environ))(environ, start_response)
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: KernelRequest) -> Response:
         if request.path.endswith("/_koa/changed"):
             is_news = request.args.get("since") != self._token
-            return Response(encode_json({"changed": is_news}), mimetype="application/json")
+            return json_response({"changed": is_news})
         shown = self._said if self._may_see(request) else ""
-        if is_browser(request):
+        if request.wants_html:
             return Response(self._page(request, shown), 500, mimetype="text/html")
         document = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": UNEXPECTED}
         said = {"detail": "The server did not start.", "said": shown.splitlines()} if shown else {}
-        return Response(encode_json(document | said), 500, mimetype="application/problem+json")
+        return json_response(document | said, 500, "application/problem+json")
 
-    def _may_see(self, request: Request) -> bool:
-        return self._settings.flaskDebug and is_from_this_machine(request.environ)
+    def _may_see(self, request: KernelRequest) -> bool:
+        return self._settings.flaskDebug and request.is_local
 
-    def _page(self, request: Request, said: str) -> str:
+    def _page(self, request: KernelRequest, said: str) -> str:
         """The page; it polls under the site's own base, as the pages of the server do."""
         return self._templates.get_template("kernkoa/not_started.html").render(
             said=said,

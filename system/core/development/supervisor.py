@@ -1,8 +1,8 @@
-"""The process that watches the development server: binds its socket once, starts it anew when the kernel or
-config.py changed, and answers in its place with the error while it cannot start.
+"""The supervisor of the development server: binds the socket, restarts the server when the kernel or config.py
+changes, and answers with the error while the server cannot start.
 
-    supervise            this file: the socket, the services, the watch; runs as long as the terminal does
-    └── the server       serving.py: a process of its own, ended and started at each change
+    supervise            this file: socket, services, file watcher; lives as long as the terminal
+    └── server           server.py: a child process, restarted at each change
 
 The catalogue and the templates are not watched: the server reads them live.
 """
@@ -36,12 +36,12 @@ from .startup_error import StandIn
 KERNEL = Path(__file__).resolve().parents[3]
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 3.0
-# how the server finds what this process holds for it
+# environment variables that hand the socket, terminal and report file to the server
 SOCKET = "KERNKOA_DEVELOPMENT_SOCKET"
 TERMINAL = "KERNKOA_DEVELOPMENT_TERMINAL"
 REPORT = "KERNKOA_DEVELOPMENT_REPORT"
 
-# of a traceback what says nothing to the author: the frames of libraries
+# library frames, removed from the traceback that the author sees
 _LIBRARY_FRAME = re.compile(r'^  File "[^"\n]*site-packages[^"\n]*".*\n(?:    .*\n)*', re.MULTILINE)
 
 Stamps = dict[str, tuple[int, int]]
@@ -50,7 +50,7 @@ Stamps = dict[str, tuple[int, int]]
 def supervise(config_file: Path, host: str | None, port: int | None) -> None:
     """Run the development server until Ctrl-C.
 
-    Raises SettingsError where config.py cannot be used or the address cannot be listened on.
+    Raises SettingsError if config.py is invalid or the address cannot be bound.
     """
     settings = read_settings(config_file)
     host, port = host or settings.host, settings.port if port is None else port
@@ -69,7 +69,7 @@ def _end(signum: int, frame: FrameType | None) -> None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket that the server inherits. Raises SettingsError, with what to do, where there is none."""
+    """A listening socket for the server to inherit. Raises SettingsError if the address cannot be bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -87,16 +87,16 @@ def _explain_bind(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < 65535 else 5000
         return (
-            f"Port {port} of {host} is taken: another program listens there, perhaps a KernKoa of another "
-            f"terminal. End that one, or use another port: python kernkoa.py --port {other}"
+            f"Port {port} of {host} is in use, perhaps by a development server in another terminal. "
+            f"Stop it, or use another port: python kernkoa.py --port {other}"
         )
     if error.errno == errno.EACCES:
-        return f"Port {port} needs the rights of root. Use one above 1023: python kernkoa.py --port 5000"
-    return f"{host}:{port} cannot be listened on: {error.strerror}. Name an address of this machine with --host."
+        return f"Port {port} needs root. Use a port above 1023: python kernkoa.py --port 5000"
+    return f"Cannot listen on {host}:{port}: {error.strerror}. Give an address of this machine with --host."
 
 
 def show_start(settings: Settings, listener: socket.socket, services: Services) -> None:
-    """The lines that a person reads first."""
+    """Print the start-up banner."""
     host, port = listener.getsockname()[:2]
     is_open = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     click.echo()
@@ -104,13 +104,13 @@ def show_start(settings: Settings, listener: socket.socket, services: Services) 
     local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     _show("Site", click.style(f"http://{local}:{port}{settings.base}/", fg="cyan", bold=True))
     if is_open:
-        _show("Network", f"http://{_own_address()}:{port}{settings.base}/  (others can open the site)")
+        _show("Network", f"http://{_own_address()}:{port}{settings.base}/  (reachable by other machines)")
     _show("Catalogue", _count(settings))
     for line in services.lines():
         _show("Tasks", line)
     _show("Debug", "on: errors are explained, to this machine only" if settings.flaskDebug else "off (flaskDebug)")
     _show("Production", "sh setup.sh")
-    click.echo(click.style("\n  Ctrl-C ends it. A saved file counts at the next request.\n", dim=True))
+    click.echo(click.style("\n  Press Ctrl-C to stop. Saved files take effect at the next request.\n", dim=True))
 
 
 def _show(label: str, text: str) -> None:
@@ -118,7 +118,7 @@ def _show(label: str, text: str) -> None:
 
 
 def _own_address() -> str:
-    """The address of this machine in its network. Nothing is sent; the other end is RFC 5737's, nobody's."""
+    """This machine's address in its network. Sends nothing; nobody has the target (RFC 5737)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -128,12 +128,12 @@ def _own_address() -> str:
 
 
 def _count(settings: Settings) -> str:
-    """What lies at the top of the controllers: counting all of a large tree would take longer than starting."""
+    """Top-level files and folders of the controllers; counting a large tree would delay the start."""
     folder = settings.folder(settings.libs["controller"])
     try:
         entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(("_", "."))]
     except OSError:
-        return f"{folder} is missing: make it, and put a .py file there"
+        return f"{folder} is missing: create it and put a .py file there"
     files = sum(entry.name.endswith(".py") for entry in entries)
     folders = sum(entry.is_dir() for entry in entries)
     return f"{settings.libs['controller']}: {_plural(files, 'file')}, {_plural(folders, 'folder')}"
@@ -144,17 +144,20 @@ def _plural(count: int, noun: str) -> str:
 
 
 class Watch:
-    """Tells when a file of the kernel, config.py or another module beside them changed, came or went."""
+    """Detects new, changed and deleted .py files of the kernel and beside config.py."""
 
     def __init__(self, settings: Settings) -> None:
         self._roots = {str(settings.path), str(KERNEL)}
-        live = [*settings.libs.values(), settings.templatePath, settings.imagePath, settings.pdfPath]
+        libraries = {
+            kind: folder for kind, folder in settings.libs.items() if kind != "addon" or not settings.addons
+        }
+        live = [*libraries.values(), settings.templatePath, settings.imagePath, settings.pdfPath]
         names = [*live, settings.varPath, "tests", "benchmarks", "docs"]
-        self._passed_over = {str((root / name).resolve()) for name in names for root in (settings.path, KERNEL)}
+        self._ignored = {str((root / name).resolve()) for name in names for root in (settings.path, KERNEL)}
         self._stamps = self._read()
 
     def changes(self) -> list[str]:
-        """The files that changed since the last call."""
+        """Files changed since the last call."""
         before, self._stamps = self._stamps, self._read()
         return sorted({name for name, stamp in before.items() ^ self._stamps.items()})
 
@@ -173,13 +176,11 @@ class Watch:
     def _enters(self, folder: str, name: str) -> bool:
         path = os.path.join(folder, name)
         hidden = name.startswith((".", "__")) or name == "node_modules"
-        return (
-            not hidden and path not in self._passed_over and not os.path.exists(os.path.join(path, "pyvenv.cfg"))
-        )
+        return not hidden and path not in self._ignored and not os.path.exists(os.path.join(path, "pyvenv.cfg"))
 
 
 class Supervisor:
-    """Starts the server, again and again."""
+    """Starts and restarts the server."""
 
     def __init__(self, settings: Settings, listener: socket.socket, services: Services) -> None:
         self._listener = listener
@@ -189,7 +190,7 @@ class Supervisor:
         self._settings = settings
 
     def run(self) -> None:
-        """Returns never: Ctrl-C and SIGTERM raise KeyboardInterrupt."""
+        """Never returns: Ctrl-C and SIGTERM raise KeyboardInterrupt."""
         with tempfile.TemporaryDirectory(prefix="kernkoa-") as folder:
             report = Path(folder) / "report"
             while True:
@@ -197,12 +198,12 @@ class Supervisor:
                 if failure is None:
                     continue
                 click.echo(failure, nl=False, err=True)
-                click.echo(click.style("  The server did not start. It waits for a change.", fg="red"), err=True)
+                click.echo(click.style("  The server did not start. Waiting for a change.", fg="red"), err=True)
                 with stand_in(self._listener, StandIn(failure, self._settings)):
                     self._await_change()
 
     def _run_once(self, report: Path) -> str | None:
-        """Run the server until something changed or it ended. Returns what it said if it did not come to serve."""
+        """Run the server until a file changes or it exits. Returns its stderr if it failed to start, else None."""
         began = time.monotonic()
         with self._server(report) as server:
             while server.poll() is None:
@@ -214,10 +215,10 @@ class Supervisor:
                     server.wait(LOOK_SECONDS)
         if report.exists():
             said = report.read_text(encoding="utf-8", errors="replace")
-            return _LIBRARY_FRAME.sub("", said) or f"It ended with {server.returncode}.\n"
+            return _LIBRARY_FRAME.sub("", said) or f"It exited with {server.returncode}.\n"
         if time.monotonic() - began < 1:
-            return f"The server ended by itself with status {server.returncode}; the terminal may say why.\n"
-        click.echo(f"  The server ended with status {server.returncode}; starting it again.", err=True)
+            return f"The server exited with status {server.returncode}; see the terminal.\n"
+        click.echo(f"  The server exited with status {server.returncode}; restarting it.", err=True)
         return None
 
     def _await_change(self) -> None:
@@ -229,11 +230,11 @@ class Supervisor:
         if changed:
             self._is_worker_old = True
             names = ", ".join(os.path.relpath(name, self._settings.path) for name in changed[:3])
-            click.echo(click.style(f"  {names} changed: starting again", dim=True), err=True)
+            click.echo(click.style(f"  {names} changed: restarting", dim=True), err=True)
         return bool(changed)
 
     def _tend_services(self) -> None:
-        """Only while the server serves: a worker would fail as it does where the kernel or config.py is broken."""
+        """Called only while the server runs: with a broken kernel or config.py a worker would fail too."""
         if self._is_worker_old:
             self._services.restart_worker()
             self._is_worker_old = False
@@ -242,7 +243,7 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _server(self, report: Path) -> Iterator[subprocess.Popen[bytes]]:
-        """The server's process. What it says before it serves goes to `report`: it may be why it never does."""
+        """The server's process. Its stderr goes to `report` until it serves: it may explain a failed start."""
         terminal = os.dup(sys.stderr.fileno())
         environ = os.environ | {
             DEVELOPMENT: str(os.getpid()),
@@ -262,7 +263,7 @@ class Supervisor:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process: politely first, surely in the end."""
+    """Terminate a process; kill it after STOP_SECONDS."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
@@ -273,12 +274,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 class _QuietHandler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:
-        """A page that asks whether the server is back is not worth a line."""
+        """Log nothing: the error page polls until the server is back."""
 
 
 @contextlib.contextmanager
 def stand_in(listener: socket.socket, app: StandIn) -> Iterator[BaseWSGIServer]:
-    """Answer on the server's socket while there is no server."""
+    """Serve `app` on the server's socket while the server is down."""
     host, port = listener.getsockname()[:2]
     server = make_server(host, port, app, True, request_handler=_QuietHandler, fd=listener.fileno())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import TemplateSyntaxError
 from jinja2.defaults import DEFAULT_NAMESPACE
@@ -23,10 +24,23 @@ MOST_CAUSES = 5
 MOST_LOCALS = 40
 LINES_AROUND = 4
 LONGEST_LINE = 300
+_LINKS = {
+    "vscode": "vscode://file{path}:{line}",
+    "pycharm": "pycharm://open?file={path}&line={line}",
+    "sublime": "subl://open?url=file://{path}&line={line}",
+    "emacs": "emacs://open?url=file://{path}&line={line}",
+    "vim": "mvim://open?url=file://{path}&line={line}",
+}
 # what Flask puts into every template beside Jinja's own
 _GIVEN_TO_TEMPLATES = frozenset(
     {*DEFAULT_NAMESPACE, "config", "request", "session", "g", "url_for", "get_flashed_messages"}
 )
+
+
+def link_to(settings: Settings, path: str, line: int) -> str:
+    """The URL that opens a file at a line in the editor of the settings; empty where they name none."""
+    pattern = _LINKS.get(settings.editor, "")
+    return pattern.format(path=quote(path), line=max(line, 1))
 
 
 @dataclass(frozen=True, slots=True)

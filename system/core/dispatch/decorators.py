@@ -1,4 +1,4 @@
-"""The decorators that say how a method runs as a task."""
+"""The decorators of methods: which verbs they answer, who inherits them, how they run as tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RetryPolicy:
     on: tuple[type[BaseException], ...]
 
     def delay(self, retries: int) -> float:
-        """Seconds before the next try: doubled each time, half of it by chance lest many come at once."""
+        """Seconds before the next try: exponential backoff with jitter."""
         if not self.backoff:
             return 0.0
         first = 1.0 if self.backoff is True else float(self.backoff)
@@ -31,6 +31,24 @@ class RetryPolicy:
 
 
 NO_RETRY = RetryPolicy(0, False, ())
+
+
+def allow(*verbs: str) -> Callable[[AnyFunction], AnyFunction]:
+    """Let a method answer these HTTP verbs only: `@allow("POST")`. GET brings HEAD with it."""
+    if not verbs or not all(isinstance(verb, str) and verb.isalpha() for verb in verbs):
+        raise TypeError('@allow needs the verbs: write @allow("POST") or @allow("GET", "PUT")')
+
+    def mark(function: AnyFunction) -> AnyFunction:
+        function.koa_verbs = frozenset(verb.upper() for verb in verbs)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def expose(function: AnyFunction) -> AnyFunction:
+    """Let subclasses answer URLs with this method too; without it nothing inherited is reachable."""
+    function.koa_exposed = True  # type: ignore[attr-defined]
+    return function
 
 
 def background(function: AnyFunction) -> AnyFunction:
@@ -47,7 +65,7 @@ def retry(
     `backoff` waits a second, then two, four, … (a number: that many seconds first); False tries again at once.
     """
     if not isinstance(times, int) or times < 1:
-        raise TypeError("@retry needs how often: write @retry(times=3)")
+        raise TypeError("@retry needs the number of tries: write @retry(times=3)")
     policy = RetryPolicy(times, backoff, tuple(on))
 
     def mark(function: AnyFunction) -> AnyFunction:
@@ -58,7 +76,7 @@ def retry(
 
 
 def queue(name: str) -> Mark[Any]:
-    """Send a task method to a queue of its own, one of the setting `queues`: `@queue("reports")`."""
+    """Send a task method to another queue, one of the setting `queues`: `@queue("reports")`."""
     if not isinstance(name, str):
         raise TypeError('@queue needs a name: write @queue("reports")')
 
@@ -70,18 +88,18 @@ def queue(name: str) -> Mark[Any]:
 
 
 def every(interval: str) -> Mark[Any]:
-    """Run a task method again and again: `@every("30s")`, "5m", "2h", "1d"; the development server and
-    `celery -A kernkoa.celery beat` see to it."""
-    return _leave_as_it_is(interval)
+    """Run a task method at an interval: `@every("30s")`, "5m", "2h", "1d". The development server and
+    `celery -A kernkoa.celery beat` start it."""
+    return _schedule(interval)
 
 
 def cron(line: str) -> Mark[Any]:
-    """Run a task method at the times of a line of crontab(5): `@cron("0 2 * * *")` is two o'clock each night."""
-    return _leave_as_it_is(line)
+    """Run a task method at the times of a crontab(5) line: `@cron("0 2 * * *")` is 02:00 every day."""
+    return _schedule(line)
 
 
-def _leave_as_it_is(text: str) -> Mark[Any]:
-    """Schedules are read from the source: nothing need be imported to know them."""
+def _schedule(text: str) -> Mark[Any]:
+    """Checks the argument alone: schedules are read from the source, without importing it."""
     if not isinstance(text, str):
         raise TypeError('a schedule is a text: write @every("5m") or @cron("0 2 * * *")')
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from flask import Request, Response, render_template
+from flask import Response, render_template
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from ..errors import KernKoaError
-from .calling import encode_json
+from .request import KernelRequest
+from .responses import json_response
 
 UNEXPECTED = "The server failed to answer this request. The fault is in the site, not in what you sent."
 
@@ -23,7 +25,7 @@ class Problem:
     title: str
     detail: str
     members: dict[str, Any] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=Headers)
 
     def document(self) -> dict[str, Any]:
         """The members of RFC 9457, section 3.1. The type is about:blank: the status says it all."""
@@ -38,31 +40,21 @@ class Problem:
 def describe(error: BaseException) -> Problem:
     """What strangers may know of an error. Of one that is not theirs, nothing but that it happened."""
     if isinstance(error, HTTPException) and error.code:
-        headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+        headers = Headers(error.get_headers())
+        headers.remove("Content-Type")
         return Problem(error.code, error.name, error.description or error.name, headers=headers)
     if isinstance(error, KernKoaError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Problem(error.status, error.title, error.detail, error.members, error.headers)
+        return Problem(error.status, error.title, error.detail, error.members, Headers(error.headers))
     return Problem(500, "Internal Server Error", UNEXPECTED)
 
 
-def render(problem: Problem, request: Request) -> Response:
+def render(problem: Problem, request: KernelRequest) -> Response:
     """The response for a problem, as the client wants to read it."""
-    if is_browser(request):
+    if request.wants_html:
         response = Response(render_template("kernkoa/error.html", problem=problem))
     else:
-        body = encode_json(problem.document())
-        response = Response(body, mimetype="application/problem+json")
+        response = json_response(problem.document(), mimetype="application/problem+json")
     response.status_code = problem.status
     response.headers.update(problem.headers)
     response.vary.add("Accept")
     return response
-
-
-def is_browser(request: Request) -> bool:
-    """Whether the client asks for HTML by name, as browsers do; `*/*` and silence do not."""
-    if "text/html" not in request.environ.get("HTTP_ACCEPT", "").lower():
-        return False
-    accept = request.accept_mimetypes
-    if "text/html" not in accept.values():
-        return False
-    return accept["text/html"] >= max(accept["application/problem+json"], accept["application/json"])

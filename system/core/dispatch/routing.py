@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from ..catalog.library import Library, Version
 from ..catalog.outline import HOOKS, TASK_PARAMETER, ClassOutline, MethodOutline
@@ -21,28 +21,16 @@ from .signature import Signature, read_signature
 MAX_PATH = 8192
 MAX_SEGMENTS = 100
 VERBS = frozenset({"GET", "POST"})
-# the first segments that the kernel keeps for itself
-RESERVED = frozenset({"status", "images", "pdf", "pdfs", "favicon.ico", "_koa"})
-
-AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
-
-
-def allow(*verbs: str) -> Callable[[AnyFunction], AnyFunction]:
-    """Let a method answer these HTTP verbs only: `@allow("POST")`. GET brings HEAD with it."""
-    if not verbs or not all(isinstance(verb, str) and verb.isalpha() for verb in verbs):
-        raise TypeError('@allow needs the verbs: write @allow("POST") or @allow("GET", "PUT")')
-
-    def mark(function: AnyFunction) -> AnyFunction:
-        function.koa_verbs = frozenset(verb.upper() for verb in verbs)  # type: ignore[attr-defined]
-        return function
-
-    return mark
-
-
-def expose(function: AnyFunction) -> AnyFunction:
-    """Let subclasses answer URLs with this method too; without it nothing inherited is reachable."""
-    function.koa_exposed = True  # type: ignore[attr-defined]
-    return function
+# the first segments that the kernel reserves, and what each answers
+RESERVED = {
+    "status": "answers the state of a task: /status/<id>",
+    "images": "answers the files of the folder imagePath",
+    "pdf": "answers a file of the folder pdfPath: /pdf?pdf=<path>",
+    "pdfs": "answers the files of the folder pdfPath",
+    "static": "answers the files of the folder static",
+    "favicon.ico": "answers favicon.ico of the folder imagePath",
+    "_koa": "answers the kernel's own pages: the explorer, OpenAPI, health",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +71,12 @@ class Resolved:
     arguments: tuple[str, ...]
 
 
+def kept_names(root: Folder) -> Iterator[tuple[str, str]]:
+    """The folders and libraries of the root that no URL reaches, as their name is reserved: name and path."""
+    for name in sorted({*RESERVED} & {*root.folders, *root.libraries}):
+        yield name, (root.folders.get(name) or root.libraries[name]).path
+
+
 def match(path: str) -> Route:
     """The route of a decoded path such as /shop/orders/Orders/show/42; one slash at its end counts as none.
 
@@ -99,7 +93,7 @@ def match(path: str) -> Route:
     if "" in segments or len(segments) > MAX_SEGMENTS:
         raise NotFound("the path has an empty segment, or too many of them")
     if segments[0] in RESERVED:
-        raise NotFound("the kernel keeps this name for itself")
+        raise NotFound("the kernel reserves this name")
     return Route(segments)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response
@@ -11,8 +11,9 @@ from werkzeug.exceptions import HTTPException
 
 from ..catalog.library import Library
 from ..catalog.tree import Catalog, Folder
-from ..dispatch.calling import respond
+from ..dispatch.hooks import Hooks, class_hooks, folder_hooks
 from ..dispatch.params import Params
+from ..dispatch.responses import respond
 from ..dispatch.routing import find_class
 from ..errors import KernKoaError
 
@@ -38,12 +39,10 @@ class Visitor:
         Raises what the hook raises.
         """
         folder.refresh(self._catalog.now())
-        library = folder.libraries.get("_folder")
-        if not self.is_guarded or library is None:
+        if not self.is_guarded:
             return None
         if folder.name not in self._answers:
-            hooks = vars(library.current(self._catalog.now()).module)
-            self._answers[folder.name] = self._run(hooks, _Explorer())
+            self._answers[folder.name] = self._run(folder_hooks(folder), _Explorer())
         return self._answers[folder.name]
 
     def response(self, folders: tuple[Folder, ...]) -> Response | None:
@@ -67,10 +66,10 @@ class Visitor:
         if found is None:
             return "not there"
         controller = found[0]
-        hook = getattr(controller, "before", None)
-        return None if hook is None else self._run({"before": hook}, controller())
+        hooks = class_hooks(controller)
+        return self._run(hooks, controller()) if hooks else None
 
-    def _run(self, hooks: Mapping[str, Any], controller: object) -> Any:
+    def _run(self, hooks: Hooks, controller: object) -> Any:
         hook = hooks.get("before")
         if hook is None:
             return None

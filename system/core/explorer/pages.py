@@ -1,25 +1,30 @@
-"""The pages at /_koa/: the catalogue to read, with a form for each method. Nothing is imported for them."""
+"""The pages at /_koa/: the catalogue to read, with a form for each method.
+
+Only the page of a typed method and the OpenAPI document load libraries; all others read the source.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, request, send_from_directory
+from flask import Flask, Response, render_template, send_from_directory
 
 from ..catalog.library import Library
 from ..catalog.source import folders_in, is_public, libraries_in
 from ..catalog.tree import Catalog, Folder
-from ..dispatch.guard import is_from_this_machine
-from ..dispatch.params import Params, read_params
+from ..dispatch.request import request
+from ..dispatch.responses import no_store
 from ..errors import NotFound
 from ..settings import Settings
 from .access import Visitor
+from .descriptions import Descriptions
 from .forms import make_form
-from .listing import ListedClass, ListedLibrary, ListedMethod, Listing
-from .openapi import make_document
+from .listing import ListedLibrary, ListedMethod, Listing
+from .openapi import Documents
 from .search import Finder, Found
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -82,6 +87,8 @@ class Explorer:
         self._catalog = catalog
         self._settings = settings
         self._listing = Listing(catalog, settings.home)
+        self._descriptions = Descriptions(self._listing)
+        self._documents = Documents(self._listing, self._descriptions, settings)
         self._finder = Finder(self._listing)
 
     def show(self, path: str) -> Response:
@@ -106,7 +113,7 @@ class Explorer:
         listed = self._guarded(place.library, visitor, now)
         if place.method:
             return self._render("method", self._method_page(place, listed, now) | page)
-        return self._render("library", {"library": listed, "file": self._file(listed.path)} | page)
+        return self._render("library", self._library_page(listed) | page)
 
     def find(self) -> Response:
         """What a query finds, as a piece of a page."""
@@ -119,27 +126,21 @@ class Explorer:
 
     def document(self) -> Response:
         """The same as an OpenAPI document."""
-        visitor, now = self._visitor(), self._catalog.now()
+        visitor = self._visitor()
         refusal = visitor.response((self._catalog.roots["controller"],))
         if refusal is not None:
             return refusal
 
-        def admits_method(method: ListedMethod) -> bool:
-            return not visitor.is_guarded or self._admits(method, visitor, now)
-
-        root = request.script_root
-        return jsonify(make_document(self._catalog, self._settings, root, visitor.admits, admits_method))
+        document = self._documents.encode(
+            request.script_root, visitor.admits, lambda listed: _shown(listed, visitor)
+        )
+        return Response(document, mimetype="application/json")
 
     def _visitor(self) -> Visitor:
-        most, most_bytes = self._settings.maxParams, self._settings.maxParamsBytes
-
-        def read() -> Params:
-            return read_params(request, (), most, most_bytes)
-
-        return Visitor(self._catalog, read, not self._is_for_the_developer())
+        return Visitor(self._catalog, lambda: request.params(self._settings), not self._is_for_the_developer())
 
     def _is_for_the_developer(self) -> bool:
-        return self._settings.development and is_from_this_machine(request.environ)
+        return self._settings.development and request.is_local
 
     def _render(self, name: str, values: dict[str, Any]) -> Response:
         values |= {"site": self._settings.name, "own": self._is_for_the_developer()}
@@ -147,8 +148,7 @@ class Explorer:
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return no_store(response)
 
     def _file(self, path: str) -> str:
         """A file as it is called from the site's own folder."""
@@ -186,43 +186,35 @@ class Explorer:
 
     def _method_at(self, place: Place, now: float) -> ListedMethod | None:
         listed = self._listing.list_library(place.library, now) if place.library else None
-        wanted = (place.controller, place.method)
-        methods = listed.methods if listed else ()
-        return next((method for method in methods if (method.controller, method.name) == wanted), None)
+        return listed.find(place.controller, place.method) if listed else None
 
     def _guarded(self, library: Library, visitor: Visitor, now: float) -> ListedLibrary:
-        """A library without the classes whose `before` does not let the visitor in."""
-        listed = self._listing.list_library(library, now)
-        classes: tuple[ListedClass, ...] = tuple(
-            item for item in listed.classes if visitor.admits_class(library, item.name)
-        )
-        return ListedLibrary(listed.name, listed.path, listed.doc, classes, listed.broken)
+        return _shown(self._listing.list_library(library, now), visitor)
 
     def _folder_page(self, place: Place, visitor: Visitor, now: float) -> dict[str, Any]:
-        start = max(0, request.args.get("from", 0, type=int))
-        entries = self._entries(place.folders[-1], place.names, visitor, now)
-        shown = self._mark_broken(entries[start : start + PAGE_LENGTH], place.folders[-1])
-        following = start + PAGE_LENGTH if start + PAGE_LENGTH < len(entries) else None
-        return {
-            "entries": shown,
-            "start": start,
-            "before": max(0, start - PAGE_LENGTH),
-            "following": following,
-            "total": len(entries),
-        }
+        entries, part = _part(self._entries(place.folders[-1], place.names, visitor, now))
+        return part | {"entries": self._mark_broken(entries, place.folders[-1])}
+
+    def _library_page(self, listed: ListedLibrary) -> dict[str, Any]:
+        methods, part = _part(list(listed.methods))
+        classes = [
+            (listed.classes[name], list(group))
+            for name, group in groupby(methods, lambda method: method.controller)
+        ]
+        return part | {"library": listed, "classes": classes, "file": self._file(listed.library.path)}
 
     def _method_page(self, place: Place, listed: ListedLibrary, now: float) -> dict[str, Any]:
-        wanted = (place.controller, place.method)
-        method = next((item for item in listed.methods if (item.controller, item.name) == wanted), None)
+        method = listed.find(place.controller, place.method)
         if method is None:
             raise NotFound("a guard keeps this method")
-        read = self._listing.parameters(method, now)
+        described = self._descriptions.of(listed, method, now)
         base = request.script_root
-        segments = [f"{{{item.name}}}" for item in read.parameters if item.takes_segment]
+        segments = [f"{{{item.name}}}" for item in described.parameters if item.takes_segment]
         return {
             "method": method,
+            "fault": described.fault,
             "file": self._file(method.origin),
-            "form": make_form(read, method.verbs),
+            "form": make_form(described.parameters, method.verbs, described.source.is_open),
             "url": base + method.short_url,
             "whole_url": base + method.url,
             "path_form": "/".join([(base + method.short_url).rstrip("/"), *segments]) if segments else "",
@@ -288,13 +280,34 @@ class Explorer:
     def _methods(self, place: Place, visitor: Visitor, now: float) -> list[Node]:
         if place.library is None:
             return []
-        listed = self._guarded(place.library, visitor, now)
-        return [
+        methods = list(self._guarded(place.library, visitor, now).methods)
+        here = (place.controller, place.method)
+        nodes = [
             Node(
                 f"{method.controller}.{method.name}",
                 "task" if method.is_task else "method",
                 method.place,
-                is_here=(method.controller, method.name) == (place.controller, place.method),
+                is_here=(method.controller, method.name) == here,
             )
-            for method in listed.methods
+            for position, method in enumerate(methods)
+            if position < PAGE_LENGTH or (method.controller, method.name) == here
         ]
+        if len(methods) > len(nodes):
+            nodes[-1].hidden = len(methods) - len(nodes)
+        return nodes
+
+
+def _shown(listed: ListedLibrary, visitor: Visitor) -> ListedLibrary:
+    """A library without the classes whose `before` does not let the visitor in."""
+    classes = {name: item for name, item in listed.classes.items() if visitor.admits_class(listed.library, name)}
+    return listed if len(classes) == len(listed.classes) else replace(listed, classes=classes)
+
+
+def _part(every: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The part of a long list that a page shows, and what its links to the other parts need."""
+    start = max(0, request.args.get("from", 0, type=int))
+    following = start + PAGE_LENGTH if start + PAGE_LENGTH < len(every) else None
+    last = min(start + PAGE_LENGTH, len(every))
+    before = max(0, start - PAGE_LENGTH)
+    part = {"start": start, "last": last, "before": before, "following": following, "total": len(every)}
+    return every[start : start + PAGE_LENGTH], part

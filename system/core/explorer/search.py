@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..catalog.library import Library
 from ..catalog.source import folders_in, libraries_in
 from ..catalog.tree import Folder
+from .kept import Kept
 from .listing import ListedLibrary, ListedMethod, Listing
 
 MOST_FOUND = 50
@@ -31,7 +31,7 @@ class Finder:
 
     def __init__(self, listing: Listing) -> None:
         self._listing = listing
-        self._names: OrderedDict[str, tuple[tuple[int, int], tuple[str, ...]]] = OrderedDict()
+        self._names: Kept[tuple[str, ...]] = Kept(MOST_REMEMBERED)
 
     def find(
         self, query: str, now: float, admits: Callable[[Folder], bool], most: int = MOST_FOUND
@@ -75,17 +75,15 @@ class Finder:
         """The lower-cased names that a file defines."""
         try:
             status = os.stat(library.path)
-            stamp = (status.st_mtime_ns, status.st_size)
-            known = self._names.get(library.path)
-            if known is None or known[0] != stamp:
-                names = dict.fromkeys(_DEFINED.findall(Path(library.path).read_bytes()))
-                known = stamp, tuple(sys.intern(name.decode("utf-8", "replace").lower()) for name in names)
-                self._names[library.path] = known
-                if len(self._names) > MOST_REMEMBERED:
-                    self._names.popitem(last=False)
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+            return self._names.get(library.path, stamp, lambda: _read_names(library.path))
         except OSError:
             return ()
-        return known[1]
+
+
+def _read_names(path: str) -> tuple[str, ...]:
+    names = dict.fromkeys(_DEFINED.findall(Path(path).read_bytes()))
+    return tuple(sys.intern(name.decode("utf-8", "replace").lower()) for name in names)
 
 
 def _rank(found: Found, words: list[str]) -> tuple[int, int, str]:

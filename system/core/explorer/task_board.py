@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, render_template
 
-from ..dispatch.calling import encode_json
-from ..dispatch.guard import is_from_this_machine
-from ..dispatch.params import read_params
-from ..dispatch.problems import is_browser
+from ..dispatch.request import request
+from ..dispatch.responses import json_response, no_store
 from ..tasks.celery_app import QUEUE
 from ..tasks.records import Record
 from ..tasks.schedules import list_schedules
@@ -31,22 +29,19 @@ def add_board(app: Flask, tasks: Tasks) -> None:
 def show_board(tasks: Tasks) -> Response:
     """The board, as a page or as JSON. Who may see it is who may see the root of the explorer."""
     settings = tasks.settings
-    for_the_developer = settings.development and is_from_this_machine(request.environ)
+    for_the_developer = settings.development and request.is_local
     visitor = Visitor(
         tasks.catalog,
-        lambda: read_params(request, (), settings.maxParams, settings.maxParamsBytes),
+        lambda: request.params(settings),
         not for_the_developer,
     )
     refusal = visitor.response((tasks.catalog.roots["controller"],))
     if refusal is not None:
         return refusal
     board = read_board(tasks)
-    if is_browser(request) and request.args.get("format") != "json":
-        response = Response(render_template("kernkoa/tasks.html", **board))
-    else:
-        response = Response(encode_json(board), mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    if request.wants_html and request.args.get("format") != "json":
+        return no_store(Response(render_template("kernkoa/tasks.html", **board)))
+    return no_store(json_response(board))
 
 
 def read_board(tasks: Tasks) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from flask import Flask, Response
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from ..catalog.outline import TASK_PARAMETER
-from ..dispatch.calling import bind, respond
+from ..dispatch.calling import bind
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
+from ..dispatch.responses import respond
 from ..dispatch.routing import Resolved, Route, resolve
 from ..errors import OutOfMemory, ResultRefused, TaskCancelled, TaskError, TaskExited, TaskTimeout, WorkerKilled
 from .payload import find_fault, make_environ, unpack_params

@@ -81,7 +81,7 @@ def unpack_params(packed: Mapping[str, Any]) -> Any:
         query=MultiDict(packed.get("query", ())),
         form=MultiDict(packed.get("form", ())),
         json_body=packed.get("json"),
-        urlpath=tuple(packed.get("urlpath", ())),
+        segments=tuple(filter(None, packed.get("urlpath", "").split("/"))),
     )
 
 

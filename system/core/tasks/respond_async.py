@@ -12,8 +12,9 @@ from flask import Request, Response
 from pydantic_core import from_json, to_json
 from werkzeug.http import parse_list_header
 
-from ..dispatch.calling import Runner, bind, encode_json, respond, run
+from ..dispatch.calling import Runner, bind, run
 from ..dispatch.params import Params
+from ..dispatch.responses import json_response, respond
 from ..dispatch.routing import Resolved
 from ..errors import BrokerUnavailable, IdempotencyReused
 from .celery_app import QUEUE
@@ -105,7 +106,7 @@ def _answer(tasks: Tasks, task_id: str, wait: float) -> Response:
         if record.get("status") in FINAL or time.monotonic() >= deadline:
             break
     described = tasks.describe(task_id)
-    response = Response(encode_json(described), status=202, mimetype="application/json")
+    response = json_response(described, 202)
     response.headers["Location"] = described["url"]
     return _mark(response)
 

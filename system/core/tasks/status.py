@@ -8,11 +8,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Request, Response, redirect, render_template, request
+from flask import Flask, Request, Response, redirect, render_template
 from pydantic_core import from_json
 
-from ..dispatch.calling import encode_json
-from ..dispatch.problems import is_browser
+from ..dispatch.request import request
+from ..dispatch.responses import json_response, no_store
 from ..errors import MalformedBody, NotFound
 from ..settings import Settings
 from .records import FINAL, Record, watch
@@ -85,17 +85,15 @@ def show_status(tasks: Tasks, task_id: str) -> Response:
     if wait and not is_final(from_json(raw)) and _is_known(request, raw):
         raw = watch(lambda: tasks.records.read(task_id), raw, wait) or raw
     record = from_json(raw)
-    if is_browser(request) and request.args.get("format") != "json":
+    if request.wants_html and request.args.get("format") != "json":
         response = Response(_render_page(record, task_id, tasks.settings))
     else:
-        told = encode_json(describe_task(record, tasks.settings.development))
-        response = Response(told, mimetype="application/json")
+        response = json_response(describe_task(record, tasks.settings.development))
         response.headers["ETag"] = f'"{_make_tag(raw)}"'
         if "HTTP_IF_NONE_MATCH" in request.environ:
             response.make_conditional(request)
-    response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
-    return response
+    return no_store(response)
 
 
 def _is_known(request: Request, raw: bytes) -> bool:
@@ -136,9 +134,7 @@ def cancel_task(tasks: Tasks, task_id: str) -> Response:
     if not (len(task_id) <= LONGEST_ID and tasks.records.cancel(task_id)):
         raise NotFound("no task has this id, or its result has expired")
     record = from_json(_read(tasks, task_id))
-    response = Response(encode_json(describe_task(record)), mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return no_store(json_response(describe_task(record)))
 
 
 def _render_page(record: Record, task_id: str, settings: Settings) -> str:

@@ -6,10 +6,12 @@ of a request that a site has registered nothing for are passed over. All else is
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from flask import Flask, Request, Response, request_tearing_down
@@ -20,8 +22,13 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.utils import redirect
 
-from ..dispatch.params import KernelRequest
+from ..catalog.loader import Loader
+from ..catalog.tree import Catalog
+from ..database.databases import Databases
+from ..dispatch.request import KernelRequest
+from ..errors import SetupError
 from ..settings import Settings, obtain_secret_key
+from ..tasks.submission import Tasks
 from .sessions import Sessions
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -31,19 +38,20 @@ Dispatcher = Callable[[KernelRequest], Response]
 
 
 class KernKoa(Flask):
-    """The application of a site. create_app sets its parts: `dispatch` answers what the catalogue answers."""
+    """The application of a site. create_app sets its parts; `dispatch` runs the method that a request names."""
 
     request_class = KernelRequest
-    catalog: Any
-    load: Any
-    tasks: Any
-    dbs: Any
-    pages: Any
+    catalog: Catalog
+    load: Loader
+    tasks: Tasks
+    dbs: Databases
     dispatch: Dispatcher
 
     def __init__(self, settings: Settings) -> None:
+        self.is_started = False
         self._claimed: frozenset[str] = frozenset()
-        super().__init__("kernkoa", root_path=str(settings.path), static_folder=None)
+        root, templates = str(settings.path), settings.templatePath
+        super().__init__("kernkoa", root_path=root, template_folder=templates, static_folder=None)
         self.settings = settings
         self.session_interface = Sessions()
         self.url_map.merge_slashes = False
@@ -63,9 +71,8 @@ class KernKoa(Flask):
         )
 
     def create_global_jinja_loader(self) -> Any:
-        """The site's templates first, then the kernel's."""
-        own = FileSystemLoader(self.settings.folder(self.settings.templatePath))
-        loaders: list[BaseLoader] = [own, FileSystemLoader(KERNEL_TEMPLATES)]
+        """The site's templates first, then those of blueprints, then the kernel's."""
+        loaders: list[BaseLoader] = [super().create_global_jinja_loader(), FileSystemLoader(KERNEL_TEMPLATES)]
         return ChoiceLoader(loaders)
 
     def add_url_rule(self, rule: str, *args: Any, **kwargs: Any) -> None:
@@ -76,6 +83,26 @@ class KernKoa(Flask):
     def claims(self, path: str) -> bool:
         """Whether a Flask rule may answer the path, by its first segment; "<" stands for one of any segment."""
         return path.split("/", 2)[1] in self._claimed or "<" in self._claimed
+
+    def _check_setup_finished(self, f_name: str) -> None:
+        """Refuses Flask's set-up methods while a library loads: it is loaded again whenever its file changes."""
+        library = self._loading_library()
+        if library or self._got_first_request:
+            called = (
+                f"{library} calls app.{f_name} while it loads" if library else f"app.{f_name} was called too late"
+            )
+            raise SetupError(
+                f"{called}. Call it in `def startup(app)` of catalog/startup.py, which runs once at start."
+            )
+
+    def _loading_library(self) -> str:
+        """The file of the catalogue whose top level is running in this thread; empty without one."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_name == "<module>" and frame.f_builtins is self.catalog.builtins:
+                return frame.f_code.co_filename
+            frame = frame.f_back
+        return ""
 
     def create_url_adapter(self, request: Request | None) -> Any:
         return _Adapter(self, request) if request else super().create_url_adapter(None)

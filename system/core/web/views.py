@@ -10,7 +10,8 @@ from flask import Flask, Response, request, send_from_directory
 
 from ..catalog.tree import Catalog
 from ..dispatch.calling import call
-from ..dispatch.params import KernelRequest, Params, read_params
+from ..dispatch.params import Params
+from ..dispatch.request import KernelRequest
 from ..dispatch.routing import Resolved, match, resolve
 from ..errors import MethodNotAllowed, MissingParameter, NotFound
 from ..settings import Settings
@@ -23,7 +24,6 @@ View = Callable[..., Response]
 def make_dispatcher(catalog: Catalog, settings: Settings, tasks: Tasks) -> Callable[[KernelRequest], Response]:
     """What runs the method that a request's path names."""
     home = match(settings.home)
-    most, most_bytes = settings.maxParams, settings.maxParamsBytes
 
     def dispatch(request: KernelRequest) -> Response:
         route = match(request.path)
@@ -35,7 +35,7 @@ def make_dispatcher(catalog: Catalog, settings: Settings, tasks: Tasks) -> Calla
             return allowed(resolved)
 
         def read() -> Params:
-            return read_params(request, route.segments, most, most_bytes)
+            return request.params(settings, route.segments)
 
         if "HTTP_PREFER" in request.environ:
             later = prefers_later(tasks, request, resolved)

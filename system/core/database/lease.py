@@ -1,0 +1,68 @@
+"""The database connections that a thread holds until its request or task ends.
+
+No SQLAlchemy at import: a site without databases starts in half the time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+# Connections inherited from a parent process. They are kept alive: closing them here would close the parent's.
+INHERITED: list[Connection] = []
+
+
+class Lease:
+    """A connection held by a thread. `transaction` is "" (none), "open" or "failed"."""
+
+    __slots__ = ("connection", "is_over", "pid", "transaction")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.transaction = ""
+        self.pid = os.getpid()
+        self.is_over = False
+
+    def end(self) -> None:
+        """Roll back an open transaction and return the connection to its pool. Never raises."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        self.is_over = True
+        with suppress(SQLAlchemyError, DatabaseUnavailable):  # the pool discards a connection it cannot reset
+            if self.transaction and not self.connection.invalidated:
+                self._roll_back()
+            self.connection.close()
+
+    def _roll_back(self) -> None:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            self.connection.exec_driver_sql("ROLLBACK")
+        except (SQLAlchemyError, DatabaseUnavailable):
+            self.connection.invalidate()
+
+    def __del__(self) -> None:
+        """Runs when a thread ended without release(), or when a fork dropped a lease of its parent."""
+        if self.is_over:
+            return
+        if self.pid == os.getpid():
+            self.end()
+        else:
+            INHERITED.append(self.connection)
+
+
+class Held(threading.local):
+    """The leases of the current thread, by (process id, database name).
+
+    The process id is in the key because a forked process inherits leases and must neither use nor close them.
+    """
+
+    def __init__(self) -> None:
+        self.leases: dict[tuple[int, str], Lease] = {}

@@ -1,0 +1,38 @@
+"""The hooks around a method: `before` and `after` of its folders, its class and the method itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..catalog.tree import Folder
+from .routing import Endpoint
+
+# the functions by name: "before", "after"
+Hooks = Mapping[str, Any]
+
+_NAMES = ("before", "after")
+
+
+def read_hooks(endpoint: Endpoint) -> list[Hooks]:
+    """The hooks of an endpoint: those of its folders, outermost first, of its class, then of the method."""
+    hooks = [found for folder in endpoint.folders if (found := folder_hooks(folder))]
+    own = class_hooks(endpoint.controller)
+    if own:
+        hooks.append(own)
+    guards = getattr(endpoint.function, "koa_before", ())
+    return [*hooks, *({"before": guard} for guard in guards)] if guards else hooks
+
+
+def folder_hooks(folder: Folder) -> Hooks:
+    """The functions of a folder's _folder.py; empty without that file.
+
+    Raises LibraryError for one that does not load.
+    """
+    library = folder.libraries.get("_folder")
+    return vars(library.current(library.catalog.now()).module) if library is not None else {}
+
+
+def class_hooks(controller: type) -> Hooks:
+    """The hooks of a class, inherited ones too; empty where it has none."""
+    return {name: getattr(controller, name) for name in _NAMES if hasattr(controller, name)}

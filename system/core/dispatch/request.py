@@ -1,0 +1,138 @@
+"""The request: Flask's, strict about what it is sent, and what the kernel asks of it."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn, cast
+from urllib.parse import quote, urlsplit
+
+import flask
+from flask import Request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+from ..errors import MalformedBody, TooLarge
+from ..settings import Settings
+from .params import NO_VALUES, Params
+
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _StrictParser(FormDataParser):
+    """Raises for a form that cannot be parsed; Werkzeug's parser drops its fields silently."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "silent": False})
+
+
+class KernelRequest(Request):
+    """Flask's request, strict about forms. `resolved` is the method that answers it, once it was found."""
+
+    form_data_parser_class = _StrictParser
+    resolved: Any = None
+
+    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        query = environ.get("QUERY_STRING", "")
+        if not query.isascii():  # bytes that a client did not encode, though RFC 3986 wants it
+            environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=_ASCII)
+        super().__init__(environ, *args, **kwargs)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a client on this machine asked this machine directly: only it sees source text and values.
+
+        No header may say that a proxy forwarded the request. The Host must name this machine, or else a page of
+        another site, whose name leads here (DNS rebinding), could read the answer.
+        """
+        environ = self.environ
+        if any(name in environ for name in _FORWARDED):
+            return False
+        return _is_loopback(environ.get("REMOTE_ADDR", "")) and _host_of(environ) in _THIS_MACHINE
+
+    @property
+    def wants_html(self) -> bool:
+        """Whether the client names text/html in Accept, as browsers do; `*/*` alone does not count."""
+        if "text/html" not in self.environ.get("HTTP_ACCEPT", "").lower():
+            return False
+        accept = self.accept_mimetypes
+        if "text/html" not in accept.values():
+            return False
+        return accept["text/html"] >= max(accept["application/problem+json"], accept["application/json"])
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the request has a body: RFC 9112, section 6.3."""
+        environ = self.environ
+        return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+    def params(self, settings: Settings, segments: Sequence[str] = ()) -> Params:
+        """The query and the body as Params; `segments` are those of the path.
+
+        Raises TooLarge for more than maxParams fields or maxParamsBytes bytes (files count to maxUploadBytes
+        instead), MalformedBody for a body that is not what its content type says.
+        """
+        most = settings.maxParams
+        query = self.query_string
+        if query.count(b"&") >= most:
+            raise TooLarge(f"The query has more than {most} parameters. Send fewer of them.")
+        args: MultiDict[str, str] = self.args if query else NO_VALUES
+        if not self.has_body:
+            return Params(query=args, segments=segments)
+        try:
+            return self._read_body(args, segments, settings)
+        except RequestEntityTooLarge as error:
+            raise TooLarge("The body is larger than this site takes. Send less, or in parts.") from error
+        except ValueError as error:
+            raise MalformedBody(f"The body is not a valid {self.mimetype}: {error}.") from error
+
+    def _read_body(self, args: MultiDict[str, str], segments: Sequence[str], settings: Settings) -> Params:
+        most = settings.maxParams
+        if self.is_json:
+            self.max_content_length = settings.maxParamsBytes
+            return Params(query=args, json_body=_decode(self.get_data(cache=True)), segments=segments)
+        if self.mimetype == "application/x-www-form-urlencoded":
+            self.max_content_length = settings.maxParamsBytes
+            if self.get_data(cache=True).count(b"&") >= most:
+                raise TooLarge(f"The form has more than {most} fields. Send fewer of them.")
+        unread = "" if self.mimetype in _FORMS else self.mimetype or "application/octet-stream"
+        return Params(query=args, form=self.form, files=self.files, segments=segments, unread=unread)
+
+
+# Flask's proxy of the request being answered, with its own type
+request = cast(KernelRequest, flask.request)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_of(environ: dict[str, Any]) -> str | None:
+    try:
+        return urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname
+    except ValueError:
+        return None
+
+
+def _decode(body: bytes) -> Any:
+    if not body.strip():
+        return None
+    try:
+        return _DECODER.decode(body.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise MalformedBody("The JSON body is nested too deeply.") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
