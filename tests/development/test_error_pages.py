@@ -162,7 +162,7 @@ def test_a_404_tells_programs_the_same(client: Any) -> None:
         ("/_koa/nothing", "_koa answers the kernel's own pages"),
         ("/a//b", "empty segment"),
         ("/" + "a/" * 200, "too many"),
-        ("/%C3%A9t%C3%A9", "'été' can name nothing"),
+        ("/%C3%A9t%C3%A9", "'été' cannot be a name"),
     ],
 )
 def test_a_404_of_another_kind_is_explained_too(client: Any, path: str, reason: str) -> None:
