@@ -1,4 +1,4 @@
-"""KernKoa: a URL is a method. This file is what controllers import and what servers start (`kernkoa:app`)."""
+"""KernKoa: a URL is a method. Controllers import this file, and servers run it (`kernkoa:app`)."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from flask import (
 
 from system.core.dispatch.decorators import allow, background, cron, every, expose, queue, retry
 from system.core.dispatch.params import Params
-from system.core.runtime import app, celery, dbs, exeTask, load
+from system.core.runtime import app, celery, dbs, exeTask, load, start
 from system.core.runtime import settings as config
 
 __all__ = [
@@ -69,3 +69,5 @@ __all__ = [
     "timedelta",
     "url_for",
 ]
+
+start()  # last, because catalog/startup.py may import this file

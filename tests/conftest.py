@@ -19,6 +19,7 @@ os.environ["KERNKOA_VAR_PATH"] = tempfile.mkdtemp(prefix="kernkoa-tests-")
 from system.core.app import create_app
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
+from system.core.web.startup import start
 
 atexit.register(shutil.rmtree, os.environ["KERNKOA_VAR_PATH"], ignore_errors=True)
 
@@ -45,6 +46,7 @@ class Site:
         values = {"path": self.root, "liveSeconds": 0, **settings}
         app = create_app(Settings(**values))
         self._apps.append(app)
+        start(app)
         return app
 
     def client(self, **settings: Any) -> Any:

@@ -47,8 +47,12 @@ class Server:
             record = pwd.getpwnam(self.account)
             os.chown(self.folder, record.pw_uid, record.pw_gid)
             self.user = {"user": record.pw_uid, "group": record.pw_gid, "extra_groups": []}
-        self.make()
-        self.start()
+        try:
+            self.make()
+            self.start()
+        except BaseException:  # no server outlives a start that failed, whatever the reason
+            self.remove()
+            raise
 
     def run(self, *command: str) -> None:
         subprocess.run(command, check=True, capture_output=True, cwd=self.folder, **self.user)
@@ -79,9 +83,13 @@ class Server:
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.send_signal(self.stop_signal)
-            self.process.wait(30)
-            self.process = None
+            process, self.process = self.process, None
+            process.send_signal(self.stop_signal)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def remove(self) -> None:
         self.stop()

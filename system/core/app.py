@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
-from flask import Response, current_app, got_request_exception
-from werkzeug.exceptions import HTTPException
+from flask import Response, got_request_exception
 
 from .catalog.loader import Loader
 from .catalog.tree import Catalog
 from .database.databases import Databases
 from .development.error_pages import Pages
-from .dispatch.problems import describe, render
+from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
 from .errors import KernKoaError, LibraryError
@@ -23,7 +23,9 @@ from .tasks.execution import register
 from .tasks.status import add_task_routes
 from .tasks.submission import Tasks
 from .web.application import KernKoa
-from .web.views import add_routes, make_dispatcher
+from .web.dispatcher import Dispatcher
+from .web.matching import ViewFunctions
+from .web.views import add_routes
 
 log = logging.getLogger("kernkoa")
 
@@ -40,33 +42,33 @@ def create_app(settings: Settings) -> KernKoa:
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
-    app.dispatch = make_dispatcher(app.catalog, settings, app.tasks)
+    app.dispatcher = Dispatcher(app.catalog, settings, app.tasks)
+    app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
     add_routes(app, settings)
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
     add_board(app, app.tasks)
     add_explorer(app, app.catalog, settings)
-    app.pages = Pages(app, app.catalog, settings) if settings.development else None
-    app.register_error_handler(Exception, answer_error)
+    pages = Pages(app, app.catalog, settings) if settings.development else None
+    app.register_error_handler(Exception, partial(answer_error, app, pages))
     _report_reserved(app.catalog)
     return app
 
 
-def answer_error(error: Exception) -> Response:
-    """The answer to whatever was raised; what is the site's own fault is logged."""
-    current_app.dbs.release(error=True)  # type: ignore[attr-defined]
+def answer_error(app: KernKoa, pages: Pages | None, error: Exception) -> Response:
+    """The response for any error; errors of the site are logged. `pages` explain it in development."""
+    app.dbs.release(error=True)
     problem = describe(error)
-    if problem.status >= 500 and not isinstance(error, HTTPException):
-        said = error.detail if isinstance(error, KernKoaError) else type(error).__name__
-        log.error("%s %s: %s", request.method, request.path, said, exc_info=_trace_of(error))
-        got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
-    pages: Pages | None = current_app.pages  # type: ignore[attr-defined]
+    if is_fault(error, problem):
+        reason = error.detail if isinstance(error, KernKoaError) else type(error).__name__
+        log.error("%s %s: %s", request.method, request.path, reason, exc_info=_trace_of(error))
+        got_request_exception.send(app, exception=error)
     explained = pages.answer(error, problem) if pages else None
     return render(problem, request) if explained is None else explained
 
 
 def _trace_of(error: Exception) -> BaseException | None:
-    """The error whose frames lead to the fault; of a file that does not compile the message says it all."""
+    """The error whose traceback is logged: a library's own; none for a syntax error, whose message is complete."""
     if not isinstance(error, LibraryError):
         return error
     return None if isinstance(error.__cause__, SyntaxError) else error.__cause__

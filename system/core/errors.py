@@ -4,6 +4,7 @@ KernKoaError
 ├── SettingsError            a setting has a value that cannot be used
 ├── LoadError                load.… was asked for something that is not in the catalogue
 ├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
+├── SetupError               a set-up method of Flask was called outside of start-up
 ├── TaskError                exeTask was called with something that cannot be a task
 ├── TaskFailed               a task could not end as its author meant
 │   ├── OutOfMemory          it raised MemoryError
@@ -12,6 +13,7 @@ KernKoaError
 │   ├── ResultRefused        what it returned is no JSON, or too big
 │   └── WorkerKilled         it ended its worker every time it was tried
 ├── DatabaseError            the database refused a statement
+│   ├── DatabaseConflict     409  a unique or foreign key refused it
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
@@ -39,7 +41,10 @@ problem document (RFC 9457, section 3.2).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
+
+from werkzeug import exceptions
+from werkzeug.exceptions import HTTPException
 
 
 class KernKoaError(Exception):
@@ -49,7 +54,7 @@ class KernKoaError(Exception):
     title = "Internal Server Error"
 
     def __init__(self, detail: str = "", **members: Any) -> None:
-        super().__init__(detail)
+        Exception.__init__(self, detail)
         self.detail = detail
         self.members = members
 
@@ -60,6 +65,18 @@ class KernKoaError(Exception):
 
     def __str__(self) -> str:
         return self.detail
+
+
+class StatusError(KernKoaError, HTTPException):
+    """An error with an HTTP status. It is an HTTPException too, so `@app.errorhandler(404)` gets it."""
+
+    def __init__(self, detail: str = "", **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.description = detail
+        self.response = None
+
+    def __init_subclass__(cls) -> None:
+        cls.code = cls.status
 
 
 class SettingsError(KernKoaError):
@@ -82,6 +99,10 @@ class LibraryError(KernKoaError):
         self.path = path
         self.line = line
         self.text = text
+
+
+class SetupError(KernKoaError, AssertionError):
+    """A set-up method of Flask, such as app.route, was called outside of start-up."""
 
 
 class TaskError(KernKoaError, ValueError):
@@ -120,6 +141,28 @@ class DatabaseError(KernKoaError):
     """The database refused a statement; the error of its driver is the `__cause__`."""
 
 
+class DatabaseConflict(DatabaseError):
+    """A statement broke a unique or a foreign key: `key` is "unique" or "foreign".
+
+    Clients are told `detail`, which names no table; `str(error)` is the database's message.
+    """
+
+    status = 409
+    title = "Conflict"
+
+    def __init__(self, key: Literal["unique", "foreign"], message: str) -> None:
+        super().__init__(
+            "This is stored already: a value that must be unique is taken."
+            if key == "unique"
+            else "This refers to something that does not exist, or something else still refers to it."
+        )
+        self.key = key
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class UnknownDatabase(DatabaseError, KeyError):
     """dbs["name"] and config.databases has no such name."""
 
@@ -131,7 +174,7 @@ class PrintError(KernKoaError):
     """A print format cannot be drawn with its data; the message names the part or the value that is missing."""
 
 
-class ServiceUnavailable(KernKoaError):
+class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable):
     """Something that the site leans on is away; the client may come back in `retry_after` seconds."""
 
     status = 503
@@ -155,49 +198,49 @@ class QueueFull(ServiceUnavailable):
     """As many tasks as the setting maxQueued wait in a queue."""
 
 
-class RequestError(KernKoaError):
+class RequestError(StatusError):
     """The client's fault."""
 
     status = 400
     title = "Bad Request"
 
 
-class MissingParameter(RequestError, KeyError):
+class MissingParameter(RequestError, exceptions.BadRequest, KeyError):
     """The method read params["name"] and the client sent no such name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The parameter '{name}' is missing. Send it in the query or in the body.", name=name)
-        self.name = name
+        self.parameter = name
 
 
-class MalformedBody(RequestError):
+class MalformedBody(RequestError, exceptions.BadRequest):
     """The body is not what its content type says."""
 
 
-class NotFound(RequestError):
+class NotFound(RequestError, exceptions.NotFound):
     """The path leads to no method.
 
-    `position` is the index of the segment that failed, `reason` a short phrase that says why; both are
-    for the development page and stay out of the production answer.
+    `reason` is a short phrase that says why, `stop` the place where the dispatcher's walk ended (a Stop of
+    dispatch.walk, None for a path that was not walked). Both are for the development page only.
     """
 
     status = 404
     title = "Not Found"
 
-    def __init__(self, reason: str = "", position: int = 0) -> None:
+    def __init__(self, reason: str = "", stop: Any = None) -> None:
         super().__init__("There is nothing at this address. Check the spelling of the URL.")
         self.reason = reason
-        self.position = position
+        self.stop = stop
 
 
-class MethodNotAllowed(RequestError):
+class MethodNotAllowed(RequestError, exceptions.MethodNotAllowed):
     """The method does not take this verb; `verbs` are the ones that it takes."""
 
     status = 405
     title = "Method Not Allowed"
 
     def __init__(self, verb: str, verbs: Iterable[str]) -> None:
-        self.verbs = sorted(verbs)
+        self.verbs = self.valid_methods = sorted(verbs)
         super().__init__(f"{verb} is not allowed here. Use {' or '.join(self.verbs)}.")
 
     @property
@@ -206,21 +249,21 @@ class MethodNotAllowed(RequestError):
         return {"Allow": ", ".join(self.verbs)}
 
 
-class TooLarge(RequestError):
+class TooLarge(RequestError, exceptions.RequestEntityTooLarge):
     """The client sent more than the settings allow."""
 
     status = 413
     title = "Content Too Large"
 
 
-class UnsupportedMediaType(RequestError):
+class UnsupportedMediaType(RequestError, exceptions.UnsupportedMediaType):
     """The body is of a type that the method cannot read."""
 
     status = 415
     title = "Unsupported Media Type"
 
 
-class InvalidParameters(RequestError):
+class InvalidParameters(RequestError, exceptions.UnprocessableEntity):
     """Values that the signature refuses: `errors` lists each by name."""
 
     status = 422
@@ -232,7 +275,7 @@ class InvalidParameters(RequestError):
         self.errors = list(errors)
 
 
-class IdempotencyReused(RequestError):
+class IdempotencyReused(RequestError, exceptions.UnprocessableEntity):
     """An Idempotency-Key that came with another request before."""
 
     status = 422

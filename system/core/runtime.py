@@ -7,6 +7,8 @@ from pathlib import Path
 
 from .app import create_app
 from .settings import read_settings
+from .web.application import KernKoa
+from .web.startup import start as start_app
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,3 +18,12 @@ load = app.load
 celery = app.tasks.celery
 exeTask = app.tasks.exeTask
 dbs = app.dbs
+
+
+def start() -> KernKoa:
+    """The app, after catalog/startup.py and the addons have set it up; that happens once.
+
+    Not part of making it: they may import `kernkoa`, which needs the names above.
+    """
+    start_app(app)
+    return app

@@ -61,6 +61,8 @@ class Settings(BaseModel):
     imagePath: str = "images"
     varPath: str = "var"
 
+    addons: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]] = Field(default_factory=list)
+
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 5000
     flaskDebug: bool = True
@@ -169,7 +171,7 @@ def _variables(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse_variable(name: str, text: str) -> Any:
-    if name not in ("databases", "libs", "queues"):
+    if name not in ("databases", "libs", "queues", "addons"):
         return text
     try:
         return json.loads(text)

@@ -186,6 +186,19 @@ def test_a_syntax_error_in_config_is_shown_and_survived(server: Clone) -> None:
     server.answers("/hello", 200, "hello")
 
 
+def test_a_changed_startup_file_starts_the_server_again_and_its_errors_are_shown(server: Clone) -> None:
+    server.answers("/hello", 200, "hello")
+    startup = "def startup(app):\n    app.add_url_rule('/own', 'own', lambda: 'own')\n"
+    server.write("catalog/startup.py", startup)
+    server.answers("/own", 200, "own")
+    server.write("catalog/startup.py", startup + "    raise ValueError('no luck')\n")
+    page = server.answers("/own", 500, "The server did not start", Accept="text/html")
+    assert "startup.py:3" in page
+    assert "ValueError: no luck" in page
+    server.write("catalog/startup.py", startup)
+    server.answers("/own", 200, "own")
+
+
 def test_a_broken_kernel_is_shown_and_survived(server: Clone) -> None:
     server.answers("/hello", 200, "hello")
     file = server.root / "system" / "core" / "dispatch" / "routing.py"

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from system.core.explorer.forms import Field, example_of, make_form
-from system.core.explorer.inference import NO_DEFAULT, ReadParameter, ReadParameters
+from system.core.explorer.parameters import Parameter
 
 BOTH = ("GET", "HEAD", "OPTIONS", "POST")
 FILE = {"type": "string", "format": "binary"}
 INTEGER = {"type": "integer"}
 
 
-def field_of(schema: dict[str, Any], default: Any = NO_DEFAULT) -> Field:
-    read = ReadParameters((ReadParameter("x", schema, default is NO_DEFAULT, default),), is_typed=True)
-    return make_form(read, BOTH).fields[0]
+def field_of(schema: dict[str, Any], default: Any = None) -> Field:
+    given = {} if default is None else {"default": default}
+    return make_form([Parameter("x", schema | given, default is None)], BOTH).fields[0]
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,12 @@ def field_of(schema: dict[str, Any], default: Any = NO_DEFAULT) -> Field:
         ({"type": "array", "items": {"type": "string"}}, "lines", "strings"),
         ({"type": "array", "items": INTEGER}, "lines", "numbers"),
         ({"type": "array", "items": {"type": "object"}}, "json", "json"),
-        ({"type": "object"}, "json", "body"),
+        ({"type": "object"}, "json", "json"),
         (FILE, "file", "file"),
         ({"type": "array", "items": FILE}, "file", "files"),
         ({"anyOf": [INTEGER, {"type": "null"}]}, "number", "number"),
         ({"anyOf": [INTEGER, {"type": "string"}]}, "text", "string"),
-        ({"anyOf": [{"type": "object"}, {"type": "null"}]}, "json", "body"),
+        ({"anyOf": [{"type": "object"}, {"type": "null"}]}, "json", "json"),
     ],
 )
 def test_the_control_of_a_schema(schema: dict[str, Any], control: str, kind: str) -> None:
@@ -62,7 +62,7 @@ def test_defaults_are_written_as_they_are_sent() -> None:
     assert field_of({"enum": [1, 2]}, 2).default == "2"
     assert field_of({"type": "boolean"}, True).is_checked
     assert field_of({"type": "string"}, "a").default == "a"
-    assert field_of({"type": "string"}, None).default == ""
+    assert field_of({"type": "string", "default": None}).default == ""
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_defaults_are_written_as_they_are_sent() -> None:
 def test_the_fitting_way_comes_first(
     schema: dict[str, Any], where: Any, verbs: tuple[str, ...], first: str
 ) -> None:
-    read = ReadParameters((ReadParameter("x", schema, True, where=where),))
-    assert make_form(read, verbs).ways[0][0] == first
+    parameter = Parameter("x", schema, True, where, is_record=schema == {"type": "object"})
+    assert make_form([parameter], verbs).ways[0][0] == first
 
 
 def test_a_record_begins_with_an_example() -> None:
     properties = {"name": {"type": "string"}, "n": {"type": "integer", "default": 3}, "tags": {"type": "array"}}
-    assert example_of({"type": "object", "properties": properties}) == {"name": "", "n": 3, "tags": [""]}
+    assert example_of({"type": "object", "properties": properties}, {}) == {"name": "", "n": 3, "tags": [""]}

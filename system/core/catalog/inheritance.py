@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
+from .folder import Folder, is_public
 from .library import Library
 from .outline import ClassOutline, MethodOutline
-from .source import Readings, is_public
-from .tree import Catalog
+from .source import Reading
+
+
+class Reader(Protocol):
+    """How files are read and found, by one look at the catalogue."""
+
+    def read(self, library: Library) -> Reading:
+        """A file's outline, or why it has none."""
+
+    def find(self, name: str) -> Folder | Library | None:
+        """The folder or library of a dotted name, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +40,10 @@ class FoundMethod:
 class Inheritance:
     """Finds what the dispatcher would find in a class, as far as its bases stand in the catalogue."""
 
-    def __init__(self, catalog: Catalog, readings: Readings) -> None:
-        self._catalog = catalog
-        self._readings = readings
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
-    def methods_of(self, library: Library, outline: ClassOutline, now: float) -> dict[str, FoundMethod]:
+    def methods_of(self, library: Library, outline: ClassOutline) -> dict[str, FoundMethod]:
         """The reachable methods of a class by name, the exposed ones of its bases too, and its tasks."""
         found = {
             name: FoundMethod(item, outline, library)
@@ -41,28 +51,26 @@ class Inheritance:
             if is_public(name) and (item.is_task or not item.hidden)
         }
         decided = set(outline.methods)
-        for base in self._bases(library, outline, now, {(library.name, outline.name)}):
+        for base in self._bases(library, outline, {(library.name, outline.name)}):
             for name, item in base.outline.methods.items():
                 if name not in decided and _is_exposed(item):
                     found[name] = FoundMethod(item, base.outline, base.library)
             decided.update(base.outline.methods)
         return found
 
-    def _bases(
-        self, library: Library, outline: ClassOutline, now: float, seen: set[tuple[str, str]]
-    ) -> Iterator[Base]:
+    def _bases(self, library: Library, outline: ClassOutline, seen: set[tuple[str, str]]) -> Iterator[Base]:
         """The classes that a class is made of, nearest first, as far as the catalogue holds them."""
         for written in outline.bases:
-            base = self._find_base(library, written, now)
+            base = self._find_base(library, written)
             if base is None or (base.library.name, base.outline.name) in seen:
                 continue
             seen.add((base.library.name, base.outline.name))
             yield base
-            yield from self._bases(base.library, base.outline, now, seen)
+            yield from self._bases(base.library, base.outline, seen)
 
-    def _find_base(self, library: Library, written: str, now: float) -> Base | None:
+    def _find_base(self, library: Library, written: str) -> Base | None:
         """The class that a base is, as it is written: of the same file, or imported from the catalogue."""
-        outline = self._readings.read(library).outline
+        outline = self._reader.read(library).outline
         if outline is None:
             return None
         if written in outline.classes:
@@ -75,9 +83,9 @@ class Inheritance:
         joint = "." if member and not above.endswith(".") else ""  # "from . import near" is ".:near"
         module, _, name = ".".join(filter(None, (f"{above}{joint}{member}", rest))).rpartition(".")
         for candidate in full_names(library, module):
-            place = self._catalog.find(candidate, now)
+            place = self._reader.find(candidate)
             if isinstance(place, Library):
-                inner = self._readings.read(place).outline
+                inner = self._reader.read(place).outline
                 found = inner.classes.get(name) if inner else None
                 return Base(place, found) if found else None
         return None
@@ -89,7 +97,7 @@ def _is_exposed(method: MethodOutline) -> bool:
 
 def full_names(library: Library, module: str) -> Iterator[str]:
     """What a module is called in full that a library imports: relative, absolute, or of the same folder."""
-    package = library.folder.name
+    package = library.package.__name__
     if module.startswith("."):
         dots = len(module) - len(module.lstrip("."))
         parts = package.split(".")

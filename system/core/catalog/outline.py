@@ -94,15 +94,13 @@ def read_outline(tree: ast.Module) -> Outline:
     return Outline(ast.get_docstring(tree) or "", classes, dict(_imported(tree)))
 
 
-def find_function(tree: ast.Module, owner: str, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """The last function of a name in the body of a class at the top level."""
-    found = None
+def functions_in(tree: ast.Module) -> Iterator[tuple[ast.ClassDef, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """The functions in the bodies of the classes at the top level, each with its class."""
     for node in _statements(tree.body):
-        if isinstance(node, ast.ClassDef) and node.name == owner:
+        if isinstance(node, ast.ClassDef):
             for item in _statements(node.body):
-                if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and item.name == name:
-                    found = item
-    return found
+                if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield node, item
 
 
 def _plain(name: str) -> str:

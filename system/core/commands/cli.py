@@ -16,13 +16,40 @@ CONFIG = Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py"))
 
 
 class Commands(click.Group):
-    """Reports a SettingsError in one message and exits with 1."""
+    """The kernel's commands and those of `app.cli`. Reports a SettingsError and exits with 1."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        own = super().list_commands(context)
+        try:
+            return [*own, *_site_commands().list_commands(context)]
+        except SettingsError as error:  # the help is there to find out why
+            click.echo(f"The site's own commands are not listed: {error}", err=True)
+            return own
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        return super().get_command(context, name) or _site_commands().get_command(context, name)
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except SettingsError as error:
             raise click.ClickException(str(error)) from error
+
+
+def _site_commands() -> click.Group:
+    """The commands in `app.cli`; none for a site without a start-up file or addons, and its app is not made."""
+    from flask.cli import ScriptInfo
+
+    from ..settings import read_settings
+
+    settings = read_settings(CONFIG)
+    if not settings.addons and not settings.folder("catalog/startup.py").exists():
+        return click.Group()
+    from ..runtime import start
+
+    app = start()
+    click.get_current_context().obj = ScriptInfo(create_app=lambda: app)
+    return app.cli
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,9 +70,10 @@ def main(context: click.Context, host: str | None, port: int | None) -> None:
 
     if is_development():
         from ..development.server import serve
-        from ..runtime import app, settings
+        from ..runtime import start
 
-        serve(app, settings)
+        app = start()
+        serve(app, app.settings)
     else:
         from ..development.supervisor import supervise
 
@@ -80,10 +108,11 @@ def check() -> None:
 
     Loads every library and compiles every template. Prints a line per fault, and exits with 1 if there is any.
     """
-    from ..runtime import app, settings
+    from ..runtime import start
     from .check import check_site
 
-    findings = check_site(app, app.catalog, settings)
+    app = start()
+    findings = check_site(app, app.catalog, app.settings)
     for finding in findings:
         click.echo(finding)
     if findings:
@@ -94,10 +123,11 @@ def check() -> None:
 @main.command()
 def openapi() -> None:
     """Print every URL as an OpenAPI 3.1 document."""
-    from ..explorer.openapi import make_document
-    from ..runtime import app, settings
+    from ..explorer.openapi import document_of
+    from ..runtime import start
 
-    document = make_document(app.catalog, settings, settings.url)
+    app = start()
+    document = document_of(app.catalog, app.settings, app.settings.url)
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
@@ -112,15 +142,16 @@ def call(path: str, words: tuple[str, ...], verb: str | None, body: str | None) 
     A word with = is a parameter, any other a further segment of the path. Prints the body of the response, and
     exits with 1 if its status is 400 or above.
     """
-    from ..runtime import app, settings
+    from ..runtime import start
     from .call import call_method, show_answer, show_why
 
-    answer = call_method(app, settings, path, words, verb, body)
+    app = start()
+    answer = call_method(app, app.settings, path, words, verb, body)
     show_answer(answer)
     if answer.status_code >= 400:
         click.echo(f"\n{answer.status}", err=True)
         if answer.status_code == 404:
-            show_why(app.catalog, answer.request.path.removeprefix(settings.base))
+            show_why(app.catalog, answer.request.path.removeprefix(app.settings.base))
         raise SystemExit(1)
 
 

@@ -14,21 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import DatabaseError, DatabaseUnavailable
+from ..errors import DatabaseError, DatabaseUnavailable, KernKoaError
 from .config import Entry
 from .engine import Engines, make_url
+from .failures import FOREIGN, translate
 from .lease import Held, Lease
-from .statement import (
-    Values,
-    has_table,
-    read_all,
-    read_by_column,
-    read_dictionary,
-    read_value,
-    reason_of,
-)
+from .statement import Values, has_table, read_all, read_by_column, read_dictionary, read_rows, read_value
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -44,8 +36,9 @@ class Database:
     """One database. Values are bound by name: `query("select * from t where a = :a", {"a": 1})`.
 
     A tuple is a list of values: `where a in :some` with `{"some": (1, 2)}`.
-    Every method raises DatabaseUnavailable (503) if the server cannot be reached and DatabaseError if the
-    statement fails; the driver's or SQLAlchemy's error is its `__cause__`.
+    Every method raises DatabaseUnavailable (503) if the server cannot be reached, DatabaseConflict (409) if the
+    statement breaks a unique or foreign key, and DatabaseError for any other failure; the driver's or
+    SQLAlchemy's error is its `__cause__`.
     """
 
     def __init__(self, name: str, entry: Entry, folder: Path, held: Held) -> None:
@@ -60,6 +53,10 @@ class Database:
         """Run a statement. Returns a list of tuples, column names first, if it has rows; else the number of
         affected rows. With a list of dicts as `values` it runs once for each."""
         return self._run(read_all, sql, values)
+
+    def rows(self, sql: str, values: Values | None = None) -> Any:
+        """All rows, as a list of dicts by column name. Raises DatabaseError if the statement has no rows."""
+        return self._run(read_rows, sql, values)
 
     def getDictionary(self, sql: str, values: Values | None = None, column: str | None = None) -> Any:
         """The first row as a dict, or False if there is none; with `column`, all rows in a dict keyed by it."""
@@ -129,7 +126,7 @@ class Database:
         self._engines.close()
 
     def _run(self, act: Callable[..., Any], *arguments: Any) -> Any:
-        """Call `act` with this thread's connection; translates the errors of SQLAlchemy."""
+        """Call `act` with this thread's connection; translates foreign errors."""
         lease = self._lease()
         if lease.transaction == "failed":
             raise DatabaseError(
@@ -137,18 +134,24 @@ class Database:
             )
         try:
             return act(lease.connection, *arguments)
-        except (SQLAlchemyError, DatabaseUnavailable) as error:
-            if lease.transaction:
-                lease.transaction = "failed"
-            elif isinstance(error, DatabaseUnavailable):
-                self.release(error=True)
-            if isinstance(error, DatabaseUnavailable):
+        except DatabaseUnavailable:
+            self._fail(lease, lost=True)
+            raise
+        except FOREIGN as error:
+            if isinstance(error, KernKoaError):  # a parameter that the request lacks
                 raise
-            raise DatabaseError(f"{self.name}: {reason_of(error)}") from error
+            self._fail(lease)
+            raise translate(self.name, error, arguments) from error
+
+    def _fail(self, lease: Lease, lost: bool = False) -> None:
+        if lease.transaction:
+            lease.transaction = "failed"
+        elif lost:
+            self.release(error=True)
 
     def _lease(self) -> Lease:
         key = (os.getpid(), self.name)
         lease = self._held.leases.get(key)
         if lease is None:
-            lease = self._held.leases[key] = Lease(self._engines.get(autocommit=True).connect())
+            lease = self._held.leases[key] = Lease(self._engines.connect())
         return lease

@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.engine import make_url as parse_url
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from ..errors import DatabaseUnavailable, SettingsError
@@ -48,10 +48,18 @@ logger = logging.getLogger("kernkoa.database")
 
 def make_url(entry: Entry, folder: Path) -> URL:
     """The URL of a database; a SQLite file is relative to `folder`. Opens nothing, imports no driver."""
-    url = parse_url(entry.url) if entry.url else _url_of(entry)
+    url = _parse_url(entry.url) if entry.url else _url_of(entry)
     if url.get_backend_name() == "sqlite" and not str(url.database).startswith("file:"):
         return url.set(database=str(folder / str(url.database)))
     return url
+
+
+def _parse_url(text: str) -> URL:
+    try:
+        return parse_url(text)
+    except (ArgumentError, ValueError) as error:
+        scheme = text.partition("://")[0]  # the rest may hold the password
+        raise SettingsError(f"config.py: the url of a database, {scheme}://…, cannot be read: {error}") from error
 
 
 def _url_of(entry: Entry) -> URL:
@@ -84,6 +92,15 @@ class Engines:
         key = (os.getpid(), autocommit)
         # no lock, as a fork could copy it locked; a second engine made by a race has opened nothing yet
         return self._engines.get(key) or self._engines.setdefault(key, self._make(autocommit))
+
+    def connect(self) -> Connection:
+        """A connection that commits each statement at once. Raises SettingsError if its arguments are invalid."""
+        try:
+            return self.get(autocommit=True).connect()
+        except (SQLAlchemyError, OSError, TypeError, ValueError) as error:
+            raise SettingsError(
+                f"config.py: databases[{self._name!r}] ({self.place}) cannot be opened: {error}"
+            ) from error
 
     def close(self) -> None:
         """Close the idle connections of this process."""

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
-from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import ArgumentError, InvalidRequestError
 
 from ..errors import KernKoaError
+from .values import convert, native_types
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+BY_NAME = "write :name in the SQL and give the values as a dict, or as a list of dicts"
+
+# The parts of a statement in which :name is not a value. Possessive quantifiers: linear on any text.
+_QUOTED = r"'(?:[^']|'')*+'?|\"(?:[^\"]|\"\")*+\"?|/\*.*?(?:\*/|\Z)"
+_LITERALS = {
+    "sqlite": rf"{_QUOTED}|`[^`]*+`?|\[[^\]]*+\]|--[^\n]*+",
+    "mysql": r"(['\"])(?:\\.|(?!\1)[^\\]|\1\1)*+\1?|`[^`]*+`?|/\*.*?(?:\*/|\Z)|--\s[^\n]*+|#[^\n]*+",
+    "postgresql": rf"\b[eE]'(?:\\.|''|[^\\'])*+'?|{_QUOTED}|--[^\n]*+|(\$\w*+\$).*?(?:\1|\Z)",
+    "mssql": rf"{_QUOTED}|\[[^\]]*+\]|--[^\n]*+",
+}
+_LITERALS["mariadb"] = _LITERALS["mysql"]
 
 
 class Statement(NamedTuple):
@@ -23,6 +37,7 @@ class Statement(NamedTuple):
     sql: str
     names: tuple[str, ...]
     in_order: bool
+    native: frozenset[type]
 
     def arrange(self, values: Mapping[str, Any]) -> Any:
         """The values in the form that the driver takes. A name missing in a request's Params is a 400."""
@@ -34,44 +49,95 @@ class Statement(NamedTuple):
             if isinstance(error, KernKoaError):
                 raise
             raise InvalidRequestError(f"there is no value for :{error.args[0]} (in: {self.sql})") from None
-        except TypeError:
-            raise InvalidRequestError(f"values are given by name, as a dict (in: {self.sql})") from None
+
+    def is_native(self, arranged: Any) -> bool:
+        """Whether the driver can bind the values of `arrange` as they are."""
+        return self.native.issuperset(map(type, arranged if self.in_order else arranged.values()))
 
 
 @lru_cache(maxsize=500)
 def _prepare(sql: str, dialect: Dialect) -> Statement:
     """Translate :name to the driver's syntax, once per statement."""
-    compiled: Any = text(sql).compile(dialect=dialect)
+    compiled: Any = text(_escape(sql, dialect.name)).compile(dialect=dialect)
     names = compiled.positiontup if compiled.positional else compiled.bind_names.values()
-    return Statement(compiled.string, tuple(names), compiled.positional)
+    return Statement(compiled.string, tuple(names), compiled.positional, native_types(dialect.name))
+
+
+def _escape(sql: str, dialect: str) -> str:
+    """Mark the colons in literals and comments, which SQLAlchemy would take for values."""
+    if not isinstance(sql, str):
+        raise ArgumentError(f"a statement is text, not a {type(sql).__name__}")
+    pattern = _LITERALS.get(dialect, _QUOTED)
+    return re.sub(pattern, lambda found: found[0].replace(":", r"\:"), sql, flags=re.DOTALL)
 
 
 @lru_cache(maxsize=100)
-def _with_lists(sql: str, lists: tuple[str, ...]) -> TextClause:
+def _with_lists(sql: str, lists: tuple[str, ...], dialect: str) -> TextClause:
     """A statement with list values; SQLAlchemy renders it for each length of the lists."""
-    return text(sql).bindparams(*(bindparam(name, expanding=True) for name in lists))
+    return text(_escape(sql, dialect)).bindparams(*(bindparam(name, expanding=True) for name in lists))
 
 
 def _execute(connection: Connection, sql: str, values: Values | None) -> CursorResult[Any]:
     statement = _prepare(sql, connection.dialect)
-    if isinstance(values, Mapping):
-        for value in values.values():
-            if type(value) is tuple:
-                lists = tuple(name for name, value in values.items() if type(value) is tuple)
-                return connection.execute(_with_lists(sql, lists), values)
-        return connection.exec_driver_sql(statement.sql, statement.arrange(values))
     if values is None:
         return connection.exec_driver_sql(statement.sql, statement.arrange({}))
-    return connection.exec_driver_sql(statement.sql, [statement.arrange(each) for each in values])
+    if not isinstance(values, Mapping):
+        return _execute_many(connection, statement, values)
+    arranged = statement.arrange(values)
+    if statement.is_native(arranged):
+        return connection.exec_driver_sql(statement.sql, arranged)
+    return _execute_converted(connection, sql, statement, values)
+
+
+def _execute_converted(
+    connection: Connection, sql: str, statement: Statement, values: Mapping[str, Any]
+) -> CursorResult[Any]:
+    changed = _convert(statement, values, connection.dialect.name)
+    lists = tuple(name for name, value in changed.items() if type(value) is tuple)
+    if lists:
+        return connection.execute(_with_lists(sql, lists, connection.dialect.name), changed)
+    return connection.exec_driver_sql(statement.sql, statement.arrange(changed))
+
+
+def _execute_many(
+    connection: Connection, statement: Statement, rows: Iterable[Mapping[str, Any]]
+) -> CursorResult[Any]:
+    if isinstance(rows, str | bytes) or not isinstance(rows, Iterable):
+        raise ArgumentError(f"values are given by name, not as a {type(rows).__name__}: {BY_NAME}")
+    arranged = []
+    for row in rows:
+        if not isinstance(row, Mapping):
+            raise ArgumentError(f"values are given by name, not by position: {BY_NAME}")
+        each = statement.arrange(row)
+        if not statement.is_native(each):
+            each = statement.arrange(_convert(statement, row, connection.dialect.name))
+        arranged.append(each)
+    return connection.exec_driver_sql(statement.sql, arranged)
+
+
+def _convert(statement: Statement, values: Mapping[str, Any], dialect: str) -> dict[str, Any]:
+    converted = {}
+    for name in statement.names:
+        try:
+            converted[name] = convert(values[name], dialect)
+        except ArgumentError as error:
+            raise ArgumentError(f":{name}: {error}") from None
+    return converted
 
 
 def read_all(connection: Connection, sql: str, values: Values | None) -> list[tuple[Any, ...]] | int:
-    if values is not None and not values and not isinstance(values, Mapping):
+    if values is not None and not isinstance(values, Mapping) and isinstance(values, Sequence) and not values:
         return 0  # an empty list of values: no run at all
     result = _execute(connection, sql, values)
     if not result.returns_rows:
         return max(result.rowcount, 0)
     return [tuple(result.keys()), *map(tuple, result)]
+
+
+def read_rows(connection: Connection, sql: str, values: Values | None) -> list[dict[str, Any]]:
+    result = _execute(connection, sql, values)
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
 def read_dictionary(connection: Connection, sql: str, values: Values | None) -> dict[str, Any] | bool:
@@ -95,10 +161,3 @@ def read_value(connection: Connection, sql: str, values: Values | None) -> Any:
 def has_table(connection: Connection, name: str) -> bool:
     schema, _, table = name.rpartition(".")
     return connection.dialect.has_table(connection, table, schema=schema or None)
-
-
-def reason_of(error: SQLAlchemyError) -> str:
-    """The driver's message and the statement, without its values."""
-    if not isinstance(error, StatementError):
-        return str(error)
-    return f"{error.orig} (in: {error.statement})" if error.statement else str(error.orig)

@@ -148,7 +148,10 @@ class Watch:
 
     def __init__(self, settings: Settings) -> None:
         self._roots = {str(settings.path), str(KERNEL)}
-        live = [*settings.libs.values(), settings.templatePath, settings.imagePath, settings.pdfPath]
+        libraries = {
+            kind: folder for kind, folder in settings.libs.items() if kind != "addon" or not settings.addons
+        }
+        live = [*libraries.values(), settings.templatePath, settings.imagePath, settings.pdfPath]
         names = [*live, settings.varPath, "tests", "benchmarks", "docs"]
         self._ignored = {str((root / name).resolve()) for name in names for root in (settings.path, KERNEL)}
         self._stamps = self._read()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..dispatch.json_schema import Schema, in_words
-from .inference import NO_DEFAULT, ReadParameter, ReadParameters
+from ..dispatch.json_schema import Schema, follow, in_words
+from .parameters import Parameter
+
+Definitions = Mapping[str, Schema]
 
 _INPUTS = {
     "date": "date",
@@ -58,84 +61,92 @@ class Form:
     is_open: bool
 
 
-def make_form(read: ReadParameters, verbs: tuple[str, ...]) -> Form:
-    """The form of a method that takes these parameters and answers these verbs."""
-    fields = tuple(_make_field(parameter, read) for parameter in read.parameters)
-    return Form(fields, tuple(_ways(verbs, read)), read.is_open)
+def make_form(parameters: Sequence[Parameter], verbs: tuple[str, ...], is_open: bool = False) -> Form:
+    """The form of a method that takes these parameters, other names too (`is_open`), and answers these verbs."""
+    return Form(tuple(map(_make_field, parameters)), tuple(_ways(verbs, parameters)), is_open)
 
 
-def _ways(verbs: tuple[str, ...], read: ReadParameters) -> list[tuple[str, str]]:
+def _ways(verbs: tuple[str, ...], parameters: Sequence[Parameter]) -> list[tuple[str, str]]:
     """How it can be sent, the fitting way first: a file needs a form, a record JSON."""
     with_body = [verb for verb in verbs if verb in ("POST", "PUT", "PATCH", "DELETE")]
     query = [(f"{verb} query", f"{verb}, in the query") for verb in verbs if verb in ("GET", "DELETE")]
     forms = [(f"{verb} form", f"{verb}, as a form") for verb in with_body]
     documents = [(f"{verb} json", f"{verb}, as JSON") for verb in with_body]
-    if any(parameter.is_file for parameter in read.parameters):
+    if any(parameter.is_file for parameter in parameters):
         return forms or query
-    if any(parameter.is_record for parameter in read.parameters):
+    if any(parameter.is_record for parameter in parameters):
         return [*documents, *forms, *query]
-    in_body = any(parameter.where == "body" for parameter in read.parameters)
+    in_body = any(parameter.where == "body" for parameter in parameters)
     return [*forms, *documents, *query] if in_body else [*query, *forms, *documents]
 
 
-def _make_field(parameter: ReadParameter, read: ReadParameters) -> Field:
-    schema = _main_option(parameter.schema)
-    control, kind = _control(schema)
-    has_default = parameter.default is not NO_DEFAULT and parameter.default is not None
-    default = _write(parameter.default) if has_default else ""
-    records = [other for other in read.parameters if other.is_record]
-    is_body = parameter.is_record and len(records) == 1
+def _make_field(parameter: Parameter) -> Field:
+    whole = parameter.schema
+    definitions = whole.get("$defs", {})
+    schema = _main_option(whole, definitions)
+    control, kind = _control(schema, definitions)
+    default = whole.get("default")
     return Field(
         name=parameter.name,
         control=control,
-        kind="body" if is_body else kind,
-        words=in_words(parameter.schema) if parameter.schema else "a value",
+        kind="body" if parameter.is_body else kind,
+        words=in_words(whole) if whole else "a value",
         required=parameter.required,
-        default=default,
+        default="" if default is None else _write(default),
         where=parameter.where,
-        note=str(schema.get("description", parameter.schema.get("description", ""))),
-        choices=tuple(_write(choice) for choice in schema.get("enum", ())),
+        note=str(schema.get("description", whole.get("description", ""))),
+        choices=tuple(_write(choice) for choice in _choices(schema)),
         attributes=_attributes(schema, control),
-        text=json.dumps(example_of(schema), indent=2, ensure_ascii=False) if control == "json" else "",
-        is_checked=parameter.default is True,
+        text=json.dumps(example_of(schema, definitions), indent=2, ensure_ascii=False)
+        if control == "json"
+        else "",
+        is_checked=default is True,
         takes_segment=parameter.takes_segment,
     )
 
 
-def _main_option(schema: Schema) -> Schema:
+def _choices(schema: Schema) -> list[Any]:
+    return list(schema["enum"]) if "enum" in schema else [schema["const"]] if "const" in schema else []
+
+
+def _main_option(schema: Schema, definitions: Definitions) -> Schema:
     """Of a union the member that says most: a record, a list, a number before text."""
-    options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    schema = dict(follow(schema, definitions)) | {key: value for key, value in schema.items() if key != "$ref"}
+    options = [
+        _main_option(option, definitions)
+        for option in [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+        if option.get("type") != "null"
+    ]
     if not options:
         return schema
     if len(options) == 1:
-        return _main_option(options[0]) | {key: value for key, value in schema.items() if key != "anyOf"}
-    plain = {option.get("type") for option in options} & {"string", None} or len(options) > 1
+        return options[0] | {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
     structured = [option for option in options if option.get("type") in ("object", "array")]
-    return structured[0] if structured else ({"type": "string"} if plain else options[0])
+    return structured[0] if structured else {"type": "string"}
 
 
-def _control(schema: Schema) -> tuple[str, str]:
+def _control(schema: Schema, definitions: Definitions) -> tuple[str, str]:
     kind = schema.get("type")
     if schema.get("format") == "binary":
         return "file", "file"
-    if "enum" in schema:
-        return "select", "json" if all(not isinstance(choice, str) for choice in schema["enum"]) else "string"
+    if _choices(schema):
+        return "select", "json" if all(not isinstance(choice, str) for choice in _choices(schema)) else "string"
     if kind == "boolean":
         return "checkbox", "boolean"
     if kind in ("integer", "number"):
         return "number", "number"
     if kind == "array":
-        return _control_of_list(schema)
+        return _control_of_list(schema, definitions)
     if kind == "object":
         return "json", "json"
     return _INPUTS.get(schema.get("format", ""), "text"), "string"
 
 
-def _control_of_list(schema: Schema) -> tuple[str, str]:
-    items = _main_option(schema.get("items", {"type": "string"}))
+def _control_of_list(schema: Schema, definitions: Definitions) -> tuple[str, str]:
+    items = _main_option(schema.get("items", {"type": "string"}), definitions)
     if items.get("format") == "binary":
         return "file", "files"
-    if items.get("type") in ("object", "array"):
+    if items.get("type") in ("object", "array") or "prefixItems" in schema:
         return "json", "json"
     return "lines", "numbers" if items.get("type") in ("integer", "number") else "strings"
 
@@ -154,19 +165,20 @@ def _attributes(schema: Schema, control: str) -> dict[str, str]:
     return found
 
 
-def example_of(schema: Schema, depth: int = 0) -> Any:
+def example_of(schema: Schema, definitions: Definitions, depth: int = 0) -> Any:
     """A value to begin with: every field of a record, the default where it has one."""
-    schema = _main_option(schema)
-    if "default" in schema or "enum" in schema:
-        return schema.get("default", schema.get("enum", [None])[0])
+    schema = _main_option(schema, definitions)
+    if "default" in schema or _choices(schema):
+        return schema.get("default", [*_choices(schema), None][0])
     kind = schema.get("type")
     if depth > DEEPEST_EXAMPLE:
         return None
     if kind == "object":
-        return {name: example_of(inner, depth + 1) for name, inner in schema.get("properties", {}).items()}
+        properties = schema.get("properties", {})
+        return {name: example_of(inner, definitions, depth + 1) for name, inner in properties.items()}
     if kind == "array":
         least = max(1, min(schema.get("minItems", 1), 5))
-        return [example_of(schema.get("items", {}), depth + 1)] * least
+        return [example_of(schema.get("items", {}), definitions, depth + 1)] * least
     return {"integer": 0, "number": 0, "boolean": False, "string": ""}.get(str(kind), "")
 
 

@@ -1,4 +1,4 @@
-"""What a method takes, read from its source: from the signature, and of an untyped method from its body.
+"""What the body of a method reads of its Params and of Flask's request, found in the source; nothing is imported.
 
 `params["user"]` is a required text, `params.get("n", 5)` an optional number, `int(params["n"])` a number,
 `params.files["photo"]` a file; `request.args`, `request.form` and `request.files` count as well.
@@ -7,17 +7,21 @@
 from __future__ import annotations
 
 import ast
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from ..catalog.outline import TASK_PARAMETER
+from ..catalog.outline import TASK_PARAMETER, functions_in
 from ..dispatch.json_schema import Schema
-from .annotations import FILE, Namespace, read_annotation, read_default
+from .parameters import FILE, Parameter, Where
+from .plain_json import plain_json
 
-Where = Literal["any", "query", "body"]
-NO_DEFAULT: Any = ...
+log = logging.getLogger("kernkoa")
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_NO_DEFAULT: Any = object()
 _PARTS: dict[str, Where] = {"get": "query", "post": "body", "data": "body"}
 _REQUEST_PARTS: dict[str, Where] = {"args": "query", "form": "body", "values": "any", "files": "body"}
 _CONVERSIONS: dict[str, Schema] = {
@@ -30,68 +34,49 @@ _READS = frozenset({"get", "pop", "setdefault", "getlist"})
 
 
 @dataclass(frozen=True, slots=True)
-class ReadParameter:
-    """A parameter as the source tells of it. `default` is NO_DEFAULT without one; `where` it may be sent.
+class MethodSource:
+    """What the source of a method shows.
 
-    `takes_segment`: a left-over segment of the path may fill it, in the order of the parameters.
+    `parameters` are those that its body reads. `is_open`: it also reads names that the source does not show.
+    `is_typed`: its signature has typed parameters, which the live class knows. `refusals` are the statuses of 400
+    and above that its source names: `abort(404)`, `return page, 422`.
     """
 
-    name: str
-    schema: Schema
-    required: bool
-    default: Any = NO_DEFAULT
-    where: Where = "any"
-    takes_segment: bool = False
-
-    @property
-    def is_file(self) -> bool:
-        return self.schema == FILE or self.schema.get("items") == FILE
-
-    @property
-    def is_record(self) -> bool:
-        return any(option.get("type") == "object" for option in [self.schema, *self.schema.get("anyOf", ())])
-
-
-@dataclass(frozen=True, slots=True)
-class ReadParameters:
-    """What a method takes. `is_open`: it looks at names that the source does not say.
-
-    `refusals` are the statuses of 400 and above that its source names: `abort(404)`, `return page, 422`.
-    """
-
-    parameters: tuple[ReadParameter, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
     is_open: bool = False
     is_typed: bool = False
     refusals: frozenset[int] = frozenset()
 
 
-def read_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Namespace) -> ReadParameters:
-    """What a method takes: its typed parameters, and what its body reads of Params."""
+def read_methods(tree: ast.Module) -> dict[tuple[str, str], MethodSource]:
+    """What the methods of a file show, by class and method."""
+    return {(owner.name, function.name): _read_alone(function) for owner, function in functions_in(tree)}
+
+
+def _read_alone(node: Function) -> MethodSource:
+    """What a method shows; one that is nested too deep to be read may read any name."""
+    try:
+        return read_method(node)
+    except RecursionError as error:
+        log.warning("The method %s, line %d, cannot be described: %s", node.name, node.lineno, error)
+        return MethodSource(is_open=True)
+
+
+def read_method(node: Function) -> MethodSource:
+    """What the source of a method shows."""
     arguments = node.args
-    ordered = [*arguments.posonlyargs, *arguments.args]
-    defaults = dict(zip(reversed(ordered), reversed(arguments.defaults), strict=False))
-    defaults |= {
-        item: value for item, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value
-    }
-    found: list[ReadParameter] = []
-    params_name = ""
-    every = [item for item in [*ordered[1:], *arguments.kwonlyargs] if item.arg != TASK_PARAMETER]
-    for item in every:
-        if _is_params(item):
-            params_name = item.arg
-        else:
-            found.append(_read_declared(item, defaults.get(item), item in ordered, names))
-    if arguments.vararg is not None:
-        inner = read_annotation(arguments.vararg.annotation, names) or {"type": "string"}
-        schema = {"type": "array", "items": inner}
-        found.append(ReadParameter(arguments.vararg.arg, schema, False, takes_segment=True))
-    body = _Body(params_name)
+    named = [*arguments.posonlyargs, *arguments.args][1:] + arguments.kwonlyargs
+    declared = [item for item in named if item.arg != TASK_PARAMETER]
+    params = [item.arg for item in declared if _is_params(item)]
+    body = _Body(params[-1] if params else "")
     body.visit_all(node.body)
-    known = {parameter.name for parameter in found}
-    found += [parameter for parameter in body.parameters() if parameter.name not in known]
-    is_typed = bool(known) or arguments.kwarg is not None
-    is_open = body.is_open or arguments.kwarg is not None
-    return ReadParameters(tuple(found), is_open, is_typed, frozenset(_refusals(node)))
+    known = {item.arg for item in declared}
+    return MethodSource(
+        parameters=tuple(item for item in body.parameters() if item.name not in known),
+        is_open=body.is_open or arguments.kwarg is not None,
+        is_typed=len(declared) > len(params) or bool(arguments.vararg or arguments.kwarg),
+        refusals=frozenset(_refusals(node)),
+    )
 
 
 def _refusals(node: ast.AST) -> Iterator[int]:
@@ -112,21 +97,13 @@ def _is_params(item: ast.arg) -> bool:
     return written.rpartition(".")[2].strip("'\"") == "Params" or (item.arg == "params" and plain)
 
 
-def _read_declared(item: ast.arg, default: ast.expr | None, ordered: bool, names: Namespace) -> ReadParameter:
-    schema = read_annotation(item.annotation, names) if item.annotation else {"type": "string"}
-    value = NO_DEFAULT if default is None else read_default(default, names)
-    options = [schema, *schema.get("anyOf", ())]
-    plural = any(option.get("type") in ("array", "object") or option == FILE for option in options)
-    return ReadParameter(item.arg, schema, default is None, value, takes_segment=ordered and not plural)
-
-
 @dataclass(slots=True)
 class _Seen:
     """What the body of a method does with one name."""
 
     schema: Schema = field(default_factory=dict)
     required: bool = False
-    default: Any = NO_DEFAULT
+    default: Any = _NO_DEFAULT
     where: Where = "any"
 
 
@@ -145,11 +122,12 @@ class _Body(ast.NodeVisitor):
         for statement in body:
             self.visit(statement)
 
-    def parameters(self) -> Iterator[ReadParameter]:
+    def parameters(self) -> Iterator[Parameter]:
         for name, seen in self._seen.items():
             required = seen.required and name not in self._tested and not self._may_be_none
             schema = seen.schema or _schema_of(seen.default) or {"type": "string"}
-            yield ReadParameter(name, schema, required, seen.default, seen.where)
+            default = plain_json({} if seen.default is _NO_DEFAULT else {"default": seen.default})
+            yield Parameter(name, schema | default, required, seen.where)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         read = self._read(node.value)
@@ -258,24 +236,24 @@ class _Body(ast.NodeVisitor):
         where: Where,
         required: bool = False,
         schema: Schema | None = None,
-        default: Any = NO_DEFAULT,
+        default: Any = _NO_DEFAULT,
     ) -> str:
         seen = self._seen.setdefault(name, _Seen(where=where))
         seen.required = seen.required or required
         seen.schema = seen.schema or dict(schema or {})
-        if default is not NO_DEFAULT:
+        if default is not _NO_DEFAULT:
             seen.default = default
         return name
 
 
 def _value(node: ast.expr | None) -> Any:
     if node is None:
-        return NO_DEFAULT
+        return _NO_DEFAULT
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError):
-        return NO_DEFAULT
-    return NO_DEFAULT if value is None or not isinstance(value, str | int | float | bool | list) else value
+        return _NO_DEFAULT
+    return _NO_DEFAULT if value is None or not isinstance(value, str | int | float | bool | list) else value
 
 
 def _conversion(function: ast.expr, name: str) -> Schema:

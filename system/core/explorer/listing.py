@@ -1,24 +1,28 @@
 """What the catalogue offers: its libraries, classes and methods with their URLs, read from the source.
 
-Nothing is imported. A file is read when it is asked for, and again when it changed. A method is listed where the
-dispatcher would find it, and only there.
+Nothing is imported. What was read of a library is kept until a file or a folder that it was read from changes. A
+method is listed where the dispatcher would find it, and only there.
 """
 
 from __future__ import annotations
 
-import ast
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..catalog.inheritance import Inheritance, full_names
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.outline import ClassOutline, find_function
-from ..catalog.source import Broken, Readings, folders_in, is_public, libraries_in, parse
-from ..catalog.tree import Catalog, Folder
+from ..catalog.outline import ClassOutline
+from ..catalog.source import Broken, parse
+from ..catalog.tree import Catalog
 from ..dispatch.routing import VERBS, complete_verbs
-from .annotations import Namespace, make_namespace
-from .inference import ReadParameters, read_parameters
+from .inference import MethodSource, read_methods
+from .kept import Kept
+from .moment import Moment, Used
+from .plain_json import plain_json
 from .urls import Addresses
+
+log = logging.getLogger("kernkoa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +66,28 @@ class ListedClass:
     name: str
     doc: str
     line: int
-    methods: tuple[ListedMethod, ...]
+    methods: dict[str, ListedMethod]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ListedLibrary:
     """A file of catalog/controller: its classes, or why it is broken. `name` is shop/orders."""
 
     name: str
-    path: str
+    library: Library
     doc: str
-    classes: tuple[ListedClass, ...]
+    classes: dict[str, ListedClass]
     broken: Broken | None = None
 
     @property
     def methods(self) -> Iterator[ListedMethod]:
-        for listed in self.classes:
-            yield from listed.methods
+        for listed in self.classes.values():
+            yield from listed.methods.values()
+
+    def find(self, controller: str, method: str) -> ListedMethod | None:
+        """A method by its class and name."""
+        listed = self.classes.get(controller)
+        return listed.methods.get(method) if listed else None
 
 
 class Listing:
@@ -86,9 +95,9 @@ class Listing:
 
     def __init__(self, catalog: Catalog, home: str = "") -> None:
         self.catalog = catalog
-        self.readings = Readings()
-        self._inheritance = Inheritance(catalog, self.readings)
-        self._addresses = Addresses(catalog, self.readings, self._inheritance, home)
+        self._home = home
+        self._libraries: Kept[ListedLibrary] = Kept(50_000)
+        self._methods: Kept[dict[tuple[str, str], MethodSource]] = Kept()
 
     def walk(
         self,
@@ -97,69 +106,65 @@ class Listing:
         admits: Callable[[Folder], bool] = lambda folder: True,
     ) -> Iterator[ListedLibrary]:
         """Every library of a folder and of the folders in it, by name; none of a folder that `admits` refuses."""
-        folder = folder or self.catalog.roots["controller"]
-        if not admits(folder):
-            return
-        for library in libraries_in(folder, now):
+        for library in self.catalog.libraries("controller", now, admits, folder):
             yield self.list_library(library, now)
-        for inner in folders_in(folder, now):
-            yield from self.walk(now, inner, admits)
 
     def list_library(self, library: Library, now: float) -> ListedLibrary:
-        """A library with its reachable classes and methods."""
-        reading = self.readings.read(library)
-        name = "/".join(library.name.split(".")[2:])
-        if reading.outline is None:
-            return ListedLibrary(name, library.path, "", (), reading.broken)
-        classes = tuple(
-            ListedClass(item.name, item.doc, item.line, tuple(self._list_class(library, item, now)))
-            for item in reading.outline.classes.values()
-            if is_public(item.name)
-        )
-        shown = tuple(item for item in classes if item.methods)
-        return ListedLibrary(name, library.path, reading.outline.doc, shown)
+        """A library with its reachable classes and methods; the same object while nothing changed."""
+        known = self._libraries.find(library.path)
+        if known is not None and isinstance(known[0], Used) and known[0].is_current(now):
+            return known[1]
+        moment = Moment(self.catalog, now)
+        try:
+            listed = self._list(library, moment)
+        except Exception as error:  # one library must not take the lists down
+            log.error("%s cannot be listed: %s", library.path, error, exc_info=error)
+            listed = ListedLibrary(library.place, library, "", {}, Broken(f"{type(error).__name__}: {error}"))
+        self._libraries.put(library.path, moment.used(), listed)
+        return listed
 
-    def parameters(self, method: ListedMethod, now: float) -> ReadParameters:
-        """What a listed method takes, read from the file in which it is written."""
+    def source_of(self, method: ListedMethod, now: float) -> MethodSource:
+        """What the source of a method shows, in the file in which it is written."""
         library = self.catalog.find(method.origin_name, now)
-        tree = parse(library.path) if isinstance(library, Library) else None
-        if tree is None or not isinstance(library, Library):
-            return ReadParameters()
-        node = find_function(tree, method.defined_in, method.name)
-        return read_parameters(node, self._namespace(library, tree, now)) if node else ReadParameters()
+        if not isinstance(library, Library):
+            return MethodSource()
+        methods = self._methods.get(library.path, self.catalog.read(library), lambda: _read_methods(library))
+        return methods.get((method.defined_in, method.name), MethodSource())
 
-    def _namespace(self, library: Library, tree: ast.Module, now: float) -> Namespace:
-        """The names of a file; those that it imports from the catalogue are looked up there."""
+    def _list(self, library: Library, moment: Moment) -> ListedLibrary:
+        reading = moment.read(library)
+        if reading.outline is None:
+            return ListedLibrary(library.place, library, "", {}, reading.broken)
+        addresses = Addresses(moment, self.catalog.roots["controller"], self._home)
+        classes = {}
+        for outline in filter(lambda outline: is_public(outline.name), reading.outline.classes.values()):
+            methods = {method.name: method for method in _list_class(library, outline, moment, addresses)}
+            if methods:
+                classes[outline.name] = ListedClass(outline.name, plain_json(outline.doc), outline.line, methods)
+        return ListedLibrary(library.place, library, plain_json(reading.outline.doc), classes)
 
-        def find_imported(name: str) -> tuple[Namespace, str] | None:
-            outline = self.readings.read(library).outline
-            module, _, inner = (outline.imported.get(name, "") if outline else "").rpartition(":")
-            for candidate in full_names(library, module) if module else ():
-                place = self.catalog.find(candidate, now)
-                inside = parse(place.path) if isinstance(place, Library) and place is not library else None
-                if inside is not None and isinstance(place, Library):
-                    return self._namespace(place, inside, now), inner
-            return None
 
-        return make_namespace(tree, find_imported)
+def _read_methods(library: Library) -> dict[tuple[str, str], MethodSource]:
+    tree = parse(library.path)
+    return read_methods(tree) if tree else {}
 
-    def _list_class(self, library: Library, outline: ClassOutline, now: float) -> Iterator[ListedMethod]:
-        for name, found in self._inheritance.methods_of(library, outline, now).items():
-            url, short = "", ""
-            if not found.outline.is_task:
-                url, short = self._addresses.of(library, outline.name, name, now)
-                if not url:
-                    continue
+
+def _list_class(
+    library: Library, outline: ClassOutline, moment: Moment, addresses: Addresses
+) -> Iterator[ListedMethod]:
+    for name, found in moment.methods_of(library, outline).items():
+        url, short = ("", "") if found.outline.is_task else addresses.of(library, outline.name, name)
+        if url or found.outline.is_task:
             yield ListedMethod(
                 name=name,
                 controller=outline.name,
-                library="/".join(library.name.split(".")[2:]),
+                library=library.place,
                 path=library.path,
                 url=url,
                 short_url=short,
                 verbs=tuple(sorted(complete_verbs(frozenset(found.outline.verbs or VERBS)))),
                 signature=found.outline.signature,
-                doc=found.outline.doc,
+                doc=plain_json(found.outline.doc),
                 line=found.outline.line,
                 is_task=found.outline.is_task,
                 origin=found.library.path,

@@ -1,25 +1,30 @@
-"""The pages at /_koa/: the catalogue to read, with a form for each method. Nothing is imported for them."""
+"""The pages at /_koa/: the catalogue to read, with a form for each method.
+
+Only the page of a typed method and the OpenAPI document load libraries; all others read the source.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, send_from_directory
+from flask import Flask, Response, render_template, send_from_directory
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.source import folders_in, is_public, libraries_in
-from ..catalog.tree import Catalog, Folder
+from ..catalog.tree import Catalog
 from ..dispatch.request import request
 from ..dispatch.responses import no_store
 from ..errors import NotFound
 from ..settings import Settings
 from .access import Visitor
+from .descriptions import Descriptions
 from .forms import make_form
-from .listing import ListedClass, ListedLibrary, ListedMethod, Listing
-from .openapi import make_document
+from .listing import ListedLibrary, ListedMethod, Listing
+from .openapi import Documents
 from .search import Finder, Found
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -82,6 +87,8 @@ class Explorer:
         self._catalog = catalog
         self._settings = settings
         self._listing = Listing(catalog, settings.home)
+        self._descriptions = Descriptions(self._listing)
+        self._documents = Documents(self._listing, self._descriptions, settings)
         self._finder = Finder(self._listing)
 
     def show(self, path: str) -> Response:
@@ -89,7 +96,7 @@ class Explorer:
 
         Raises NotFound for what is not listed; answers what the hook does that does not let the visitor in.
         """
-        visitor, now = self._visitor(), self._catalog.now()
+        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
         place = self._find_place(path, now)
         refusal = visitor.response(place.folders)
         if refusal is not None:
@@ -106,11 +113,11 @@ class Explorer:
         listed = self._guarded(place.library, visitor, now)
         if place.method:
             return self._render("method", self._method_page(place, listed, now) | page)
-        return self._render("library", {"library": listed, "file": self._file(listed.path)} | page)
+        return self._render("library", self._library_page(listed) | page)
 
     def find(self) -> Response:
         """What a query finds, as a piece of a page."""
-        visitor, now = self._visitor(), self._catalog.now()
+        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
         refusal = visitor.response((self._catalog.roots["controller"],))
         if refusal is not None:
             return refusal
@@ -119,25 +126,18 @@ class Explorer:
 
     def document(self) -> Response:
         """The same as an OpenAPI document."""
-        visitor, now = self._visitor(), self._catalog.now()
+        visitor = Visitor(self._catalog, self._settings)
         refusal = visitor.response((self._catalog.roots["controller"],))
         if refusal is not None:
             return refusal
 
-        def admits_method(method: ListedMethod) -> bool:
-            return not visitor.is_guarded or self._admits(method, visitor, now)
-
-        root = request.script_root
-        return jsonify(make_document(self._catalog, self._settings, root, visitor.admits, admits_method))
-
-    def _visitor(self) -> Visitor:
-        return Visitor(self._catalog, lambda: request.params(self._settings), not self._is_for_the_developer())
-
-    def _is_for_the_developer(self) -> bool:
-        return self._settings.development and request.is_local
+        document = self._documents.encode(
+            request.script_root, visitor.admits, visitor.show if visitor.is_guarded else None
+        )
+        return Response(document, mimetype="application/json")
 
     def _render(self, name: str, values: dict[str, Any]) -> Response:
-        values |= {"site": self._settings.name, "own": self._is_for_the_developer()}
+        values |= {"site": self._settings.name, "own": self._settings.development and request.is_local}
         response = Response(render_template(f"kernkoa/explorer_{name}.html", **values))
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -180,43 +180,35 @@ class Explorer:
 
     def _method_at(self, place: Place, now: float) -> ListedMethod | None:
         listed = self._listing.list_library(place.library, now) if place.library else None
-        wanted = (place.controller, place.method)
-        methods = listed.methods if listed else ()
-        return next((method for method in methods if (method.controller, method.name) == wanted), None)
+        return listed.find(place.controller, place.method) if listed else None
 
     def _guarded(self, library: Library, visitor: Visitor, now: float) -> ListedLibrary:
-        """A library without the classes whose `before` does not let the visitor in."""
-        listed = self._listing.list_library(library, now)
-        classes: tuple[ListedClass, ...] = tuple(
-            item for item in listed.classes if visitor.admits_class(library, item.name)
-        )
-        return ListedLibrary(listed.name, listed.path, listed.doc, classes, listed.broken)
+        return visitor.show(self._listing.list_library(library, now))
 
     def _folder_page(self, place: Place, visitor: Visitor, now: float) -> dict[str, Any]:
-        start = max(0, request.args.get("from", 0, type=int))
-        entries = self._entries(place.folders[-1], place.names, visitor, now)
-        shown = self._mark_broken(entries[start : start + PAGE_LENGTH], place.folders[-1])
-        following = start + PAGE_LENGTH if start + PAGE_LENGTH < len(entries) else None
-        return {
-            "entries": shown,
-            "start": start,
-            "before": max(0, start - PAGE_LENGTH),
-            "following": following,
-            "total": len(entries),
-        }
+        entries, part = _part(self._entries(place.folders[-1], place.names, visitor, now))
+        return part | {"entries": self._mark_broken(entries, place.folders[-1])}
+
+    def _library_page(self, listed: ListedLibrary) -> dict[str, Any]:
+        methods, part = _part(list(listed.methods))
+        classes = [
+            (listed.classes[name], list(group))
+            for name, group in groupby(methods, lambda method: method.controller)
+        ]
+        return part | {"library": listed, "classes": classes, "file": self._file(listed.library.path)}
 
     def _method_page(self, place: Place, listed: ListedLibrary, now: float) -> dict[str, Any]:
-        wanted = (place.controller, place.method)
-        method = next((item for item in listed.methods if (item.controller, item.name) == wanted), None)
+        method = listed.find(place.controller, place.method)
         if method is None:
             raise NotFound("a guard keeps this method")
-        read = self._listing.parameters(method, now)
+        described = self._descriptions.of(listed, method, now)
         base = request.script_root
-        segments = [f"{{{item.name}}}" for item in read.parameters if item.takes_segment]
+        segments = [f"{{{item.name}}}" for item in described.parameters if item.takes_segment]
         return {
             "method": method,
+            "fault": described.fault,
             "file": self._file(method.origin),
-            "form": make_form(read, method.verbs),
+            "form": make_form(described.parameters, method.verbs, described.source.is_open),
             "url": base + method.short_url,
             "whole_url": base + method.url,
             "path_form": "/".join([(base + method.short_url).rstrip("/"), *segments]) if segments else "",
@@ -229,8 +221,10 @@ class Explorer:
         return [item for item in found if isinstance(item, ListedLibrary) or self._admits(item, visitor, now)]
 
     def _admits(self, method: ListedMethod, visitor: Visitor, now: float) -> bool:
-        place = self._find_place(method.place, now)
-        return place.library is not None and visitor.admits_class(place.library, method.controller)
+        library = self._find_place(method.place, now).library
+        return library is not None and bool(
+            self._guarded(library, visitor, now).find(method.controller, method.name)
+        )
 
     def _tree(self, place: Place, visitor: Visitor, now: float) -> list[Node]:
         """The way to a place, and beside each step its neighbours."""
@@ -262,12 +256,12 @@ class Explorer:
         above = "/".join(names) + "/" if names else ""
         folders = [
             Node(name, "folder", above + name)
-            for name in (inner.name.rpartition(".")[2] for inner in folders_in(folder, now))
+            for name in (inner.name.rpartition(".")[2] for inner in folder.list_folders(now))
             if visitor.admits(folder.folders[name])
         ]
         libraries = [
             Node(library.short_name, "library", above + library.short_name)
-            for library in libraries_in(folder, now)
+            for library in folder.list_libraries(now)
         ]
         return sorted([*folders, *libraries], key=lambda node: (node.name.lower(), node.kind))
 
@@ -275,20 +269,35 @@ class Explorer:
         """Look at the files that are shown, and at no other."""
         for node in nodes:
             library = folder.libraries.get(node.name) if node.kind == "library" else None
-            if library is not None and self._listing.readings.is_broken(library):
+            if library is not None and self._catalog.sources.is_broken(library.path):
                 node.kind = "broken"
         return nodes
 
     def _methods(self, place: Place, visitor: Visitor, now: float) -> list[Node]:
         if place.library is None:
             return []
-        listed = self._guarded(place.library, visitor, now)
-        return [
+        methods = list(self._guarded(place.library, visitor, now).methods)
+        here = (place.controller, place.method)
+        nodes = [
             Node(
                 f"{method.controller}.{method.name}",
                 "task" if method.is_task else "method",
                 method.place,
-                is_here=(method.controller, method.name) == (place.controller, place.method),
+                is_here=(method.controller, method.name) == here,
             )
-            for method in listed.methods
+            for position, method in enumerate(methods)
+            if position < PAGE_LENGTH or (method.controller, method.name) == here
         ]
+        if len(methods) > len(nodes):
+            nodes[-1].hidden = len(methods) - len(nodes)
+        return nodes
+
+
+def _part(every: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The part of a long list that a page shows, and what its links to the other parts need."""
+    start = max(0, request.args.get("from", 0, type=int))
+    following = start + PAGE_LENGTH if start + PAGE_LENGTH < len(every) else None
+    last = min(start + PAGE_LENGTH, len(every))
+    before = max(0, start - PAGE_LENGTH)
+    part = {"start": start, "last": last, "before": before, "following": following, "total": len(every)}
+    return every[start : start + PAGE_LENGTH], part

@@ -23,7 +23,8 @@ from ..catalog.outline import TASK_PARAMETER
 from ..dispatch.calling import bind
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
-from ..dispatch.routing import Endpoint, Resolved, Route, resolve
+from ..dispatch.routing import Endpoint, Route
+from ..dispatch.walk import Resolved, resolve
 from ..errors import OutOfMemory, ResultRefused, TaskCancelled, TaskError, TaskExited, TaskTimeout, WorkerKilled
 from .failures import Failure, describe_error
 from .json_text import NotJson, encode_value

@@ -1,0 +1,88 @@
+"""The models of an OpenAPI document: the definitions of each schema, collected under one name each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ..dispatch.json_schema import Schema
+
+REFERENCE = "#/components/schemas/{model}"
+_INNER = "#/$defs/"
+
+
+class Components:
+    """The schemas under `components` of an OpenAPI document.
+
+    Two models of one name that differ are told apart: the first in the order of the catalogue keeps the name, a
+    later one has that of its library before its own.
+    """
+
+    def __init__(self, schemas: dict[str, Schema]) -> None:
+        self.schemas = schemas
+        self._identities = dict.fromkeys(schemas, "")
+
+    def take(self, schema: Schema, library: str) -> Schema:
+        """A schema whose models stand among the components from now on."""
+        definitions = schema.get("$defs")
+        if not definitions:
+            return schema
+        names = {name: self._place(name, definitions, library) for name in definitions}
+        for name, placed in names.items():
+            if placed not in self.schemas:
+                self.schemas[placed] = _point(definitions[name], names)
+        bare = {key: value for key, value in schema.items() if key != "$defs"}
+        return _point(bare, names)  # type: ignore[no-any-return]
+
+    def _place(self, name: str, definitions: dict[str, Schema], library: str) -> str:
+        """The name of a model among the components."""
+        identity = json.dumps({each: definitions[each] for each in sorted(_reached(name, definitions))})
+        for candidate in _candidates(name, library):
+            if self._identities.setdefault(candidate, identity) == identity:
+                return candidate
+        raise AssertionError("the candidates never end")
+
+
+def _candidates(name: str, library: str) -> Iterator[str]:
+    long = f"{library.replace('/', '_')}_{name}"
+    yield name
+    yield long
+    number = 2
+    while True:
+        yield f"{long}_{number}"
+        number += 1
+
+
+def _reached(name: str, definitions: dict[str, Schema]) -> set[str]:
+    """The definitions that one leads to, itself among them."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        name = waiting.pop()
+        if name in definitions and name not in found:
+            found.add(name)
+            waiting.extend(_references(definitions[name]))
+    return found
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and value.startswith(_INNER):
+        yield value.removeprefix(_INNER)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
+
+
+def _point(value: Any, names: dict[str, str]) -> Any:
+    """A schema whose references lead to the components."""
+    if isinstance(value, str) and value.startswith(_INNER):
+        return REFERENCE.format(model=names.get(value.removeprefix(_INNER), value))
+    if isinstance(value, dict):
+        return {key: _point(inner, names) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_point(inner, names) for inner in value]
+    return value

@@ -1,0 +1,117 @@
+"""What each method takes: a typed one as its live class says, an untyped one as its source shows.
+
+The library of a typed method is loaded for that, as calling the method would load it. What was found out is kept
+for as long as the library is the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from ..catalog.library import Version
+from ..catalog.tree import Catalog
+from ..dispatch.binding import TypedBinding
+from ..dispatch.calling import binding_of
+from ..dispatch.routing import Endpoint, Route
+from ..dispatch.walk import resolve
+from ..errors import KernKoaError, LibraryError
+from .inference import MethodSource
+from .kept import Kept
+from .listing import ListedLibrary, ListedMethod, Listing
+from .parameters import Parameter, parameter_of
+
+log = logging.getLogger("kernkoa")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Description:
+    """A method and what it takes. `fault` is why that cannot be told: the method would fail when it is called."""
+
+    method: ListedMethod
+    parameters: tuple[Parameter, ...]
+    source: MethodSource
+    fault: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class LibraryDescriptions:
+    """The methods of a library that were described so far, and whether one of them is typed."""
+
+    listed: ListedLibrary
+    version: Version | None = None
+    methods: dict[tuple[str, str], Description] = field(default_factory=dict)
+    is_typed: bool = False
+
+
+class Descriptions:
+    """Describes the methods that a listing shows."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._catalog: Catalog = listing.catalog
+        self._listing = listing
+        self._libraries: Kept[LibraryDescriptions] = Kept(50_000)
+
+    def of(self, listed: ListedLibrary, method: ListedMethod, now: float) -> Description:
+        """A method of a library."""
+        return self._describe(self._current(listed, now), method, now)
+
+    def of_library(self, listed: ListedLibrary, now: float) -> LibraryDescriptions:
+        """Every method of a library; the same object while nothing changed."""
+        known = self._current(listed, now)
+        if len(known.methods) < sum(len(item.methods) for item in listed.classes.values()):
+            for method in listed.methods:
+                self._describe(known, method, now)
+        return known
+
+    def _current(self, listed: ListedLibrary, now: float) -> LibraryDescriptions:
+        """What is known of a library as it is now."""
+        found = self._libraries.find(listed.library.path)
+        known = found[1] if found and found[0] is listed else None
+        if known is not None and (not known.is_typed or known.version is _version_of(listed, now)):
+            return known
+        known = LibraryDescriptions(listed)
+        self._libraries.put(listed.library.path, listed, known)
+        return known
+
+    def _describe(self, known: LibraryDescriptions, method: ListedMethod, now: float) -> Description:
+        key = method.controller, method.name
+        if key not in known.methods:
+            source = self._listing.source_of(method, now)
+            if source.is_typed and not known.is_typed:
+                known.is_typed, known.version = True, _version_of(known.listed, now)
+            known.methods[key] = self._make(method, source, now)
+        return known.methods[key]
+
+    def _make(self, method: ListedMethod, source: MethodSource, now: float) -> Description:
+        if not source.is_typed:
+            return Description(method, source.parameters, source)
+        try:
+            typed = self._typed(method, now)
+        except KernKoaError as error:
+            log.warning("%s cannot be described: %s", method.place, error.detail)
+            return Description(method, (), source, error.detail)
+        except Exception as error:  # of the site: one method must not take the others down
+            log.error("%s cannot be described: %s", method.place, error, exc_info=error)
+            return Description(method, (), source, f"{type(error).__name__}: {error}")
+        names = {item.name for item in typed}
+        return Description(
+            method, (*typed, *(item for item in source.parameters if item.name not in names)), source
+        )
+
+    def _typed(self, method: ListedMethod, now: float) -> tuple[Parameter, ...]:
+        binding = binding_of(self._endpoint(method, now))
+        slots = binding.slots if isinstance(binding, TypedBinding) else ()
+        found = (parameter_of(slot, method.place) for slot in slots)
+        return tuple(item for item in found if item is not None)
+
+    def _endpoint(self, method: ListedMethod, now: float) -> Endpoint:
+        route = Route(tuple((method.url or method.place).strip("/").split("/")))
+        return resolve(self._catalog, route, now, tasks=True).endpoint
+
+
+def _version_of(listed: ListedLibrary, now: float) -> Version | None:
+    try:
+        return listed.library.current(now)
+    except LibraryError:
+        return None

@@ -1,0 +1,178 @@
+"""A method as operations of an OpenAPI 3.1 document: https://spec.openapis.org/oas/v3.1.1#operation-object"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..dispatch.json_schema import Schema
+from .components import REFERENCE
+from .descriptions import Description
+from .listing import ListedMethod
+from .parameters import Parameter
+
+FORM, MULTIPART, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_VERBS = ("GET", "PUT", "POST", "DELETE", "PATCH")
+
+PROBLEM: Schema = {
+    "type": "object",
+    "description": "What went wrong: RFC 9457.",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+INVALID: Schema = {
+    "allOf": [{"$ref": "#/components/schemas/Problem"}],
+    "type": "object",
+    "properties": {
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                    "source": {"type": "string"},
+                    "expected": {"type": "string"},
+                    "got": {},
+                    "hint": {"type": "string"},
+                },
+                "required": ["name", "source", "expected", "got", "hint"],
+            },
+        }
+    },
+    "required": ["errors"],
+}
+_REASONS = {
+    400: "The request cannot be understood, or a parameter is missing.",
+    404: "There is nothing at this address.",
+    405: "The method does not take this verb.",
+    413: "More was sent than the site takes.",
+    415: "The body is of a type that the method cannot read.",
+    422: "Values that the signature refuses; each is listed.",
+    503: "Something that the site leans on is away; come back later.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the operations of a method have in common; the models of its parameters stand among the components."""
+
+    method: ListedMethod
+    parameters: tuple[Parameter, ...]
+    statuses: frozenset[int]  # those that the kernel may refuse with
+    own_statuses: frozenset[int]  # those that its own code names
+
+
+def operations_of(
+    described: Description, parameters: tuple[Parameter, ...]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The operations of a method at its shortest URL, and with its required values in the path."""
+    source = described.source
+    item = Operation(described.method, parameters, _statuses(source.is_typed), source.refusals)
+    yield item.method.short_url, _verbs(item, [])
+    in_path = [one for one in parameters if one.takes_segment and one.required]
+    if in_path:
+        path = "/".join([item.method.short_url.rstrip("/"), *(f"{{{one.name}}}" for one in in_path)])
+        yield path, _verbs(item, in_path)
+
+
+def _statuses(is_typed: bool) -> frozenset[int]:
+    return frozenset({400, 404, 405, 413, 503} | ({415, 422} if is_typed else set()))
+
+
+def _verbs(item: Operation, in_path: list[Parameter]) -> dict[str, Any]:
+    return {verb.lower(): _operation(item, verb, in_path) for verb in item.method.verbs if verb in _VERBS}
+
+
+def _operation(item: Operation, verb: str, in_path: list[Parameter]) -> dict[str, Any]:
+    method = item.method
+    rest = [one for one in item.parameters if one not in in_path and one.where != "path"]
+    in_query = [one for one in rest if one.where == "query" or verb in _WITHOUT_BODY]
+    in_body = [one for one in rest if one not in in_query]
+    summary, _, description = method.doc.partition("\n")
+    name = "_".join([verb.lower(), *method.place.split("/"), *(["by_path"] if in_path else [])])
+    parameters = [_parameter(one, "path") for one in in_path]
+    parameters += [_parameter(one, "query") for one in in_query if not one.is_file and one.where != "body"]
+    return {
+        "operationId": name,
+        "tags": [method.library],
+        **({"summary": summary} if summary else {}),
+        **({"description": description.strip()} if description.strip() else {}),
+        **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": _body(in_body)} if in_body else {}),
+        "responses": _responses(item),
+    }
+
+
+def _parameter(one: Parameter, place: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": one.name, "in": place, "required": place == "path" or one.required}
+    schema = _in_text(one)
+    if "description" in schema:
+        made["description"] = schema["description"]
+    if one.is_record and not one.is_body:
+        return made | {"content": {JSON: {"schema": schema}}}
+    return made | {"schema": schema}
+
+
+def _in_text(one: Parameter) -> Schema:
+    """What can be written in a URL or a form: null cannot, and of a list that is there, at least one value.
+
+    A body that is null is none either.
+    """
+    schema = one.schema
+    options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    if options:
+        rest = {key: value for key, value in schema.items() if key != "anyOf"}
+        schema = rest | (options[0] if len(options) == 1 else {"anyOf": options})
+    if schema.get("type") == "array" and one.required:
+        schema = schema | {"minItems": max(1, schema.get("minItems", 1))}
+    return schema
+
+
+def _body(sent: list[Parameter]) -> dict[str, Any]:
+    """The body in the types that can hold it: files need multipart, records JSON."""
+    whole = next((one for one in sent if one.is_body), None)
+    if any(one.is_file for one in sent):
+        content = {MULTIPART: {"schema": _object([_as_text(one) for one in sent])}}
+    elif whole is not None:
+        others = [one for one in sent if one is not whole]
+        schema = {"allOf": [_in_text(whole), _object(others)]} if others else _in_text(whole)
+        content = {JSON: {"schema": schema}}
+    elif any(one.is_record for one in sent):
+        content = {JSON: {"schema": _object(sent)}}
+    else:
+        in_text = _object([replace(one, schema=_in_text(one)) for one in sent])
+        content = {JSON: {"schema": _object(sent)}, FORM: {"schema": in_text}, MULTIPART: {"schema": in_text}}
+    return {"content": content, "required": any(one.required for one in sent)}
+
+
+def _as_text(one: Parameter) -> Parameter:
+    """A record beside a file travels as JSON text."""
+    schema = {"type": "string", "contentMediaType": JSON, "contentSchema": one.schema}
+    return replace(one, schema=schema if one.is_record else _in_text(one))
+
+
+def _object(sent: list[Parameter]) -> Schema:
+    required = [one.name for one in sent if one.required]
+    made: Schema = {"type": "object", "properties": {one.name: one.schema for one in sent}}
+    return made | ({"required": required} if required else {})
+
+
+def _responses(item: Operation) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "2XX": {"description": "What the method answers."},
+        "3XX": {"description": "It leads on to another address."},
+    }
+    for status in sorted(item.statuses | item.own_statuses):
+        answer: dict[str, Any] = {"description": _REASONS.get(status, "The method refuses.")}
+        if status not in item.own_statuses:  # what the method itself answers may be of any type
+            name = "InvalidParameters" if status == 422 else "Problem"
+            answer["content"] = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model=name)}}}
+        found[str(status)] = answer
+    return found
