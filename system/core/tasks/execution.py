@@ -167,7 +167,7 @@ def _give_back(reporter: Reporter, tasks: Tasks) -> None:
 
 def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, Any]) -> str:
     answer = bool(message["answer"])
-    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), _fresh_moment(tasks), tasks=True)
+    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), tasks.catalog.after_every_look(), tasks=True)
     _check_reachable(resolved.endpoint, tasks, answer)
     policy: RetryPolicy = getattr(resolved.endpoint.function, "koa_retry", NO_RETRY)
     try:
@@ -179,12 +179,6 @@ def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, An
             raise
         delay = policy.delay(int(reporter.request.retries or 0))
         raise reporter.retry(exc=error, countdown=delay, max_retries=policy.times) from error
-
-
-def _fresh_moment(tasks: Tasks) -> float:
-    """A moment at which every file is read again: it may have been written just before the task was sent."""
-    live = tasks.settings.liveSeconds
-    return tasks.catalog.now() + float(live if live != "off" else 0)
 
 
 def _check_reachable(endpoint: Endpoint, tasks: Tasks, answer: bool) -> None:
