@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, render_template
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from ..errors import KernKoaError
@@ -24,7 +25,7 @@ class Problem:
     title: str
     detail: str
     members: dict[str, Any] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=Headers)
 
     def document(self) -> dict[str, Any]:
         """The members of RFC 9457, section 3.1. The type is about:blank: the status says it all."""
@@ -39,10 +40,11 @@ class Problem:
 def describe(error: BaseException) -> Problem:
     """What strangers may know of an error. Of one that is not theirs, nothing but that it happened."""
     if isinstance(error, HTTPException) and error.code:
-        headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+        headers = Headers(error.get_headers())
+        headers.remove("Content-Type")
         return Problem(error.code, error.name, error.description or error.name, headers=headers)
     if isinstance(error, KernKoaError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Problem(error.status, error.title, error.detail, error.members, error.headers)
+        return Problem(error.status, error.title, error.detail, error.members, Headers(error.headers))
     return Problem(500, "Internal Server Error", UNEXPECTED)
 
 

@@ -1,0 +1,35 @@
+"""The addon `auth`: users, sessions, API keys and guards. Switched on with `config.addons = ["auth"]`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from system.core.errors import SettingsError
+
+try:
+    from .commands import users
+    from .guards import login, require
+    from .identity import Auth, current_user
+    from .pages import blueprint
+    from .store import Store
+    from .throttle import Throttle
+except ImportError as error:
+    if error.name != "argon2":
+        raise
+    raise SettingsError(
+        "The addon auth needs argon2-cffi. Install it: venv3/bin/pip install argon2-cffi"
+    ) from error
+
+__all__ = ["current_user", "init_app", "login", "require"]
+
+
+def init_app(app: Any) -> None:
+    """Add the pages, the commands and `current_user` in templates. The database is opened by the first request."""
+    settings = app.settings
+    database = getattr(settings, "authDatabase", settings.defaultDatabase)
+    if database not in app.dbs:
+        raise SettingsError(f"config.py: authDatabase = {database!r} is not one of the databases")
+    app.extensions["auth"] = Auth(Store(app.dbs[database]), Throttle(settings.name, app.tasks.records))
+    app.register_blueprint(blueprint)
+    app.cli.add_command(users)
+    app.context_processor(lambda: {"current_user": current_user})

@@ -1,0 +1,92 @@
+"""Guards: a line in `_folder.py`, in a class, or a decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from flask import Response, current_app, redirect
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from system.core.dispatch.request import request
+
+from .identity import auth_of_app, identify
+
+LOGIN = "/_koa/login"
+
+
+class Guard:
+    """Lets users in who are logged in and have one of its roles; without roles every user.
+
+    As `before` of a folder or a class it is the hook itself; on a class or a method it is a decorator.
+    """
+
+    def __init__(self, roles: Iterable[str] = ()) -> None:
+        self.roles = tuple(roles)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._decorate(arguments[0]) if len(arguments) == 1 else self.check()
+
+    def check(self) -> Response | None:
+        """None for a user who may pass; a browser is led to the login.
+
+        Raises Unauthorized (401) for a program without a valid login, Forbidden (403) without the role.
+        """
+        user = identify()
+        if not user:
+            return challenge()
+        if self.roles and not user.has_role(*self.roles):
+            auth_of_app().store.note("refused", user.name, request.remote_addr or "", request.path)
+            raise Forbidden(f"This needs the role {' or '.join(self.roles)}, which {user.name} does not have.")
+        return None
+
+    def _decorate(self, target: Any) -> Any:
+        if isinstance(target, type):
+            inner = getattr(target, "before", None)
+            target.before = self if inner is None else _Chain(self, inner)  # type: ignore[attr-defined]
+        elif callable(target):
+            target.koa_before = (self, *getattr(target, "koa_before", ()))
+        else:
+            raise TypeError('@require stands on a class or a method: write @require(role="staff")')
+        return target
+
+
+class _Chain:
+    """A guard before the hook that a class has already."""
+
+    def __init__(self, guard: Guard, hook: Any) -> None:
+        self._guard, self._hook = guard, hook
+
+    def __call__(self, controller: Any, params: Any) -> Any:
+        refusal = self._guard.check()
+        return self._hook(controller, params) if refusal is None else refusal
+
+
+login = Guard()
+
+
+def require(role: str | Iterable[str] = ()) -> Guard:
+    """A guard for users with a role, or any of several: `require(role="staff")`."""
+    return Guard((role,) if isinstance(role, str) else role)
+
+
+def challenge() -> Response:
+    """Lead a browser to the login page and back. Raises Unauthorized for a program."""
+    if request.wants_html:
+        asked = request.full_path if request.query_string else request.path
+        wanted = f"?next={quote(request.script_root + asked)}" if request.method in ("GET", "HEAD") else ""
+        response = redirect(f"{request.script_root}{LOGIN}{wanted}", 303)
+        response.headers["Cache-Control"] = "no-store"
+        return response  # type: ignore[return-value]
+    raise Unauthorized("Log in, or send an API key: Authorization: Bearer koa_…", www_authenticate=_schemes())
+
+
+def _schemes() -> list[WWWAuthenticate]:
+    """RFC 9110, section 11.6.1. A page's own script is not offered Basic: the browser would ask for a password."""
+    realm: dict[str, str | None] = {"realm": current_app.name}
+    schemes = [WWWAuthenticate("bearer", realm)]
+    if "HTTP_SEC_FETCH_MODE" not in request.environ:
+        schemes.append(WWWAuthenticate("basic", realm))
+    return schemes

@@ -1,0 +1,145 @@
+"""Who sends a request: by its Authorization header (a key, or name and password), else by its session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app, g, has_request_context, request, session
+from werkzeug.exceptions import Forbidden
+from werkzeug.local import LocalProxy
+
+from . import passwords
+from .store import KEY_PREFIX, Store, User
+from .throttle import Throttle
+
+SESSION = "koa_user"
+# the user of a task's request, in its WSGI environment: no header of a client can have this name
+TASK_USER = "koa.user"
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The addon's parts in one app."""
+
+    store: Store
+    throttle: Throttle
+
+
+class Anonymous:
+    """The current user where nobody is logged in. False in a condition."""
+
+    id = None
+    name = ""
+    roles: frozenset[str] = frozenset()
+    is_authenticated = is_active = False
+    is_anonymous = True
+
+    def get_id(self) -> None:
+        return None
+
+    def has_role(self, *roles: str) -> bool:
+        return False
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ANONYMOUS = Anonymous()
+
+
+def auth_of_app() -> Auth:
+    found: Auth = current_app.extensions["auth"]
+    return found
+
+
+def identify() -> User | Anonymous:
+    """The user of this request, looked up once. Raises TooManyRequests beyond the limits on guesses."""
+    if not has_request_context():
+        return ANONYMOUS
+    if "koa_user" not in g:
+        g.koa_user = _look_up() or ANONYMOUS
+        if g.koa_user:
+            request.environ[TASK_USER] = g.koa_user.name
+    found: User | Anonymous = g.koa_user
+    return found
+
+
+current_user: Any = LocalProxy(identify)
+
+
+def _look_up() -> User | None:
+    store = auth_of_app().store
+    if TASK_USER in request.environ:
+        user = store.find(request.environ[TASK_USER])
+    elif "HTTP_AUTHORIZATION" in request.environ:
+        user = _by_header(store)
+    else:
+        user = _by_session(store)
+    return user if user is not None and user.is_active else None
+
+
+def _by_session(store: Store) -> User | None:
+    kept = session.get(SESSION)
+    if not isinstance(kept, list) or len(kept) != 2:
+        return None
+    user = store.by_id(kept[0])
+    return user if user is not None and user.epoch == kept[1] else None
+
+
+def _by_header(store: Store) -> User | None:
+    sent = request.authorization
+    if sent is None:
+        return None
+    if sent.type == "bearer":
+        return _by_key(store, sent.token or "")
+    name, password = sent.username or "", sent.password or ""
+    if password.startswith(KEY_PREFIX):
+        user = _by_key(store, password)
+        return user if user is not None and store.find(name) == store.by_id(user.id) else None
+    return check_password(name, password, "") if sent.type == "basic" else None
+
+
+def _by_key(store: Store, text: str) -> User | None:
+    user = store.by_key(text)
+    if user is not None and not is_in_scope(user.scopes):
+        raise Forbidden("This key is not for this address.")
+    return user
+
+
+def is_in_scope(scopes: tuple[str, ...]) -> bool:
+    """Whether the method that answers this request is below one of the scopes; no scopes are all.
+
+    The method's place counts and not its URL: a method has several.
+    """
+    if not scopes:
+        return True
+    resolved = getattr(request, "resolved", None)
+    place = resolved.endpoint.name if resolved is not None else request.path.strip("/")
+    return any(f"{place}/".startswith(f"{scope}/") for scope in scopes)
+
+
+def check_password(name: str, password: str, code: str) -> User | None:
+    """The user of a name, a password and, where one is set up, a one-time code; None for anything else.
+
+    It takes as long for a name that nobody has. Raises TooManyRequests beyond the limits.
+    """
+    auth, address = auth_of_app(), request.remote_addr or ""
+    auth.throttle.enter(name, address)
+    user = auth.store.find(name)
+    is_right = passwords.verify(password, user.password if user and user.is_active else "")
+    if user is None or not is_right or not _has_second_factor(user, code):
+        auth.store.note("login failed", name, address)
+        return None
+    auth.throttle.passed(name, address)
+    if passwords.is_outdated(user.password):
+        auth.store.refresh_hash(user, password)
+    return user
+
+
+def _has_second_factor(user: User, code: str) -> bool:
+    if not user.otp_secret:
+        return True
+    from .second_factor import is_right
+
+    return is_right(auth_of_app().store, user, code)

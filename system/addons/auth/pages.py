@@ -1,0 +1,129 @@
+"""The pages: log in, log out, the account. A site replaces them with templates/auth/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, session
+
+from . import passwords
+from .guards import LOGIN, challenge
+from .identity import SESSION, auth_of_app, check_password, current_user
+from .store import User
+
+blueprint = Blueprint("auth", __name__, template_folder="templates")
+
+View = Callable[[], Any]
+
+
+def _private(view: View) -> View:
+    """Kept by no cache."""
+
+    @wraps(view)
+    def answer() -> Response:
+        response = make_response(view())
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return answer
+
+
+@blueprint.get(LOGIN)
+@_private
+def show_login() -> Any:
+    return _login_page(200)
+
+
+@blueprint.post(LOGIN)
+@_private
+def log_in() -> Any:
+    form = request.form
+    user = check_password(form.get("name", ""), form.get("password", ""), form.get("code", ""))
+    if user is None:
+        return _login_page(401, "The name, the password or the code is wrong.")
+    _start_session(user)
+    _note("login", user)
+    return redirect(local_path(form.get("next", "")), 303)
+
+
+def _login_page(status: int, fault: str = "") -> tuple[str, int]:
+    wanted = request.values.get("next", "")
+    values = {"fault": fault, "next": wanted, "name": request.form.get("name", "")}
+    return render_template("auth/login.html", **values), status
+
+
+@blueprint.post("/_koa/logout")
+@_private
+def log_out() -> Any:
+    if current_user:
+        _note("logout", current_user)
+    session.clear()
+    return redirect(f"{request.script_root}{LOGIN}", 303)
+
+
+@blueprint.get("/_koa/account")
+@_private
+def show_account() -> Any:
+    return _account_page(200) if current_user else challenge()
+
+
+@blueprint.post("/_koa/account/password")
+@_private
+def change_password() -> Any:
+    if not current_user:
+        return challenge()
+    user, form = current_user._get_current_object(), request.form
+    auth_of_app().throttle.enter(user.name, request.remote_addr or "")
+    if not passwords.verify(form.get("old", ""), user.password):
+        return _account_page(422, "The old password is wrong.")
+    try:
+        password = passwords.check_password(form.get("new", ""))
+    except ValueError as error:
+        return _account_page(422, str(error))
+    auth_of_app().throttle.passed(user.name, request.remote_addr or "")
+    auth_of_app().store.set_password(user, password)
+    _note("password changed", user)
+    _start_session(auth_of_app().store.get(user.name))
+    return _account_page(200, said="The password is changed. Every other session has ended.")
+
+
+@blueprint.post("/_koa/account/end")
+@_private
+def log_out_everywhere() -> Any:
+    if not current_user:
+        return challenge()
+    auth_of_app().store.end_sessions(current_user)
+    _note("logout everywhere", current_user)
+    session.clear()
+    return redirect(f"{request.script_root}{LOGIN}", 303)
+
+
+def _account_page(status: int, fault: str = "", said: str = "") -> tuple[str, int]:
+    keys = auth_of_app().store.list_keys(current_user)
+    return render_template("auth/account.html", fault=fault, said=said, keys=keys), status
+
+
+def _start_session(user: User) -> None:
+    """A new session: nothing of the one before the login is kept."""
+    session.clear()
+    session[SESSION] = [user.id, user.epoch]
+
+
+def _note(event: str, user: Any) -> None:
+    auth_of_app().store.note(event, user.name, request.remote_addr or "")
+
+
+def local_path(wanted: str) -> str:
+    """The path of this site that a visitor came from, or the site's root for what leads elsewhere.
+
+    Browsers read `\\` as `/` and drop tabs and line ends, so that none of them may be in it.
+    """
+    root = f"{request.script_root}/"
+    parts = urlsplit(wanted) if wanted.startswith("/") else None
+    is_plain = wanted.isprintable() and "\\" not in wanted and not wanted.startswith("//")
+    if parts is None or parts.scheme or parts.netloc or not is_plain or not wanted.startswith(root):
+        return root
+    return wanted

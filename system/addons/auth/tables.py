@@ -1,0 +1,88 @@
+"""The tables of the addon, and the steps that bring an older database up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+metadata = MetaData()
+
+users = Table(
+    "koa_users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(150), nullable=False, unique=True),
+    Column("password", String(255), nullable=False),  # an Argon2 hash, RFC 9106
+    Column("roles", String(500), nullable=False),  # words
+    Column("locked", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),  # a session with another number has ended
+    Column("otp_secret", String(64), nullable=False),  # empty without a second factor
+    Column("otp_step", BigInteger, nullable=False),  # of the last code that was accepted: each is good once
+    Column("created", BigInteger, nullable=False),  # seconds since 1970
+)
+
+keys = Table(
+    "koa_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("user_id", Integer, ForeignKey("koa_users.id"), nullable=False, index=True),
+    Column("label", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),  # SHA-256 of the secret half
+    Column("scopes", String(1000), nullable=False),  # prefixes of the catalogue, as words
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),  # 0: never
+)
+
+audit = Table(
+    "koa_audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("event", String(40), nullable=False),
+    Column("user", String(150), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("detail", String(300), nullable=False),
+)
+
+version = Table("koa_auth_version", MetaData(), Column("version", Integer, nullable=False))
+
+# each brings the tables from the version of its position to the next one
+STEPS: tuple[Callable[[Connection], None], ...] = (metadata.create_all,)
+ATTEMPTS = 3
+
+
+def migrate(engine: Engine) -> None:
+    """Create the tables, or bring them up to date; safe when several processes start at once."""
+    for attempt in range(ATTEMPTS):
+        try:
+            with engine.begin() as connection:
+                _migrate(connection)
+            break
+        except SQLAlchemyError:  # another process was faster: look again
+            if attempt == ATTEMPTS - 1:
+                raise
+
+
+def _migrate(connection: Connection) -> None:
+    version.create(connection, checkfirst=True)
+    found = connection.execute(select(version.c.version)).scalar()
+    if found is None:
+        connection.execute(version.insert().values(version=0))
+    for step in STEPS[found or 0 :]:
+        step(connection)
+    if found != len(STEPS):
+        connection.execute(version.update().values(version=len(STEPS)))

@@ -1,0 +1,71 @@
+"""Limits on guesses, counted in Redis: per account and address, per address, per account."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.exceptions import TooManyRequests
+
+SECONDS = 900
+# attempts within SECONDS. An account has far more than a pair, so that a stranger cannot lock its owner out easily
+LIMITS: Mapping[str, int] = {"pair": 5, "address": 50, "account": 100}
+
+
+class Throttle:
+    """Counts attempts before they are checked, so that many at once are no more than many in turn."""
+
+    def __init__(self, site: str, records: Any) -> None:
+        self._prefix = f"{site}:auth:"
+        self._records = records
+
+    def enter(self, name: str, address: str) -> None:
+        """Count an attempt. Raises TooManyRequests (429) beyond a limit, BrokerUnavailable without Redis."""
+        places = self._places(name, address)
+        with self._records.reached():
+            pipeline = self._records.client.pipeline()
+            for key in places.values():
+                pipeline.set(key, 0, ex=SECONDS, nx=True)
+                pipeline.incr(key)
+                pipeline.ttl(key)
+            found = pipeline.execute()
+        for place, count, seconds in zip(places, found[1::3], found[2::3], strict=True):
+            if count > LIMITS[place]:
+                raise TooManyRequests(
+                    "Too many attempts. Wait a few minutes and try again.", retry_after=max(1, seconds)
+                )
+
+    def passed(self, name: str, address: str) -> None:
+        """Take back an attempt that was right."""
+        places = self._places(name, address)
+        with self._records.reached():
+            pipeline = self._records.client.pipeline()
+            pipeline.delete(places.pop("pair"))
+            for key in places.values():
+                pipeline.decr(key)
+            pipeline.execute()
+
+    def _places(self, name: str, address: str) -> dict[str, str]:
+        account, origin = _hash(name.strip().casefold()), _hash(_network(address))
+        return {
+            "pair": f"{self._prefix}pair:{account}:{origin}",
+            "address": f"{self._prefix}address:{origin}",
+            "account": f"{self._prefix}account:{account}",
+        }
+
+
+def _network(address: str) -> str:
+    """The address, of IPv6 its /64: one customer has all of it (RFC 6177)."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
