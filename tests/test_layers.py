@@ -15,6 +15,7 @@ CORE = ROOT / "system" / "core"
 # A file imports from its own folder and from those of a lower number. Folders of one number do not know each other.
 LAYERS = {
     "errors": 0,
+    "spelling": 0,
     "settings": 1,
     "catalog": 2,
     "database": 3,

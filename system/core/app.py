@@ -6,13 +6,12 @@ import logging
 from functools import partial
 
 from flask import Response, got_request_exception
-from werkzeug.exceptions import HTTPException
 
 from .catalog.loader import Loader
 from .catalog.tree import Catalog
 from .database.databases import Databases
 from .development.error_pages import Pages
-from .dispatch.problems import describe, render
+from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
 from .errors import KernKoaError, LibraryError
@@ -24,7 +23,9 @@ from .tasks.execution import register
 from .tasks.status import add_task_routes
 from .tasks.submission import Tasks
 from .web.application import KernKoa
-from .web.views import add_routes, make_dispatcher
+from .web.dispatcher import Dispatcher
+from .web.matching import ViewFunctions
+from .web.views import add_routes
 
 log = logging.getLogger("kernkoa")
 
@@ -41,7 +42,8 @@ def create_app(settings: Settings) -> KernKoa:
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
-    app.dispatch = make_dispatcher(app.catalog, settings, app.tasks)
+    app.dispatcher = Dispatcher(app.catalog, settings, app.tasks)
+    app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
     add_routes(app, settings)
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
@@ -57,7 +59,7 @@ def answer_error(app: KernKoa, pages: Pages | None, error: Exception) -> Respons
     """The response for any error; errors of the site are logged. `pages` explain it in development."""
     app.dbs.release(error=True)
     problem = describe(error)
-    if problem.status >= 500 and not isinstance(error, HTTPException):
+    if is_fault(error, problem):
         reason = error.detail if isinstance(error, KernKoaError) else type(error).__name__
         log.error("%s %s: %s", request.method, request.path, reason, exc_info=_trace_of(error))
         got_request_exception.send(app, exception=error)

@@ -42,6 +42,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from werkzeug import exceptions
+from werkzeug.exceptions import HTTPException
+
 
 class KernKoaError(Exception):
     """Any error of the kernel: what happened, with the value, and what to do next."""
@@ -50,7 +53,7 @@ class KernKoaError(Exception):
     title = "Internal Server Error"
 
     def __init__(self, detail: str = "", **members: Any) -> None:
-        super().__init__(detail)
+        Exception.__init__(self, detail)
         self.detail = detail
         self.members = members
 
@@ -61,6 +64,18 @@ class KernKoaError(Exception):
 
     def __str__(self) -> str:
         return self.detail
+
+
+class StatusError(KernKoaError, HTTPException):
+    """An error with an HTTP status. It is an HTTPException too, so `@app.errorhandler(404)` gets it."""
+
+    def __init__(self, detail: str = "", **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.description = detail
+        self.response = None
+
+    def __init_subclass__(cls) -> None:
+        cls.code = cls.status
 
 
 class SettingsError(KernKoaError):
@@ -158,7 +173,7 @@ class PrintError(KernKoaError):
     """A print format cannot be drawn with its data; the message names the part or the value that is missing."""
 
 
-class ServiceUnavailable(KernKoaError):
+class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable):
     """Something that the site leans on is away; the client may come back in `retry_after` seconds."""
 
     status = 503
@@ -178,49 +193,49 @@ class BrokerUnavailable(ServiceUnavailable):
     """The broker or the result backend of the tasks does not answer."""
 
 
-class RequestError(KernKoaError):
+class RequestError(StatusError):
     """The client's fault."""
 
     status = 400
     title = "Bad Request"
 
 
-class MissingParameter(RequestError, KeyError):
+class MissingParameter(RequestError, exceptions.BadRequest, KeyError):
     """The method read params["name"] and the client sent no such name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The parameter '{name}' is missing. Send it in the query or in the body.", name=name)
-        self.name = name
+        self.parameter = name
 
 
-class MalformedBody(RequestError):
+class MalformedBody(RequestError, exceptions.BadRequest):
     """The body is not what its content type says."""
 
 
-class NotFound(RequestError):
+class NotFound(RequestError, exceptions.NotFound):
     """The path leads to no method.
 
-    `position` is the index of the segment that failed, `reason` a short phrase that says why; both are
-    for the development page and stay out of the production answer.
+    `reason` is a short phrase that says why, `stop` the place where the dispatcher's walk ended (a Stop of
+    dispatch.walk, None for a path that was not walked). Both are for the development page only.
     """
 
     status = 404
     title = "Not Found"
 
-    def __init__(self, reason: str = "", position: int = 0) -> None:
+    def __init__(self, reason: str = "", stop: Any = None) -> None:
         super().__init__("There is nothing at this address. Check the spelling of the URL.")
         self.reason = reason
-        self.position = position
+        self.stop = stop
 
 
-class MethodNotAllowed(RequestError):
+class MethodNotAllowed(RequestError, exceptions.MethodNotAllowed):
     """The method does not take this verb; `verbs` are the ones that it takes."""
 
     status = 405
     title = "Method Not Allowed"
 
     def __init__(self, verb: str, verbs: Iterable[str]) -> None:
-        self.verbs = sorted(verbs)
+        self.verbs = self.valid_methods = sorted(verbs)
         super().__init__(f"{verb} is not allowed here. Use {' or '.join(self.verbs)}.")
 
     @property
@@ -229,21 +244,21 @@ class MethodNotAllowed(RequestError):
         return {"Allow": ", ".join(self.verbs)}
 
 
-class TooLarge(RequestError):
+class TooLarge(RequestError, exceptions.RequestEntityTooLarge):
     """The client sent more than the settings allow."""
 
     status = 413
     title = "Content Too Large"
 
 
-class UnsupportedMediaType(RequestError):
+class UnsupportedMediaType(RequestError, exceptions.UnsupportedMediaType):
     """The body is of a type that the method cannot read."""
 
     status = 415
     title = "Unsupported Media Type"
 
 
-class InvalidParameters(RequestError):
+class InvalidParameters(RequestError, exceptions.UnprocessableEntity):
     """Values that the signature refuses: `errors` lists each by name."""
 
     status = 422
@@ -255,7 +270,7 @@ class InvalidParameters(RequestError):
         self.errors = list(errors)
 
 
-class IdempotencyReused(RequestError):
+class IdempotencyReused(RequestError, exceptions.UnprocessableEntity):
     """An Idempotency-Key that came with another request before."""
 
     status = 422

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import LoadError
+from ..spelling import did_you_mean
 from .library import Library
+from .source import is_public
 from .tree import PACKAGES, Catalog
 
 
@@ -58,12 +59,12 @@ class Loader:
         for part in parts:
             place.refresh(now)
             if part not in place.folders:
-                near = _near(part, place.folders)
+                near = did_you_mean(part, place.folders)
                 raise LoadError(f"There is no folder {part!r} in {PACKAGES[kind]} ({place.path}).{near}")
             place = place.folders[part]
         place.refresh(now)
         if name not in place.libraries:
-            near = _near(name, place.libraries)
+            near = did_you_mean(name, filter(is_public, place.libraries))
             raise LoadError(f"There is no {name}.py in {place.path}.{near}")
         library: Library = place.libraries[name]
         return library
@@ -73,9 +74,5 @@ def _component(names: Mapping[str, Any], wanted: str, path: str) -> Any:
     try:
         return names[wanted]
     except KeyError:
-        raise LoadError(f"{path} defines no {wanted!r}.{_near(wanted, names)}") from None
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, [other for other in known if not other.startswith("_")], 3, 0.6)
-    return f" Did you mean {' or '.join(close)}?" if close else ""
+        near = did_you_mean(wanted, filter(is_public, names))
+        raise LoadError(f"{path} defines no {wanted!r}.{near}") from None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Response
 
 from .binding import Arguments, TypedBinding
-from .hooks import read_hooks
+from .hooks import Hooks
 from .params import Params
 from .responses import respond
-from .routing import Endpoint, Resolved
+from .routing import Endpoint
 from .signature import Signature
+from .walk import Resolved
 
 # runs between the hooks: the method itself, or what hands it to a worker
 Runner = Callable[[Resolved, object, Callable[[], Params]], Any]
@@ -28,21 +29,22 @@ def run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> A
     return resolved.endpoint.function(controller, *args, **kwargs)
 
 
-def call(resolved: Resolved, read: Callable[[], Params], run: Runner = run) -> Response:
-    """Run a method between its hooks: `before` ends the request by returning something, `after` may change it."""
-    endpoint = resolved.endpoint
-    controller = endpoint.controller()
-    hooks = read_hooks(endpoint)
+def call(
+    resolved: Resolved, controller: object, hooks: Sequence[Hooks], read: Callable[[], Params], run: Runner = run
+) -> Response:
+    """Run a method after its `before` hooks; the first hook that returns something ends the request with that."""
     if not hooks:
         return respond(run(resolved, controller, read))
     params = read()
     for before in (hook.get("before") for hook in hooks):
         answer = before(controller, params) if before else None
         if answer is not None:
-            break
-    else:
-        answer = run(resolved, controller, lambda: params)
-    response = respond(answer)
+            return respond(answer)
+    return respond(run(resolved, controller, lambda: params))
+
+
+def run_after(controller: object, hooks: Sequence[Hooks], response: Response) -> Response:
+    """Pass a response through the `after` hooks, innermost first; what a hook returns takes its place."""
     for after in (hook.get("after") for hook in reversed(hooks)):
         changed = after(controller, response) if after else None
         response = response if changed is None else respond(changed)

@@ -39,13 +39,19 @@ class Problem:
 
 def describe(error: BaseException) -> Problem:
     """What strangers may know of an error. Of one that is not theirs, nothing but that it happened."""
+    if isinstance(error, KernKoaError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Problem(error.status, error.title, error.detail, error.members, Headers(error.headers))
     if isinstance(error, HTTPException) and error.code:
         headers = Headers(error.get_headers())
         headers.remove("Content-Type")
         return Problem(error.code, error.name, error.description or error.name, headers=headers)
-    if isinstance(error, KernKoaError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Problem(error.status, error.title, error.detail, error.members, Headers(error.headers))
     return Problem(500, "Internal Server Error", UNEXPECTED)
+
+
+def is_fault(error: BaseException, problem: Problem) -> bool:
+    """Whether an error is a fault of the site or of a service; `abort(503)` is an answer that its author chose."""
+    is_chosen = isinstance(error, HTTPException) and not isinstance(error, KernKoaError)
+    return problem.status >= 500 and not is_chosen
 
 
 def render(problem: Problem, request: KernelRequest) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, cast
 from urllib.parse import quote, urlsplit
 
@@ -32,10 +32,21 @@ class _StrictParser(FormDataParser):
 
 
 class KernelRequest(Request):
-    """Flask's request, strict about forms. `resolved` is the method that answers it, once it was found."""
+    """Flask's request, strict about forms.
+
+    Of a request that the catalogue answers: `resolved` is the method, `controller` the instance of its class and
+    `hooks` what runs around it.
+    """
 
     form_data_parser_class = _StrictParser
     resolved: Any = None
+    controller: object = None
+    hooks: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def blueprint(self) -> str | None:
+        """The blueprint of the request; None for a method of the catalogue, though its endpoint has dots."""
+        return super().blueprint if self.resolved is None else None
 
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         query = environ.get("QUERY_STRING", "")

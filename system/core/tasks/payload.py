@@ -115,6 +115,7 @@ def make_environ(origin: Mapping[str, str]) -> dict[str, Any]:
         "wsgi.url_scheme": root.scheme,
         "wsgi.input": _NO_BODY,
         "wsgi.version": (1, 0),
+        "kernkoa.task": True,
     }
 
 

@@ -1,51 +1,52 @@
 """The WSGI application: a Flask whose URLs are methods.
 
-A URL that no Flask rule claims by its first segment goes to the dispatcher without the URL map, and the steps
-of a request that a site has registered nothing for are passed over. All else is Flask's own.
+A URL that no Flask rule claims by its first segment is looked up in the catalogue without the URL map, and steps
+of a request for which nothing is registered are skipped. The rest is Flask's own.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Request, Response, request_tearing_down
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
-from werkzeug.exceptions import NotFound
-from werkzeug.routing import MapAdapter, Rule
+from werkzeug.routing import Rule
 from werkzeug.utils import redirect
 
 from ..catalog.loader import Loader
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
+from ..dispatch.calling import run_after
 from ..dispatch.request import KernelRequest
 from ..errors import SetupError
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
+from .dispatcher import Dispatcher
+from .matching import Adapter
 from .sessions import Sessions
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 StartResponse = Callable[..., Any]
-Dispatcher = Callable[[KernelRequest], Response]
 
 
 class KernKoa(Flask):
-    """The application of a site. create_app sets its parts; `dispatch` runs the method that a request names."""
+    """The application of a site; create_app sets its parts."""
 
     request_class = KernelRequest
     catalog: Catalog
     load: Loader
     tasks: Tasks
     dbs: Databases
-    dispatch: Dispatcher
+    dispatcher: Dispatcher
 
     def __init__(self, settings: Settings) -> None:
         self.is_started = False
@@ -55,9 +56,7 @@ class KernKoa(Flask):
         self.settings = settings
         self.session_interface = Sessions()
         self.url_map.merge_slashes = False
-        # for url_for("dispatch", path=…) alone: requests come to it without the map
-        self.catch_all = Rule("/<path:path>", endpoint="dispatch", build_only=True)
-        self.url_map.add(self.catch_all)
+        self.url_map.add(Rule("/<path:path>", endpoint="dispatch", build_only=True))  # url_for("dispatch", path=…)
         self.config.update(
             SECRET_KEY=obtain_secret_key(settings),
             APPLICATION_ROOT=settings.base or "/",
@@ -105,11 +104,10 @@ class KernKoa(Flask):
         return ""
 
     def create_url_adapter(self, request: Request | None) -> Any:
-        return _Adapter(self, request) if request else super().create_url_adapter(None)
-
-    def make_map_adapter(self, request: Request) -> MapAdapter | None:
-        """Werkzeug's own adapter, which builds and matches by the URL map."""
-        return super().create_url_adapter(request)
+        make_real = partial(super().create_url_adapter, request)
+        if request is None:
+            return make_real()
+        return Adapter(cast(KernelRequest, request), self.claims(request.path), self.dispatcher, make_real)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         if self.before_request_funcs or self.url_value_preprocessors:
@@ -122,10 +120,20 @@ class KernKoa(Flask):
             super().do_teardown_request(exc)
 
     def dispatch_request(self) -> ResponseReturnValue:
-        request = request_ctx.request
-        if request.url_rule is self.catch_all:
-            return self.dispatch(request)  # type: ignore[arg-type]
+        request = cast(KernelRequest, request_ctx.request)
+        if request.resolved is not None:
+            return self.dispatcher.answer(request)
         return super().dispatch_request()
+
+    def process_response(self, response: Response) -> Response:
+        request = cast(KernelRequest, request_ctx.request)
+        hooks, request.hooks = (
+            request.hooks,
+            (),
+        )  # an error in a hook makes another response: no hook runs for that
+        if hooks:
+            response = run_after(request.controller, hooks, response)
+        return super().process_response(response)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         base = self.settings.base
@@ -140,26 +148,3 @@ class KernKoa(Flask):
             elif environ.get("SCRIPT_NAME") != base:  # else the server has split the path itself
                 return Response("Not Found", 404, mimetype="text/plain")(environ, start_response)
         return super().wsgi_app(environ, start_response)
-
-
-class _Adapter:
-    """Stands in for Werkzeug's MapAdapter: leads to the dispatcher at once, makes the real one for url_for."""
-
-    __slots__ = ("_app", "_real", "_request")
-
-    def __init__(self, app: KernKoa, request: Request) -> None:
-        self._app = app
-        self._request = request
-        self._real: MapAdapter | None = None
-
-    def match(self, *args: Any, **kwargs: Any) -> tuple[Rule, dict[str, Any]]:
-        path = self._request.path
-        if self._app.claims(path):
-            with suppress(NotFound):
-                return self.__getattr__("match")(*args, **kwargs)  # type: ignore[no-any-return]
-        return self._app.catch_all, {"path": path}
-
-    def __getattr__(self, name: str) -> Any:
-        if self._real is None:
-            self._real = self._app.make_map_adapter(self._request)
-        return getattr(self._real, name)

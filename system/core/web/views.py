@@ -1,4 +1,4 @@
-"""The few Flask routes of the kernel: the dispatcher and the static files."""
+"""The files that the kernel serves, and the health of the process."""
 
 from __future__ import annotations
 
@@ -8,53 +8,10 @@ from pathlib import Path
 
 from flask import Flask, Response, request, send_from_directory
 
-from ..catalog.tree import Catalog
-from ..dispatch.calling import call
-from ..dispatch.params import Params
-from ..dispatch.request import KernelRequest
-from ..dispatch.routing import Resolved, match, resolve
-from ..errors import MethodNotAllowed, MissingParameter, NotFound
+from ..errors import MissingParameter, NotFound
 from ..settings import Settings
-from ..tasks.respond_async import prefers_later
-from ..tasks.submission import Tasks
 
 View = Callable[..., Response]
-
-
-def make_dispatcher(catalog: Catalog, settings: Settings, tasks: Tasks) -> Callable[[KernelRequest], Response]:
-    """What runs the method that a request's path names."""
-    home = match(settings.home)
-
-    def dispatch(request: KernelRequest) -> Response:
-        route = match(request.path)
-        if not route.segments:
-            route = home
-        request.resolved = resolved = resolve(catalog, route, catalog.now())
-        check_verb(resolved, request.method)
-        if request.method == "OPTIONS":
-            return allowed(resolved)
-
-        def read() -> Params:
-            return request.params(settings, route.segments)
-
-        if "HTTP_PREFER" in request.environ:
-            later = prefers_later(tasks, request, resolved)
-            if later is not None:
-                return call(resolved, read, later)
-        return call(resolved, read)
-
-    return dispatch
-
-
-def check_verb(resolved: Resolved, verb: str) -> None:
-    """Raises MethodNotAllowed where the method does not take the verb."""
-    if verb not in resolved.endpoint.verbs:
-        raise MethodNotAllowed(verb, resolved.endpoint.verbs)
-
-
-def allowed(resolved: Resolved) -> Response:
-    """The answer to OPTIONS: RFC 9110, section 9.3.7."""
-    return Response(status=204, headers={"Allow": ", ".join(sorted(resolved.endpoint.verbs))})
 
 
 def add_routes(app: Flask, settings: Settings) -> None:

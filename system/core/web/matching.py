@@ -1,0 +1,73 @@
+"""What Flask asks of its URL map, with the methods of the catalogue in it: rules, endpoints and view functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import MapAdapter, Rule
+
+from ..dispatch.request import KernelRequest
+from ..errors import LibraryError
+from .dispatcher import Dispatcher, rule_of, view_args_of
+
+
+class Adapter:
+    """Stands in for Werkzeug's MapAdapter, which `make_real` makes when it is needed.
+
+    `is_claimed` is whether a rule of Flask may match the path; else only the catalogue is asked.
+    """
+
+    __slots__ = ("_dispatcher", "_is_claimed", "_make_real", "_real", "_request")
+
+    def __init__(
+        self, request: KernelRequest, is_claimed: bool, dispatcher: Dispatcher, make_real: Callable[[], Any]
+    ) -> None:
+        self._request = request
+        self._is_claimed = is_claimed
+        self._dispatcher = dispatcher
+        self._make_real = make_real
+        self._real: MapAdapter | None = None
+
+    def match(self, *args: Any, **kwargs: Any) -> tuple[Rule | None, dict[str, Any] | None]:
+        """The rule of a request and its arguments. Raises NotFound if neither Flask nor the catalogue has one."""
+        request = self._request
+        if "kernkoa.task" in request.environ:  # a task runs in the context of a request that was answered long ago
+            return None, None
+        if self._is_claimed:
+            with suppress(NotFound):
+                return self.__getattr__("match")(*args, **kwargs)  # type: ignore[no-any-return]
+        try:
+            request.resolved = resolved = self._dispatcher.resolve(request)
+        except LibraryError as error:
+            request.routing_exception = error  # type: ignore[assignment]  # raised when the request is dispatched
+            return None, None
+        return rule_of(resolved.endpoint), view_args_of(resolved)
+
+    def __getattr__(self, name: str) -> Any:
+        if self._real is None:
+            self._real = self._make_real()
+        return getattr(self._real, name)
+
+
+class ViewFunctions(dict[str, Any]):
+    """Flask's view functions by endpoint; extensions find the methods of the catalogue among them."""
+
+    def __init__(self, known: dict[str, Any], dispatcher: Dispatcher) -> None:
+        super().__init__(known)
+        self._dispatcher = dispatcher
+
+    def __missing__(self, endpoint: str) -> Any:
+        function = self._dispatcher.find(endpoint)
+        if function is None:
+            raise KeyError(endpoint)
+        return function
+
+    def get(self, endpoint: str, default: Any = None) -> Any:
+        """The view function of an endpoint, or the method that it names; `default` without one."""
+        try:
+            return self[endpoint]
+        except KeyError:
+            return default
