@@ -14,7 +14,7 @@ LOCALTIME = Path("/etc/localtime")
 
 
 def find_zone(name: str, environ: Mapping[str, str] = os.environ, localtime: Path = LOCALTIME) -> ZoneInfo:
-    """The zone of the setting `timezone`; if it is empty, that of TZ or of /etc/localtime. Raises SettingsError."""
+    """The zone of the setting `timezone`; without one that of TZ or of /etc/localtime. Raises SettingsError."""
     if name:
         return _named(name, f"timezone = {name!r} in config.py")
     text = environ.get("TZ", "").removeprefix(":")
