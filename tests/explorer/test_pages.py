@@ -154,7 +154,7 @@ def test_names_are_found_by_any_of_their_parts(site: Any) -> None:
     assert found("_secret") == []
     assert found("bad") == ["bad"]
     assert found("nothing-of-it") == []
-    assert "Nothing has “&lt;b&gt;”" in page(client, "find?q=<b>")
+    assert "No name contains “&lt;b&gt;”" in page(client, "find?q=<b>")
     assert "shop/orders/Orders/show" in page(client, "?q=show")
 
 

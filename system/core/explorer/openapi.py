@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..catalog.tree import Catalog, Folder
+from ..catalog.folder import Folder
+from ..catalog.tree import Catalog
 from ..settings import Settings
 from .components import Components
 from .descriptions import Description, Descriptions, LibraryDescriptions
