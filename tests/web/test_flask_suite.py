@@ -44,7 +44,9 @@ def outcomes(source: Path) -> dict[str, str]:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])}
     options = ["-q", "-p", "flask_adapter", "-p", "no:cacheprovider", f"--junitxml={report}", "tests"]
     command = [sys.executable, "-m", "pytest", *options]
-    done = subprocess.run(command, cwd=source, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=source, env=environ, capture_output=True, text=True, timeout=300, check=False
+    )
     assert report.exists(), done.stdout[-2000:] + done.stderr[-2000:]
     return {_name_of(case): _outcome_of(case) for case in ElementTree.parse(report).iter("testcase")}
 
