@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from flask import has_request_context, request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, model_validator
 
 from .errors import SettingsError
+
+# the settings whose environment variable is JSON
+_JSON = frozenset({"databases", "libs", "queues", "addons", "hosts", "origins", "proxies", "headers"})
 
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -60,6 +63,15 @@ class Settings(BaseModel):
     varPath: str = "var"
 
     addons: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]] = Field(default_factory=list)
+
+    hosts: list[Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^[0-9a-fA-F:.]+$")]] = Field(
+        default_factory=list
+    )
+    origins: list[Annotated[str, Field(pattern=r"^(\*|https?://[^\s/?#]+)$")]] = Field(default_factory=list)
+    proxies: list[IPvAnyNetwork] = Field(default_factory=list)
+    headers: dict[str, str] = Field(default_factory=dict)
+    hstsSeconds: Annotated[int, Field(ge=0)] = 0
+    strictVerbs: bool = False
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 5000
@@ -166,7 +178,7 @@ def _variables(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse_variable(name: str, text: str) -> Any:
-    if name not in ("databases", "libs", "queues", "addons"):
+    if name not in _JSON:
         return text
     try:
         return json.loads(text)
