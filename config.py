@@ -1,20 +1,20 @@
-"""The settings of this site. A fresh copy runs with no edit.
+"""The settings of this site. A fresh copy runs without changes.
 
-Each can be overridden by an environment variable: KERNKOA_ and the name in capitals, so redisUrl is
-KERNKOA_REDIS_URL. What you add here under a name of your own is there too, as config.<name>.
-docs/settings.md explains every one.
+An environment variable overrides a setting: KERNKOA_ and the name in capitals, so redisUrl is
+KERNKOA_REDIS_URL. You can add settings of your own: config.<name>.
+docs/settings.md explains all settings.
 """
 
 name = "kernkoa"
 
-# where the site lives: "" for http://host/, "/shop" for http://host/shop/
+# the path of the site: "" for http://host/, "/shop" for http://host/shop/
 base = ""
-# the site's public URL, ending in a slash; "" makes it of each request
+# the site's public URL, ending in a slash; "" takes it from each request
 url = ""
-# the path that / answers; "" is catalog/controller/index.py
+# the path that / shows; "" is catalog/controller/index.py
 home = ""
 
-# "" makes a key once and keeps it in var/secret_key, readable by its owner only
+# "" generates a key and keeps it in var/secret_key, readable by its owner only
 secretKey = ""
 session_timeout = 720  # minutes
 
@@ -40,7 +40,7 @@ imagePath = "images"
 # the development server: python kernkoa.py
 host = "127.0.0.1"
 port = 5000
-flaskDebug = True  # pages that explain an error, to this machine only
+flaskDebug = True  # detailed error pages, for this machine only
 
-# "" starts a Valkey server of its own in development; redis://, rediss://, unix:// or sentinel://
+# "" starts a Valkey server in development; else redis://, rediss://, unix:// or sentinel://
 redisUrl = ""

@@ -1,4 +1,4 @@
-"""KernKoa: a URL is a method. This file is what controllers import and what servers start (`kernkoa:app`)."""
+"""KernKoa: a URL is a method. Controllers import this file, and servers run it (`kernkoa:app`)."""
 
 import json
 import os

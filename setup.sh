@@ -1,19 +1,19 @@
 #!/bin/sh
-# KernKoa's one script. It works from the folder it lies in, wherever that is.
+# KernKoa's setup script. It works on the folder that contains it.
 #
-#   sh setup.sh dev [option...]      the development server (python kernkoa.py), in a virtual environment of its own
-#   sh setup.sh test [argument...]   everything the tests need, then ruff, mypy and pytest with these arguments
-#   sh setup.sh test --box           those too that install on a whole machine, booted for it (root; prepares one once)
+#   sh setup.sh dev [option...]      the development server (python kernkoa.py), in its own virtual environment
+#   sh setup.sh test [argument...]   installs what the tests need, then runs ruff, mypy and pytest [argument...]
+#   sh setup.sh test --box           also the tests that install on a whole machine, booted for them (as root)
 #
-#   sudo sh setup.sh                 production: this folder becomes a site behind nginx and uWSGI, with Celery
-#   sudo sh setup.sh reload          new kernel or config.py: checked, then brought in without a lost request
-#   sudo sh setup.sh rollback        the release of before
-#   sudo sh setup.sh status          what runs, how busy it is, the last errors, where the logs are
-#   sudo sh setup.sh run COMMAND     a command as the site runs it: its user, its settings, its code
-#   sudo sh setup.sh uninstall       takes away what the installation made
+#   sudo sh setup.sh                 production: installs this folder as a site behind nginx and uWSGI, with Celery
+#   sudo sh setup.sh reload          checks a new kernel or config.py, then deploys it without losing a request
+#   sudo sh setup.sh rollback        returns to the previous release
+#   sudo sh setup.sh status          services, load, last errors, log files
+#   sudo sh setup.sh run COMMAND     runs a command with the site's user, settings and code
+#   sudo sh setup.sh uninstall       removes what the installation created
 #
 # sh setup.sh install --help lists the options: --domain, --port, --base, --name, --dry-run and more.
-# test --no-packages leaves the system's packages alone: tests that miss a program are skipped.
+# test --no-packages installs no system packages: tests that need a missing program are skipped.
 # PYTHON=/path/to/python3 chooses the interpreter, 3.11 or later.
 set -eu
 
@@ -29,27 +29,27 @@ find_python() {
 	for python in "${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do
 		if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then return; fi
 	done
-	fail "KernKoa needs Python 3.11 or later, and ${PYTHON:-python3} is not. Install it, or run: PYTHON=/path/to/python3 sh setup.sh"
+	fail "KernKoa needs Python 3.11 or later, but ${PYTHON:-python3} is older or missing. Install it, or run: PYTHON=/path/to/python3 sh setup.sh"
 }
 
-# Debian and Ubuntu ship Python without the part that makes virtual environments: the package that has it
+# Debian and Ubuntu ship Python without the modules for virtual environments: the package that contains them
 missing_venv() {
 	"$python" -c 'import ensurepip, venv' 2>/dev/null || "$python" -c 'import sys
 print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-venv" % sys.version_info[:2])'
 }
 
 make_venv() {
-	# one that was moved has programs that name the old place; one made by hand is trusted
+	# the programs of a moved environment contain the old path; one made by hand is trusted
 	if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made_in" 2>/dev/null || say "$venv")" = "$venv" ]; then return; fi
 	find_python
 	package=$(missing_venv)
 	if [ -n "$package" ]; then install_packages "$package"; fi
-	say "Making the virtual environment $venv"
-	"$python" -m venv --clear "$venv" || fail "$python could not make $venv; its message is above."
+	say "Creating the virtual environment $venv"
+	"$python" -m venv --clear "$venv" || fail "$python could not create $venv; its message is above."
 	say "$venv" >"$venv/.made_in"
 }
 
-# installs a requirements file, again only when it changed
+# installs a requirements file, unless it is unchanged since the last time
 install_requirements() {
 	stamp=$venv/.installed_$(say "$1" | tr / _)
 	sum=$(cksum <"$clone/$1")
@@ -64,12 +64,12 @@ install_requirements() {
 
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq "$@" </dev/null; }
 
-# only root can install packages, everyone else is told what to do
+# only root can install packages; everyone else gets the command to run
 can_install() {
-	command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get to install them with: $*"
+	command -v apt-get >/dev/null || fail "these packages are missing, and there is no apt-get to install them: $*"
 	[ "$(id -u)" = 0 ] || fail "packages are missing. Run this, then try again: sudo apt-get install -y $*"
 	if [ -n "${updated:-}" ]; then return; fi
-	apt update || say "apt-get update failed; trying with the package lists that are there" >&2
+	apt update || say "apt-get update failed; trying with the existing package lists" >&2
 	updated=yes
 }
 
@@ -80,7 +80,7 @@ install_packages() {
 		fail "apt-get could not install: $*. Its message is above."
 }
 
-# "program=package ..." -> the packages whose program is missing
+# "program=package ..." -> the packages whose program is not installed
 missing_packages() {
 	for pair in "$@"; do
 		command -v "${pair%%=*}" >/dev/null || printf '%s ' "${pair#*=}"
@@ -98,7 +98,7 @@ dev() {
 
 # --- test ----------------------------------------------------------------------------------------------------------
 
-# what the tests run beyond Python. No service is started: the tests start their own
+# the programs that the tests use. No service is started: the tests start their own
 install_test_packages() {
 	PATH=$PATH:/usr/sbin:/sbin
 	missing=$(missing_packages redis-server=redis-server nginx=nginx wrk=wrk git=git shellcheck=shellcheck \
@@ -106,7 +106,7 @@ install_test_packages() {
 		mariadbd=mariadb-server pg_createcluster=postgresql \
 		systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
 	[ -n "$missing" ] || return 0
-	can_install "$missing (or leave them out, and the tests that use them: sh setup.sh test --no-packages)"
+	can_install "$missing (or skip the tests that use them: sh setup.sh test --no-packages)"
 	packages=
 	for package in $missing; do
 		if apt-cache show "$package" >/dev/null 2>&1; then
@@ -134,7 +134,7 @@ run_tests() {
 		esac
 		shift
 	done
-	# a subshell, so that its trap ends with it
+	# in a subshell, so that its trap does not outlive it
 	if [ $system = install ]; then (install_test_packages); fi
 	make_venv
 	install_requirements requirements.txt
@@ -148,8 +148,8 @@ run_tests() {
 
 # --- production ----------------------------------------------------------------------------------------------------
 
-# What follows is done by system/deploy, in Python: checked releases, files with their checksums, the units.
-# install.py there has the steps in their order.
+# The rest is in system/deploy, in Python: checked releases, files with their checksums, the units.
+# Its install.py has the steps in order.
 deploy() {
 	cd "$clone"
 	if [ -x "$venv/bin/python" ]; then python=$venv/bin/python; else find_python; fi
@@ -166,15 +166,15 @@ install() {
 		esac
 	done
 	PATH=$PATH:/usr/sbin:/sbin
-	# shellcheck disable=SC2086  # nothing at all with --no-redis
+	# shellcheck disable=SC2086  # empty with --no-redis
 	missing=$(missing_packages nginx=nginx logrotate=logrotate $redis)
 	if [ $changes = no ]; then
 		[ -z "$missing" ] || say "would: install packages: $missing"
-		[ -x "$venv/bin/uwsgi" ] || say "would: make $venv with what requirements.txt names, and uWSGI"
+		[ -x "$venv/bin/uwsgi" ] || say "would: create $venv with the packages of requirements.txt and uWSGI"
 		deploy install "$@"
 	fi
 	[ "$(id -u)" = 0 ] || fail "installing needs root: sudo sh setup.sh. To see its steps first: sh setup.sh install --dry-run"
-	# the site's user reads what root installs, also where root's files are private by default
+	# the site's user must be able to read what root installs, even if root's umask is stricter
 	umask 022
 	case $missing in *nginx*) export KERNKOA_NGINX_IS_NEW=yes ;; esac
 	find_python
@@ -187,12 +187,12 @@ install() {
 	deploy install "$@"
 }
 
-# from its wheel in a second; where there is none it is compiled
+# from its wheel; if there is none for this machine, it is compiled
 install_uwsgi() {
 	if [ -x "$venv/bin/uwsgi" ]; then return; fi
 	say "Installing uWSGI"
 	if "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: 'pyuwsgi>=2.0.30'; then return; fi
-	say "There is no wheel of uWSGI for this machine: compiling it, which takes half a minute"
+	say "There is no wheel of uWSGI for this machine: compiling it, which takes about half a minute"
 	install_packages build-essential "$("$venv/bin/python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])')"
 	"$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'uwsgi>=2.0.30' ||
 		fail "uWSGI could not be compiled; the message is above."

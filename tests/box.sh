@@ -1,13 +1,13 @@
 #!/bin/bash
-# A machine to throw away: Debian 12 with a really booted systemd, for the tests of setup.sh. Needs root, debootstrap and
-# systemd-container. What takes long is made once and kept in ${XDG_CACHE_HOME:-~/.cache}/kernkoa-box.
+# A temporary machine: Debian 12 with a booted systemd, for the tests of setup.sh. Needs root, debootstrap and
+# systemd-container. The slow parts are done once and kept in ${XDG_CACHE_HOME:-~/.cache}/kernkoa-box.
 #   box.sh prepare        download Debian, the packages that setup.sh installs, and the wheels it installs
 #   box.sh ready          whether that is done
-#   box.sh up BOX         boot one in the folder BOX, on an overlay, with a network of its own that leads nowhere
+#   box.sh up BOX         boot one in the folder BOX, on an overlay, with a private network without a route
 #   box.sh run BOX CMD…   run a command in it
 #   box.sh enter BOX CMD… run a command of this machine in the network of the box
 #   box.sh reboot BOX     stop it and start it again
-#   box.sh down BOX       stop it, and throw its files away
+#   box.sh down BOX       stop it and delete its files
 set -eu
 clone=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kernkoa-box
@@ -32,7 +32,7 @@ prepare() {
 	[ -d "$wheels" ] || download_wheels
 }
 
-# with the Python of the box, in a copy of it: which wheels are wanted depends on its version
+# with the Python of the box, in a copy of it: the wheels depend on its version
 download_wheels() {
 	rm -rf "$cache"/wheels-*
 	mkdir -p "$cache/aside/up" "$cache/aside/work" "$cache/aside/root"
@@ -97,7 +97,7 @@ reboot)
 	;;
 enter) exec nsenter -t "$(cat "$2/init")" -n -- "${@:3}" ;;
 down)
-	# its files are thrown away: nothing in it need end in order
+	# its files are deleted, so nothing in it needs a clean shutdown
 	kill -KILL "$(cat "$2/init")" 2>/dev/null || true
 	stop "$2"
 	umount "$2/root"

@@ -4,14 +4,14 @@ from kernkoa import *
 
 
 class fastHelloClass:
-    """The smallest controllers there are."""
+    """The smallest controllers."""
 
     def fastHelloWorld(self):
         """Say hello."""
         return "hello world!!."
 
     def fastHelloWorldWithParameters(self, params=None):
-        """Show the parameters that came with the request."""
+        """Show the parameters of the request."""
         if params == None:
             return "Hello World"
         text = ""

@@ -2,8 +2,8 @@ from kernkoa import *
 
 
 class index:
-    """The site's own address: http://host/ is this file, this class, its method index."""
+    """The home page: http://host/ calls the method index of this class."""
 
     def index(self):
-        """Welcome."""
+        """Show the welcome page."""
         return render_template("welcome.html", explorer="explorer" in app.view_functions)

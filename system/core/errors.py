@@ -217,17 +217,17 @@ class MalformedBody(RequestError, exceptions.BadRequest):
 class NotFound(RequestError, exceptions.NotFound):
     """The path leads to no method.
 
-    `position` is the index of the segment that failed, `reason` a short phrase that says why; both are
-    for the development page and stay out of the production answer.
+    `reason` is a short phrase that says why, `stop` the place where the dispatcher's walk ended (a Stop of
+    dispatch.walk, None for a path that was not walked). Both are for the development page only.
     """
 
     status = 404
     title = "Not Found"
 
-    def __init__(self, reason: str = "", position: int = 0) -> None:
+    def __init__(self, reason: str = "", stop: Any = None) -> None:
         super().__init__("There is nothing at this address. Check the spelling of the URL.")
         self.reason = reason
-        self.position = position
+        self.stop = stop
 
 
 class MethodNotAllowed(RequestError, exceptions.MethodNotAllowed):

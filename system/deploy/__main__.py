@@ -1,4 +1,4 @@
-"""What setup.sh hands on: python -m system.deploy install, reload, rollback, status or uninstall."""
+"""The command line of setup.sh: python -m system.deploy install, reload, rollback, status, run or uninstall."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CLONE = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Run one command; 1 and a message on standard error when it could not be done."""
-    # what follows run is somebody else's command line
+    """Run one command. Returns 1, with a message on standard error, if it fails."""
+    # everything after `run` belongs to the command that it starts
     words = sys.argv[2:] if sys.argv[1:2] == ["run"] else []
     arguments = vars(_parser().parse_args(sys.argv[1:2] if words else None))
     command = arguments.pop("command")
@@ -44,7 +44,7 @@ def main() -> int:
         sys.stderr.write(f"setup.sh: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("setup.sh: interrupted; what was begun is put back\n")
+        sys.stderr.write("setup.sh: interrupted; the changes were undone\n")
         return 130
     return 0
 
@@ -66,31 +66,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("command", choices=["install", "reload", "rollback", "status", "run", "uninstall"])
     parser.add_argument("--name", help="for a second site on this machine; the first is kernkoa")
-    parser.add_argument("--domain", help="the host name it answers to; every name where there is none")
-    parser.add_argument("--port", type=int, help="nginx's port (80)")
-    parser.add_argument("--base", help="the path it lives under, such as /shop")
-    parser.add_argument("--user", help="the system user it runs as (kernkoa); made where there is none")
-    parser.add_argument("--processes", type=int, help="uWSGI's workers (twice the cores)")
+    parser.add_argument("--domain", help="the host name of the site (default: every name)")
+    parser.add_argument("--port", type=int, help="nginx's port (default: 80)")
+    parser.add_argument("--base", help="the path of the site, such as /shop")
+    parser.add_argument("--user", help="the system user of the site (default: kernkoa); created if missing")
+    parser.add_argument("--processes", type=int, help="number of uWSGI processes (default: twice the cores)")
     parser.add_argument(
-        "--certificate", metavar="FOLDER", help="of fullchain.pem and privkey.pem (Let's Encrypt's)"
+        "--certificate",
+        metavar="FOLDER",
+        help="folder of fullchain.pem and privkey.pem",
     )
     parser.add_argument(
-        "--no-redis", dest="redis", action="store_const", const=False, help="install and use none here"
+        "--no-redis",
+        dest="redis",
+        action="store_const",
+        const=False,
+        help="do not use a Redis on this machine",
     )
     parser.add_argument(
-        "--redis", dest="redis", action="store_const", const=True, help="use the one of this machine"
+        "--redis", dest="redis", action="store_const", const=True, help="use the Redis of this machine"
     )
     parser.add_argument(
-        "--frozen", action=argparse.BooleanOptionalAction, help="catalog and templates in releases too"
+        "--frozen", action=argparse.BooleanOptionalAction, help="put catalog and templates into the releases"
     )
+    parser.add_argument("--default-site", action="store_true", help="disable nginx's welcome page without asking")
     parser.add_argument(
-        "--default-site", action="store_true", help="set nginx's welcome page aside without asking"
+        "--purge", action="store_true", help="uninstall: also remove the site's data, logs and user"
     )
-    parser.add_argument(
-        "--purge", action="store_true", help="uninstall: remove the site's data, logs and user too"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say every step and change nothing")
-    parser.add_argument("--root", default="/", metavar="FOLDER", help="write the files there and run nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print every step and change nothing")
+    parser.add_argument("--root", default="/", metavar="FOLDER", help="write the files there and start nothing")
     parser.add_argument(
         "--no-packages", action="store_const", const=None, default=None, help="install no packages"
     )
@@ -98,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _has_wheel() -> bool:
-    """Whether uWSGI is the wheel's, which needs to be told how to start itself anew."""
+    """Whether uWSGI is from the wheel, which needs options to restart itself."""
     return not (CLONE / "venv3/.uwsgi_compiled").exists()
 
 
@@ -109,12 +113,12 @@ def _require_rights(machine: Machine, command: str) -> None:
         raise DeployError(f"this needs root: sudo sh setup.sh {command}")
     if not Path("/run/systemd/system").is_dir():
         raise DeployError(
-            "this machine does not run systemd. docs/production.md says how to start the parts by hand."
+            "this machine does not run systemd. docs/production.md explains how to start the parts by hand."
         )
 
 
 class _only_one:
-    """One setup.sh at a time: a second one waits for the first."""
+    """Lock: a second setup.sh waits for the first."""
 
     def __init__(self, machine: Machine) -> None:
         self._needed = not machine.dry and not machine.staged and os.geteuid() == 0

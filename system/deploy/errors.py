@@ -1,5 +1,5 @@
-"""What stops a deployment. The message says what to do next."""
+"""The error that stops a deployment; its message says what to do next."""
 
 
 class DeployError(Exception):
-    """A step failed, or would do harm; nothing is left half done."""
+    """A step failed or would do harm; all changes were undone."""

@@ -25,7 +25,7 @@ Files = Mapping[Path, tuple[str, int]]
 
 @dataclass(frozen=True)
 class Before:
-    """What there was of the site when the installation began."""
+    """The state of the site before the installation."""
 
     installed: bool
     data: bool
@@ -36,7 +36,7 @@ class Before:
 
 
 def install(machine: Machine, default_site: bool) -> None:
-    """Make the clone a running site, or bring an installed one up to date. A failure puts everything back."""
+    """Install the clone as a site, or update an installed one. A failure undoes all changes."""
     before = Before.of(machine.site)
     welcome = _welcome_is_in_the_way(machine, default_site)
     new = None
@@ -60,26 +60,26 @@ def install(machine: Machine, default_site: bool) -> None:
 
 
 def _welcome_is_in_the_way(machine: Machine, default_site: bool) -> bool:
-    """Whether nginx's welcome page is to be set aside: never without leave."""
+    """Whether to disable nginx's welcome page: never without permission."""
     site = machine.site
     if site.domain or site.port != 80 or not os.path.lexists(site.at(WELCOME)):
         return False
-    # nobody can miss the page of an nginx that came a moment ago, for this
+    # this run installed nginx, so nobody uses its welcome page
     if default_site or machine.dry or os.environ.get("KERNKOA_NGINX_IS_NEW"):
         return True
     untouched = not machine.ask("dpkg", "--verify", "nginx-common")
-    question = "nginx's welcome page answers on port 80. Set it aside? Uninstalling puts it back. [y/N] "
+    question = "nginx's welcome page uses port 80. Disable it? Uninstalling restores it. [y/N] "
     if untouched and sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes"):
         return True
     raise DeployError(
-        f"{WELCOME} answers on port 80{'' if untouched else ', and it was changed here'}. "
-        "Say --default-site to set it aside (uninstalling puts it back), or let KernKoa live beside it with "
+        f"{WELCOME} uses port 80{'' if untouched else ' and was changed on this machine'}. "
+        "Add --default-site to disable it (uninstalling restores it), or install KernKoa next to it with "
         "--domain www.example.org or --port 8080."
     )
 
 
 def _write_files(machine: Machine, files: Files, welcome: bool) -> None:
-    """All but the vassal: the emperor starts what it finds, so that comes when everything else is there."""
+    """Every file except the vassal, which comes last: the emperor starts it as soon as it exists."""
     site = machine.site
     machine.write(site.state / "site.json", remembered(site))
     for folder in (site.uwsgi_log.parent, site.worker_log.parent, site.vassals):
@@ -91,7 +91,7 @@ def _write_files(machine: Machine, files: Files, welcome: bool) -> None:
         machine.set_aside(WELCOME, site.state / "aside" / "default")
     machine.link(site.nginx_link, site.nginx_site)
     machine.run("systemd-tmpfiles", "--create", f"/etc/tmpfiles.d/{site.slug}.conf")
-    machine.run("nginx", "-t", advice="Nothing was changed. Mend what nginx names, then try again.")
+    machine.run("nginx", "-t", advice="Nothing was changed. Fix what nginx reports, then try again.")
 
 
 def _start(machine: Machine, files: Files, facts: Facts, replaced: bool) -> None:
@@ -108,11 +108,11 @@ def _start(machine: Machine, files: Files, facts: Facts, replaced: bool) -> None
     if machine.changed & {site.unit_file(unit) for unit in units}:
         machine.run("systemctl", "daemon-reload")
     if not running or machine.changed & {site.emperor_ini, site.unit_file(site.emperor)}:
-        machine.run("systemctl", "restart", site.emperor, advice=f"Its words: journalctl -u {site.emperor}")
+        machine.run("systemctl", "restart", site.emperor, advice=f"See its log: journalctl -u {site.emperor}")
     elif site.vassal in machine.changed:
-        # the emperor sees the change and lets the instance start anew, on the same socket
+        # the emperor sees the change and restarts the instance on the same socket
         if not workers.wait_for(lambda: bool(now := workers.pids(site.run)) and not now & before, START_SECONDS):
-            raise DeployError(f"uWSGI did not start anew with {site.vassal}:\n{tail(site.uwsgi_log)}")
+            raise DeployError(f"uWSGI did not restart with {site.vassal}:\n{tail(site.uwsgi_log)}")
     elif replaced:
         chain(machine)
     for unit in units[1:]:
@@ -128,7 +128,7 @@ def _nginx_files(site: Site) -> set[Path]:
 
 
 def chain(machine: Machine) -> None:
-    """Replace the workers one after the other, so that no request fails or waits."""
+    """Replace the workers one after the other, so that no request fails."""
     machine.say("replace the workers one after the other")
     if machine.dry or machine.staged:
         return
@@ -139,9 +139,9 @@ def chain(machine: Machine) -> None:
 
 
 def await_answer(machine: Machine, facts: Facts) -> None:
-    """Wait until the site says, through nginx, that it is well. Raises DeployError with the end of its logs."""
+    """Wait until the site's health check succeeds through nginx. Raises DeployError with the end of its logs."""
     site = machine.site
-    machine.say(f"wait until {site.address(facts.base)} answers")
+    machine.say(f"wait until {site.address(facts.base)} responds")
     if machine.dry or machine.staged:
         return
     secure = site.certificate_files() is not None
@@ -151,13 +151,13 @@ def await_answer(machine: Machine, facts: Facts) -> None:
     if not workers.wait_for(lambda: workers.answers(port, host, path, secure), START_SECONDS, 0.1):
         journal = machine.ask("journalctl", "-n", "8", "--no-pager", "-u", site.emperor)
         raise DeployError(
-            f"The site does not answer at {site.address(facts.base)}; what was there before is put back.\n"
+            f"The site does not respond at {site.address(facts.base)}; the previous state is restored.\n"
             f"--- {site.uwsgi_log}\n{tail(site.uwsgi_log)}\n--- journalctl -u {site.emperor}\n{journal}"
         )
 
 
 def _put_back(machine: Machine, before: Before) -> None:
-    """After a failure: the files and the release of before, and again what runs with them."""
+    """After a failure: restore the previous files and release, and restart what runs with them."""
     if machine.dry:
         return
     site = machine.site
@@ -182,7 +182,7 @@ def _put_back(machine: Machine, before: Before) -> None:
 def _finish(machine: Machine, facts: Facts) -> None:
     site = machine.site
     if machine.dry:
-        machine.say("be done")
+        machine.say("finished")
         return
     release.prune(machine)
     lines = [] if machine.changed else ["Nothing had to be changed."]

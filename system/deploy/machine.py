@@ -1,7 +1,7 @@
-"""The machine that is changed: every file and command of setup.sh goes through here.
+"""The machine: all changes of files and all commands of setup.sh go through here.
 
-What was made is written down with its checksum, so that a later run tells its own files from those that an
-administrator changed, and uninstalling removes what was made and nothing else.
+Created files are recorded with their checksum, so that a later run can tell its own files from those that an
+administrator changed, and uninstalling removes only what was created.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ ASIDE = "aside"
 
 
 class Machine:
-    """Changes this machine, or a tree under --root, or with --dry-run says what it would do."""
+    """Changes this machine, or the folder of --root; with --dry-run it only prints the changes."""
 
     def __init__(self, site: Site, dry: bool = False) -> None:
         self.site = site
         self.dry = dry
         self.changed: set[Path] = set()
-        # what stood at a path before: the content of a file, the target of a link; and its entry in the list
+        # the previous state of a path: the content of a file or the target of a link, and its entry in the list
         self._undo: list[tuple[Path, bytes | str | None, str | None]] = []
         self._ledger = site.at(site.state / "manifest.json")
-        # path -> checksum, and the name of a user that was made
+        # path -> checksum, and the name of a user that was created
         self.made: dict[str, str] = json.loads(self._ledger.read_text()) if self._ledger.is_file() else {}
 
     @property
@@ -43,7 +43,7 @@ class Machine:
 
     @property
     def owner(self) -> str | None:
-        """The user to check things as: the site's, or whoever stages a tree."""
+        """The user for checks: the site's, or the current one with --root."""
         return None if self.staged or os.geteuid() != 0 else self.site.owner
 
     def say(self, text: str) -> None:
@@ -53,21 +53,21 @@ class Machine:
     # --- files ---
 
     def folder(self, path: Path) -> None:
-        """Make a folder and those above it; the ones made here are taken away again when they are empty."""
+        """Create a folder and its parents; uninstalling removes the ones created here once they are empty."""
         place = self.site.at(path)
         if path == path.parent or path in self.changed or place.is_dir():
             return
         self.folder(path.parent)
-        self.say(f"make the folder {path}")
+        self.say(f"create the folder {path}")
         self.changed.add(path)
         if not self.dry:
             place.mkdir()
             self._record(str(path), FOLDER)
 
     def write(self, path: Path, text: str, mode: int = 0o644) -> None:
-        """Write a file of ours: made, updated, left alone when an administrator changed it.
+        """Create or update a file of the site; one that an administrator changed is kept.
 
-        Raises DeployError where somebody else's file is in the way.
+        Raises DeployError if a file of someone else is in the way.
         """
         place = self.site.at(path)
         new = text.encode()
@@ -90,20 +90,20 @@ class Machine:
     def _keep(self, path: Path, text: str) -> None:
         if str(path) not in self.made:
             raise DeployError(
-                f"{path} exists and was not made by this script. Move it away, or install beside it: "
+                f"{path} exists and was not created by this script. Move it away, or install a second site: "
                 "sh setup.sh --name another"
             )
         proposal = self.site.state / "proposed" / path.name
-        self.say(f"keep {path}, which was changed by hand; what it would be now is in {proposal}")
+        self.say(f"keep {path}, which was changed by hand; the new version is in {proposal}")
         self.write(proposal, text, 0o600)
 
     def link(self, path: Path, target: Path | str) -> None:
-        """Make a link, atomically."""
+        """Create or replace a link, atomically."""
         place = self.site.at(path)
         if place.is_symlink() and os.readlink(place) == str(target):
             return
         if os.path.lexists(place) and str(path) not in self.made:
-            raise DeployError(f"{path} exists and was not made by this script. Move it away.")
+            raise DeployError(f"{path} exists and was not created by this script. Move it away.")
         self.folder(path.parent)
         self.say(f"link {path} -> {target}")
         self.changed.add(path)
@@ -113,7 +113,7 @@ class Machine:
             self._record(str(path), f"-> {target}")
 
     def unlink(self, path: Path) -> bool:
-        """Take away a link that was made here; whether there was one."""
+        """Remove a link that was created here. Returns whether there was one."""
         place = self.site.at(path)
         if not place.is_symlink() or self.made.get(str(path)) != _checksum_of(place):
             return False
@@ -127,7 +127,7 @@ class Machine:
         return True
 
     def set_aside(self, link: Path, aside: Path) -> None:
-        """Take a link of somebody else away, to be put back by the uninstallation."""
+        """Remove a link that belongs to another package; uninstalling restores it."""
         self.say(f"set {link} aside")
         self.changed.add(link)
         if not self.dry:
@@ -139,7 +139,7 @@ class Machine:
             self.site.at(link).unlink()
 
     def put_aside_back(self) -> None:
-        """Put back what was set aside, where nobody put something else in its place."""
+        """Restore the removed links, unless something else is in their place now."""
         for name, note in self.made.items():
             marker, _, link = note.partition(" ")
             aside, place = self.site.at(Path("/") / name), self.site.at(Path("/") / link)
@@ -149,7 +149,7 @@ class Machine:
                     place.symlink_to(os.readlink(aside))
 
     def undo(self) -> None:
-        """Put the files of this run back as they were before it."""
+        """Undo the changes of this run."""
         for path, old, entry in reversed(self._undo):
             place = self.site.at(path)
             if old is None:
@@ -168,7 +168,7 @@ class Machine:
         self._undo.append((path, old, self.made.get(str(path))))
 
     def remove_made(self) -> None:
-        """Take away what was made here and is as it was made; folders once they are empty."""
+        """Remove the files that were created here and not changed since, and folders once they are empty."""
         for name, checksum in sorted(self.made.items(), reverse=True):
             place = self.site.at(Path("/") / name)
             if checksum == USER or not os.path.lexists(place):
@@ -190,7 +190,7 @@ class Machine:
         place.rmdir()
 
     def remove_tree(self, path: Path) -> None:
-        """Remove a folder that only this script writes to, or a log of ours."""
+        """Remove a folder that only this script writes to, or a log of the site."""
         place = self.site.at(path)
         if not os.path.lexists(place):
             return
@@ -213,9 +213,9 @@ class Machine:
         _replace(self._ledger, (json.dumps(self.made, indent=1, sort_keys=True) + "\n").encode(), 0o600)
 
     def forget(self) -> None:
-        """The end of an uninstallation: the list itself, and its folder once it is empty.
+        """Delete the list of created files, and its folder if it is empty: the end of an uninstallation.
 
-        A user and folders that are left, because the site's data is, stay on the list.
+        A user and folders that are kept with the site's data stay on the list.
         """
         if self.dry:
             return
@@ -235,7 +235,7 @@ class Machine:
     # --- users ---
 
     def user(self, name: str, home: Path) -> None:
-        """Make a system user, unless there is one of that name."""
+        """Create a system user, unless it exists."""
         if self.staged or user_exists(name):
             return
         self.run(
@@ -246,7 +246,7 @@ class Machine:
             self._record(name, USER)
 
     def remove_user(self, name: str) -> None:
-        """Remove the system user, if it was made here."""
+        """Remove the system user, if it was created here."""
         if self.made.get(name) == USER:
             self.run("userdel", name)
 
@@ -263,7 +263,7 @@ class Machine:
             raise DeployError(f"{line} failed:\n{(done.stdout + done.stderr).strip()}\n{advice}".rstrip())
 
     def attempt(self, *command: str) -> None:
-        """Run a command of the clean-up after a failure; whether it worked is not asked any more."""
+        """Run a clean-up command after a failure; its own failure is ignored."""
         if not self.staged:
             self.ask(*command)
 
@@ -282,7 +282,7 @@ class Machine:
 def run_as(
     owner: str | None, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command as the site's user (None: as the one who runs this), in a clean environment."""
+    """Run a command as the site's user (None: the current user), in a clean environment."""
     identity = pwd.getpwnam(owner) if owner else None
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return subprocess.run(

@@ -1,7 +1,7 @@
-"""Releases: snapshots of the kernel and config.py, of which the link `current` names the one that runs.
+"""Releases: snapshots of the kernel and config.py. The link `current` points to the running one.
 
-The catalogue and what else lies in the clone is linked into each, so that a saved library counts at once, while
-half-edited kernel code on the disk reaches nobody.
+The catalogue and the clone's other folders are linked into each release, so a saved library takes effect at once;
+half-edited kernel code in the clone is never run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .site import Facts, Site
 
 RELEASES_KEPT = 3
 COPIED_FILES = ("*.py", "catalog/*.py", "requirements.txt", "kernkoa_uwsgi.ini", "kernkoa_nginx.conf")
-# neither part of a release nor wanted by the running site
+# not part of a release and not used by the running site
 LEFT_OUT = {"venv3", "var", "tests", "docs", "benchmarks", "node_modules", "__pycache__"}
 FROZEN_TOO = {"catalog", "templates"}
 # linked even where they are missing, so that they can be added later
@@ -37,7 +37,7 @@ print(json.dumps({"base": settings.base, "redis": settings.redisUrl, "upload": s
 
 
 def environment(site: Site) -> dict[str, str]:
-    """What the site's processes have in their environment, as their units have it."""
+    """The environment of the site's processes, as in their units."""
     found = dict(site.overrides)
     file = site.at(site.environment_file)
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
@@ -50,31 +50,31 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def learn(machine: Machine) -> Facts:
-    """What config.py and the environment say together. Raises DeployError with the kernel's own words."""
+    """The settings of config.py and the environment. Raises DeployError with the kernel's message."""
     site = machine.site
     if not site.has_python or (machine.owner and not user_exists(machine.owner)):
         return Facts(site.base, site.clone / "images", 75_000_000, site.overrides.get("KERNKOA_REDIS_URL", ""))
     done = run_as(machine.owner, [site.python, "-B", "-c", READ_SETTINGS], site.clone, environment(site))
     if done.returncode:
         raise DeployError(
-            f"config.py cannot be used by the user {machine.owner or 'of this run'}:\n{_last_lines(done.stderr)}\n"
+            f"The user {machine.owner or 'of this run'} cannot load config.py:\n{_last_lines(done.stderr)}\n"
             f"If it says 'Permission denied': that user must be able to read {site.clone}, "
-            "which homes often forbid. Move it, for example to /srv/kernkoa."
+            "and home folders are often closed. Move it, for example to /srv/kernkoa."
         )
     found = json.loads(done.stdout)
     return Facts(found["base"], Path(found["images"]), found["upload"], found["redis"])
 
 
 def prepare(machine: Machine) -> Path | None:
-    """Make and check a release of what the clone holds now. None: the running one is the same.
+    """Create and check a release of the clone's current code. Returns None if the running one is the same.
 
-    Raises DeployError with every problem that `python kernkoa.py check` names; the release is taken away again.
+    Raises DeployError with every fault that `python kernkoa.py check` reports; the release is then removed.
     """
     site = machine.site
     digest = _digest(site)
     running = site.at(site.current)
     if (running / ".digest").is_file() and (running / ".digest").read_text() == digest:
-        _check(machine, running)  # the catalogue is not part of it, and may have changed
+        _check(machine, running)  # the catalogue is not part of the release and may have changed
         return None
     release = site.state / "releases" / _new_name(site)
     machine.say(f"copy the kernel and config.py to {release}")
@@ -102,7 +102,7 @@ def activate(machine: Machine, release: Path) -> None:
 
 
 def previous(site: Site) -> Path:
-    """The release before the running one. Raises DeployError where there is none."""
+    """The previous release. Raises DeployError if there is none."""
     running = os.readlink(site.at(site.current)).rpartition("/")[2] if site.at(site.current).is_symlink() else ""
     older = [release for release in _releases(site) if release.name < running]
     if not older:
@@ -111,7 +111,7 @@ def previous(site: Site) -> Path:
 
 
 def prune(machine: Machine) -> None:
-    """Keep the running release and the ones before it, three together."""
+    """Delete all releases except the running one and the two before it."""
     site = machine.site
     running = os.readlink(site.at(site.current)).rpartition("/")[2]
     kept = [release for release in _releases(site) if release.name <= running][-RELEASES_KEPT:]
@@ -121,9 +121,9 @@ def prune(machine: Machine) -> None:
 
 
 def check_uwsgi(machine: Machine, text: str) -> None:
-    """Let uWSGI read its file without starting: a misspelt option is found before anything runs with it.
+    """Let uWSGI parse its file without starting, to find misspelt options before they are used.
 
-    The copy it reads names no file of the running instance: uWSGI removes the sockets it is told of.
+    The copy that it reads names no file of the running instance, because uWSGI removes the sockets in its options.
     """
     site = machine.site
     if machine.dry or not site.has_python or not (site.venv / "bin/uwsgi").exists():
@@ -152,7 +152,7 @@ def _new_name(site: Site) -> str:
 
 
 def _copied(site: Site) -> Iterator[Path]:
-    """The files of the clone that are part of a release, in order."""
+    """The files of the clone that are part of a release, sorted."""
     folders = {"system"} | (FROZEN_TOO if site.frozen else set())
     found = [file for pattern in COPIED_FILES for file in site.clone.glob(pattern)]
     for folder in folders:
@@ -196,7 +196,7 @@ def _copy(site: Site, place: Path) -> None:
 
 
 def _hand_over(place: Path, owner: str) -> None:
-    """Root keeps the files, the site's user may read them, others may not: config.py can hold a password."""
+    """Root owns the files, the site's user may read them, others may not: config.py can contain a password."""
     for inner, _, files in os.walk(place):
         shutil.chown(inner, "root", owner)
         os.chmod(inner, 0o750)  # noqa: S103  # its group is the site's own
@@ -209,21 +209,21 @@ def _hand_over(place: Path, owner: str) -> None:
 def _check(machine: Machine, place: Path) -> None:
     site = machine.site
     if machine.dry or not site.has_python:
-        machine.say("check it there as the site's user: python kernkoa.py check")
+        machine.say("check the release as the site's user: python kernkoa.py check")
         return
     with tempfile.TemporaryDirectory() as scratch:
-        # a tree that is staged may be copied to many machines: it must not come with a key
+        # a --root folder may be copied to many machines: it must not contain a key
         aside = {"KERNKOA_VAR_PATH": scratch} if machine.staged else {}
         done = run_as(machine.owner, [site.python, "-B", "kernkoa.py", "check"], place, environment(site) | aside)
     if done.returncode:
         raise DeployError(
-            f"The check of the site failed, nothing was changed:\n{_last_lines(done.stdout + done.stderr)}\n"
-            f"Mend it, then try again. The check by hand: {site.python} kernkoa.py check"
+            f"The check of the site failed; nothing was changed:\n{_last_lines(done.stdout + done.stderr)}\n"
+            f"Fix it, then try again. To run the check yourself: {site.python} kernkoa.py check"
         )
 
 
 def _compile(site: Site, place: Path) -> None:
-    """Compiled by root, because the site's user cannot write beside the files."""
+    """Compile as root, because the site's user cannot write to the folder."""
     run_as(None, [site.python, "-m", "compileall", "-q", "system", *place.glob("*.py")], place, {})
 
 

@@ -1,4 +1,4 @@
-"""The files that ship, with the values of one site in the place of those they stand with."""
+"""The files of an installation: the shipped templates with the values of one site."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WEB_GROUP = "www-data"
 
 
 def rendered(site: Site, facts: Facts, web_group: str = WEB_GROUP) -> dict[Path, tuple[str, int]]:
-    """Every file that an installation writes: where, what, and its mode."""
+    """Every file that an installation writes: path, content and mode."""
     values = _values(site, facts.images, web_group)
     files = {
         Path("/etc/tmpfiles.d") / f"{site.slug}.conf": (HERE / "kernkoa.tmpfiles", 0o644),
@@ -48,7 +48,7 @@ def render_nginx(site: Site, facts: Facts) -> str:
     """kernkoa_nginx.conf for this site."""
     shipped = (site.clone / "kernkoa_nginx.conf").read_text(encoding="utf-8")
     text = replaced(shipped, _values(site, facts.images, WEB_GROUP))
-    # with a domain it is one site among others; without one it answers whatever is asked of this port
+    # with a domain it is one of several sites; without one it serves every host name of this port
     default = "" if site.domain else " default_server"
     for address in ("", "[::]:"):
         text = text.replace(f"listen {address}80 default_server;", f"listen {address}{site.port}{default};")
@@ -71,7 +71,7 @@ def replaced(text: str, values: Mapping[str, str]) -> str:
 
 
 def _values(site: Site, images: Path, web_group: str) -> dict[str, str]:
-    """What the shipped files say for /usr/local/kernkoa, and what they say for this site."""
+    """Each value in the shipped files, for /usr/local/kernkoa, and its replacement for this site."""
     variable = site.slug.replace("-", "_")
     settings = " ".join(f'"{name}={value}"' for name, value in site.overrides.items())
     return {

@@ -1,4 +1,4 @@
-"""What `sh setup.sh status` says."""
+"""The report of `sh setup.sh status`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ with celery.connection_for_read() as connection:
 
 
 def status(machine: Machine) -> None:
-    """Print what runs, with which code, how busy, the last errors, and where the logs are."""
+    """Print the services, the release, the load, the last errors and the log files."""
     sys.stdout.write("\n".join(_lines(machine)) + "\n")
 
 
@@ -41,7 +41,7 @@ def _lines(machine: Machine) -> Iterator[str]:
     yield f"versions  {run_as(None, [site.python, '-c', VERSIONS], site.clone, {}).stdout.strip()}"
     yield ""
     for unit in (*site.units, "nginx.service", "redis-server.service"):
-        yield f"{unit:32} {machine.ask('systemctl', 'show', '--value', '-p', 'ActiveState', unit) or 'not there'}"
+        yield f"{unit:32} {machine.ask('systemctl', 'show', '--value', '-p', 'ActiveState', unit) or 'missing'}"
     yield ""
     yield from _worker_lines(site)
     yield f"tasks waiting: {_queue(machine, facts)}"
@@ -56,7 +56,7 @@ def _worker_lines(site: Site) -> Iterator[str]:
     try:
         found = workers.stats(site.run)
     except OSError as error:
-        yield f"uWSGI does not answer ({error.strerror}); its log and journalctl -u {site.emperor} say why"
+        yield f"uWSGI does not respond ({error.strerror}); see its log and journalctl -u {site.emperor}"
         return
     yield f"uWSGI {found['version']}, {found['listen_queue']} requests waiting"
     for worker in found["workers"]:
@@ -69,7 +69,7 @@ def _worker_lines(site: Site) -> Iterator[str]:
 
 def _queue(machine: Machine, facts: Facts) -> str:
     if not facts.redis_url:
-        return "no Redis is set"
+        return "no Redis is configured"
     site = machine.site
     done = run_as(machine.owner, [site.python, "-c", QUEUE], site.current, release.environment(site))
     return done.stdout.strip() or f"unknown, {(done.stderr.strip().splitlines() or ['?'])[-1]}"
@@ -78,16 +78,16 @@ def _queue(machine: Machine, facts: Facts) -> str:
 def tail(file: Path, count: int = 15) -> str:
     """The last lines of a log."""
     if not file.is_file():
-        return "(not there)"
+        return "(missing)"
     with file.open("rb") as stream:
         stream.seek(max(0, file.stat().st_size - 65536))
         return "\n".join(stream.read().decode(errors="replace").splitlines()[-count:])
 
 
 def last_errors(file: Path, count: int = 3) -> list[str]:
-    """The last lines of a log that speak of an error."""
+    """The last lines of a log that contain an error."""
     try:
         lines = tail(file, 2000).splitlines()
     except PermissionError:
-        return ["(only root and the group adm may read it)"]
+        return ["(only root and the group adm can read it)"]
     return [line[:200] for line in lines if ERROR.search(line)][-count:]

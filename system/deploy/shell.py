@@ -1,4 +1,4 @@
-"""A command as the site runs it: its user, its settings, its code, its virtual environment."""
+"""Runs a command like the site: with its user, settings, code and virtual environment."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from .release import environment
 
 
 def become_the_site(machine: Machine, words: Sequence[str]) -> NoReturn:
-    """Let a command take the place of this process. Raises DeployError where there is none of that name."""
+    """Replace this process with a command. Raises DeployError if the command does not exist."""
     site = machine.site
     if not words:
-        raise DeployError("run what? For example: sudo sh setup.sh run celery -A kernkoa.celery inspect active")
+        raise DeployError(
+            "run needs a command, such as: sudo sh setup.sh run celery -A kernkoa.celery inspect active"
+        )
     kept = {name: os.environ[name] for name in ("TERM", "LANG") if name in os.environ}
     path = {"PATH": f"{site.venv}/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(site.state)}
-    # read while this is still root: the file may hold passwords
+    # read while still root: the file may contain passwords
     variables = {**kept, **path, **environment(site)}
     os.chdir(site.current)
     user = pwd.getpwnam(site.owner)

@@ -1,4 +1,4 @@
-"""One installed site: its options, and where everything of it lies."""
+"""One installed site: its options and the paths of its files."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 from .errors import DeployError
 
 DEFAULT_NAME = "kernkoa"
-# what systemd, nginx and uWSGI all read without quotes
+# characters that systemd, nginx and uWSGI accept without quotes
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+-]*")
 
 
 @dataclass(frozen=True)
 class Site:
-    """The options of `sh setup.sh`, and the paths that follow from them.
+    """The options of `sh setup.sh`, and the paths derived from them.
 
-    Paths are those of the running machine; `at` says where one lies while staging with --root.
+    Paths are those of the running machine; `at` converts one for --root.
     """
 
     clone: Path
@@ -41,7 +41,7 @@ class Site:
 
     @property
     def slug(self) -> str:
-        """The name of its files and of its user; a second site on a machine has one of its own."""
+        """The name of the site's files and user; a second site on a machine needs another one."""
         return DEFAULT_NAME if self.name == DEFAULT_NAME else f"{DEFAULT_NAME}-{self.name}"
 
     @property
@@ -80,7 +80,7 @@ class Site:
 
     @property
     def has_python(self) -> bool:
-        """Whether the virtual environment is there, for whoever runs this."""
+        """Whether the virtual environment exists."""
         return os.access(self.python, os.X_OK)
 
     @property
@@ -145,14 +145,14 @@ class Site:
         return Path("/etc/systemd/system") / unit
 
     def at(self, path: Path) -> Path:
-        """Where a path of the machine lies now: under --root while staging."""
+        """The real path of a path of the machine: under --root if that is given."""
         return self.root / path.relative_to("/")
 
-    # --- what it tells the kernel ---
+    # --- settings for the kernel ---
 
     @property
     def overrides(self) -> dict[str, str]:
-        """The environment of every process of the site; config.py says the rest."""
+        """The environment of every process of the site, in addition to config.py."""
         found = {"KERNKOA_NAME": self.name} if self.name != DEFAULT_NAME else {}
         if self.base:
             found["KERNKOA_BASE"] = self.base
@@ -163,7 +163,7 @@ class Site:
         return found
 
     def certificate_files(self) -> tuple[Path, Path] | None:
-        """The certificate and its key, where there are some for the domain."""
+        """The certificate of the domain and its key, if there are any."""
         folder = Path(self.certificate or f"/etc/letsencrypt/live/{self.domain}")
         files = (folder / "fullchain.pem", folder / "privkey.pem")
         if self.domain and all(self.at(file).is_file() for file in files):
@@ -171,7 +171,7 @@ class Site:
         return None
 
     def address(self, base: str) -> str:
-        """The site's URL, for people."""
+        """The site's URL, for messages."""
         secure = self.certificate_files() is not None
         port = "" if self.port == 80 or secure else f":{self.port}"
         return f"{'https' if secure else 'http'}://{self.domain or 'localhost'}{port}{base}/"
@@ -179,7 +179,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Facts:
-    """What config.py and the environment say together, as far as an installation needs it."""
+    """The settings of config.py and the environment that an installation needs."""
 
     base: str
     images: Path
@@ -203,13 +203,13 @@ def check_options(site: Site) -> None:
     for path in (site.clone, Path(site.certificate or "/")):
         if not PLAIN_PATH.fullmatch(str(path)):
             raise DeployError(
-                f"The folder {path} cannot be used: nginx, uWSGI and systemd want letters, digits, . _ + and -. "
+                f"The folder {path} cannot be used: nginx, uWSGI and systemd need letters, digits, . _ + and -. "
                 "Move it, for example to /srv/kernkoa."
             )
 
 
 def recall(clone: Path, root: Path, name: str | None) -> Site:
-    """The site as it was installed from this clone, or one with the defaults."""
+    """The site that was installed from this clone, or a new one with the defaults."""
     for file in sorted((root / "var/lib").glob(f"{DEFAULT_NAME}*/site.json")):
         saved: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if saved["clone"] == str(clone) and name in (None, saved["name"]):
@@ -220,11 +220,11 @@ def recall(clone: Path, root: Path, name: str | None) -> Site:
 
 
 def remembered(site: Site) -> str:
-    """What the next run reads back."""
+    """Save the options for the next run."""
     options = {key: value for key, value in asdict(site).items() if key != "root"}
     return json.dumps(options, indent=1, default=str) + "\n"
 
 
 def changed(site: Site, options: Mapping[str, Any]) -> Site:
-    """The site with the options that were given this time."""
+    """The site with the options of this run."""
     return replace(site, **{key: value for key, value in options.items() if value is not None})

@@ -1,4 +1,4 @@
-"""The steps of an uninstallation: what was made is taken away, and nothing else."""
+"""The steps of an uninstallation: it removes what the installation created, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .machine import Machine
 
 
 def uninstall(machine: Machine, purge: bool) -> None:
-    """Stop the site and remove what the installation made; its data, its logs and its user only with purge."""
+    """Stop the site and remove its files; data, logs and the user only with purge."""
     if not machine.site.at(machine.site.state).is_dir():
         raise DeployError(f"There is nothing to uninstall: {machine.site.state} does not exist.")
     stop(machine)
@@ -42,7 +42,7 @@ def remove(machine: Machine, purge: bool) -> None:
     machine.forget()
     left = [str(path) for path in data if os.path.lexists(site.at(path))]
     if left and not machine.dry:
-        sys.stdout.write(f"Kept, because it is yours: {', '.join(left)}. --purge would have removed it.\n")
+        sys.stdout.write(f"Kept: {', '.join(left)}. Use --purge to remove it.\n")
 
 
 def _remove_with_rotated(machine: Machine, path: Path) -> None:

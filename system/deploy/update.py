@@ -1,4 +1,4 @@
-"""New code for a running site, and the way back."""
+"""Deploys new code to a running site, and rolls back."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from .render import render_uwsgi
 
 
 def reload(machine: Machine) -> None:
-    """Bring the clone's kernel and config.py into use. Refused, with nothing changed, while the check fails."""
+    """Deploy the clone's kernel and config.py. If the check fails, nothing is changed."""
     require_installed(machine)
     site = machine.site
     release.check_uwsgi(machine, render_uwsgi(site))
     new = release.prepare(machine)
     if new is None:
-        sys.stdout.write(
-            "The kernel and config.py are what runs already. The workers are replaced all the same.\n"
-        )
+        sys.stdout.write("The kernel and config.py have not changed. The workers are replaced anyway.\n")
         _bring_round(machine)
         return
     try:
@@ -37,28 +35,28 @@ def reload(machine: Machine) -> None:
 
 
 def rollback(machine: Machine) -> None:
-    """Let the release before the running one run again."""
+    """Return to the previous release."""
     require_installed(machine)
     _swap(machine, release.previous(machine.site))
     if not machine.dry:
-        sys.stdout.write("That is the release of before. sh setup.sh reload brings the clone's again.\n")
+        sys.stdout.write("This is the previous release. sh setup.sh reload deploys the clone's code again.\n")
 
 
 def require_installed(machine: Machine) -> None:
-    """Raises DeployError where nothing was installed from this clone."""
+    """Raises DeployError if no site was installed from this clone."""
     site = machine.site
     if not site.at(site.current).is_symlink():
         raise DeployError(f"No site named {site.name} is installed from {site.clone}. Run: sh setup.sh")
 
 
 def _swap(machine: Machine, new: Path) -> None:
-    """Let another release run; the one of before again where it does not start."""
+    """Switch to another release; if it does not start, switch back."""
     release.activate(machine, new)
     try:
         _bring_round(machine)
     except BaseException:
         machine.undo()
-        sys.stderr.write("Going back to the release of before.\n")
+        sys.stderr.write("Switching back to the previous release.\n")
         machine.attempt("systemctl", "restart", machine.site.emperor)
         raise
 
@@ -68,7 +66,7 @@ def _bring_round(machine: Machine) -> None:
     chain(machine)
     for unit in (site.worker, site.beat):
         if machine.active(unit):
-            # it ends its running tasks first, which may take a while; nobody needs to wait for it
+            # it finishes its running tasks first, which may take a while; there is no need to wait
             machine.run("systemctl", "restart", "--no-block", unit)
     await_answer(machine, release.learn(machine))
     if not machine.dry and not machine.staged:

@@ -1,4 +1,4 @@
-"""The running uWSGI processes: what they are doing, and how all of them come to run new code."""
+"""The running uWSGI processes: their state, and their replacement with new code."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 
 from .errors import DeployError
 
-# a worker that is in a request ends it first (harakiri is 60 s), then imports the app
+# a busy worker finishes its request first (harakiri is 60 s), then imports the app
 RELOAD_SECONDS = 180
-# uWSGI drops a signal that comes while an earlier chain still runs: ask again when nothing moves
+# uWSGI ignores a reload signal while an earlier chain reload runs: repeat it if nothing changes
 RESEND_SECONDS = 1.0
 
 
 def stats(run: Path) -> dict[str, Any]:
-    """What uWSGI says of itself. Raises OSError while it is not there."""
+    """uWSGI's own statistics. Raises OSError if it is not running."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(5)
         connection.connect(str(run / "uwsgi.stats"))
@@ -31,7 +31,7 @@ def stats(run: Path) -> dict[str, Any]:
 
 
 def pids(run: Path) -> set[int]:
-    """The processes that serve; empty while uWSGI is not there."""
+    """The serving processes; empty if uWSGI is not running."""
     try:
         return {worker["pid"] for worker in stats(run)["workers"] if worker["pid"] and worker["apps"]}
     except (OSError, ValueError):
@@ -39,7 +39,7 @@ def pids(run: Path) -> set[int]:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
-    """Whether the condition came true in time."""
+    """Wait for a condition. Returns whether it became true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -51,7 +51,7 @@ def wait_for(condition: Callable[[], bool], seconds: float, pause: float = 0.05)
 def chain_reload(run: Path, seconds: float = RELOAD_SECONDS) -> None:
     """Replace every worker, one after the other, and wait for the last one.
 
-    Raises DeployError when some still run the old code after that time.
+    Raises DeployError if some still run the old code after `seconds`.
     """
     old = pids(run)
     seen: set[int] = set()
@@ -70,7 +70,7 @@ def chain_reload(run: Path, seconds: float = RELOAD_SECONDS) -> None:
         time.sleep(0.05)
     raise DeployError(
         f"{len(pids(run) & old)} of {len(old)} workers still run the old code after {seconds:.0f} s: "
-        "they are busy, or the new ones do not start. The log says which."
+        "they are busy, or the new ones do not start. See the log."
     )
 
 
@@ -86,10 +86,10 @@ def _signal(run: Path, command: bytes) -> None:
 
 
 def answers(port: int, host: str, path: str, secure: bool = False) -> bool:
-    """Whether the site says that it is well, through nginx on this machine."""
+    """Whether the site's health check succeeds, through nginx on this machine."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     if secure:
-        # this asks whether the site runs; whether its certificate is good is for its visitors to ask
+        # only checks that the site runs, not that its certificate is valid
         unverified = ssl._create_unverified_context()  # noqa: S323
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=unverified)
     try:

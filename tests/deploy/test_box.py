@@ -1,4 +1,4 @@
-"""A bare Debian becomes a site: setup.sh for real, on a machine that is thrown away afterwards."""
+"""Installs a site on a bare Debian with setup.sh, in a temporary machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REQUIRED = os.environ.get("KERNKOA_TEST_BOX") == "required"
 
 
 def missing() -> str:
-    """Why no machine can be booted here; nothing when one can."""
+    """The reason why no machine can be booted here, or an empty string."""
     tools = [tool for tool in ("debootstrap", "systemd-nspawn", "nsenter", "wrk") if shutil.which(tool) is None]
     if os.geteuid() != 0:
         return "only root can boot a machine"
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.box
 
 
 class Box:
-    """The machine: commands run in it, files put into it, load from outside."""
+    """The machine: runs commands and changes files in it, and sends it requests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,7 +70,7 @@ class Box:
         self.path(f"{CLONE}/config.py").write_text(f"{CONFIG}\n{extra}\n")
 
     def get(self, path: str) -> str:
-        """The status and the body, asked from inside."""
+        """The status and the body of a request from inside the machine."""
         program = (
             "import http.client,sys; c=http.client.HTTPConnection('localhost',80,timeout=30); c.request('GET',sys.argv[1]);"
             "r=c.getresponse(); sys.stdout.write(str(r.status)+' '+r.read().decode())"
@@ -79,7 +79,7 @@ class Box:
 
     @contextlib.contextmanager
     def load(self, path: str) -> Iterator[Counts]:
-        """Clients that ask without a pause as long as the block runs, on kept connections and on new ones."""
+        """Sends requests without a pause while the block runs, on kept and on new connections."""
         counts = Counts()
         command = ["bash", TOOL, "enter", str(self.folder), "wrk", "-t1", "-c6", "-d600s", "--timeout", "10s"]
         clients = [
@@ -99,7 +99,7 @@ class Box:
 
 @dataclass
 class Counts:
-    """What wrk counted."""
+    """The counts of wrk."""
 
     answered: int = 0
     failed: int = 0
@@ -128,7 +128,7 @@ class probe:
 
 
 def prepare(root: Path) -> None:
-    """The clone, with a library and an image of its own, and what others have on the machine."""
+    """The clone with its own library and image, and files of other sites on the machine."""
     clone = root / CLONE.lstrip("/")
     shutil.copytree(REPOSITORY, clone, ignore=NOT_COPIED, dirs_exist_ok=True)
     (clone / "catalog/controller/probe.py").write_text(PROBE)
@@ -168,7 +168,7 @@ def installed(bare: Box) -> Box:
 
 @pytest.fixture
 def box(installed: Box) -> Iterator[Box]:
-    """The machine with the site, whose config.py is as it was after each test."""
+    """The machine with the site; config.py is restored after each test."""
     yield installed
     installed.config("release = 'first'")
 
@@ -228,14 +228,14 @@ def test_a_broken_config_is_refused_and_no_request_is_lost(box: Box) -> None:
     assert refused.failed == 0
 
 
-def test_a_dropped_library_counts_within_a_second(box: Box) -> None:
+def test_a_new_library_takes_effect_within_a_second(box: Box) -> None:
     library = box.path(f"{CLONE}/catalog/controller/dropped.py")
     library.write_text("class dropped:\n    def index(self):\n        return 'here'\n")
     box.wait_for("/dropped", "200 here")
     library.unlink()
 
 
-def test_status_says_what_runs_and_where_the_logs_are(box: Box) -> None:
+def test_status_shows_the_services_and_the_log_files(box: Box) -> None:
     text = box.setup("status").stdout
     assert re.search(r"emperor\.uwsgi\.service +active", text)
     assert re.search(r"worker 1 +process \d+ +(idle|busy)", text)
@@ -243,12 +243,12 @@ def test_status_says_what_runs_and_where_the_logs_are(box: Box) -> None:
     assert "/var/log/celery/celery.log" in text
 
 
-# a page with a link to the status of the task it sent, which takes ten steps
+# a page with a link to the status of the task that it started, which takes ten steps
 JOB = "/celeryexample/asynclibrary/asyncclass/triggerfunction?step="
 
 
 def send(box: Box, step: float) -> str:
-    """Send a task; the path of its status."""
+    """Start a task. Returns the path of its status."""
     status, _, page = box.get(f"{JOB}{step}").partition(" ")
     assert status == "200", page
     return re.search(r"http://[^/]+(/status/[^']+)'", page)[1]  # type: ignore[index]
@@ -258,7 +258,7 @@ def ends_well(box: Box, path: str) -> bool:
     return box.get(path) == '200 {"status":"SUCCESS","data":10}'
 
 
-def test_a_task_runs_and_tells_how_far_it_is(box: Box) -> None:
+def test_a_task_runs_and_reports_its_progress(box: Box) -> None:
     path = send(box, 0.2)
     assert workers.wait_for(lambda: '"status":"inProgress","state":{"number":' in box.get(path), 10)
     assert workers.wait_for(lambda: ends_well(box, path), 20), box.get(path)
@@ -297,14 +297,14 @@ def test_an_ordinary_user_starts_the_worker_by_hand(box: Box) -> None:
         box.run("systemctl", "start", "kernkoa-worker")
 
 
-def test_run_is_the_site_itself(box: Box) -> None:
+def test_run_uses_the_user_settings_and_code_of_the_site(box: Box) -> None:
     program = "import os, getpass, kernkoa; print(getpass.getuser(), os.getcwd(), kernkoa.config.redisUrl)"
     user, folder, url = box.setup("run", "python", "-c", program).stdout.split()
     assert (user, url) == ("kernkoa", "redis://127.0.0.1:6379/0")
     assert folder.startswith("/var/lib/kernkoa/releases/")
 
 
-def test_logs_are_rotated_and_written_on(box: Box) -> None:
+def test_logs_are_rotated_and_writing_continues(box: Box) -> None:
     box.run("logrotate", "-f", "/etc/logrotate.d/kernkoa")
     assert box.path("/var/log/uwsgi/kernkoa_uwsgi.log.1").exists()
     log = box.path("/var/log/uwsgi/kernkoa_uwsgi.log")
@@ -313,12 +313,12 @@ def test_logs_are_rotated_and_written_on(box: Box) -> None:
     box.wait_for(HELLO, "200 hello world!!.")
 
 
-def test_restarting_the_emperor_works_as_ever(box: Box) -> None:
+def test_restarting_the_emperor_works(box: Box) -> None:
     box.run("systemctl", "restart", "emperor.uwsgi.service")
     box.wait_for(HELLO, "200 hello world!!.")
 
 
-def test_an_installation_that_fails_leaves_the_site_as_it_was(box: Box) -> None:
+def test_a_failed_installation_leaves_the_site_unchanged(box: Box) -> None:
     ini = box.path(f"{CLONE}/kernkoa_uwsgi.ini")
     kept, text = ini.read_text(), box.path("/etc/uwsgi/vassals/kernkoa_uwsgi.ini").read_text()
     ini.write_text(kept.replace("max-requests =", "max-requsts ="))
@@ -330,7 +330,7 @@ def test_an_installation_that_fails_leaves_the_site_as_it_was(box: Box) -> None:
     assert box.get(HELLO) == "200 hello world!!."
 
 
-def test_everything_is_back_after_a_reboot(box: Box) -> None:
+def test_everything_runs_after_a_reboot(box: Box) -> None:
     key = box.path("/var/lib/kernkoa/var/secret_key").read_text()
     subprocess.run(["bash", TOOL, "reboot", str(box.folder)], check=True)
     box.wait_for(HELLO, "200 hello world!!.")
@@ -343,7 +343,7 @@ def test_the_development_server_starts_within_two_seconds(box: Box) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_uninstalling_leaves_no_trace_of_ours_and_all_of_theirs(box: Box) -> None:
+def test_uninstalling_removes_its_own_files_and_keeps_all_others(box: Box) -> None:
     box.setup("uninstall")
     assert box.path("/var/lib/kernkoa/var/secret_key").exists()
     box.setup("uninstall", "--purge")
@@ -351,7 +351,7 @@ def test_uninstalling_leaves_no_trace_of_ours_and_all_of_theirs(box: Box) -> Non
         places = ["/etc", "/var", "/run", "/usr/lib/systemd", "/usr/lib/tmpfiles.d"]
         skip = ["-not", "-path", "/run/log/*", "-not", "-path", "/var/log/journal/*"]
         assert box.run("find", *places, "-iname", "*kernkoa*", *skip).stdout == ""
-        # the system's own notes: passwd- is the passwd of before, logrotate remembers what it once rotated
+        # files of the system: passwd- is the previous passwd, logrotate records what it rotated
         notes = ["--exclude=*-", "--exclude-dir=logrotate"]
         mentions = box.run("grep", "-rIl", "kernkoa", *notes, "/etc", "/var/lib", "/run/systemd", check=False)
         assert mentions.stdout == ""
@@ -361,14 +361,14 @@ def test_uninstalling_leaves_no_trace_of_ours_and_all_of_theirs(box: Box) -> Non
         assert "Welcome to nginx" in box.get("/")
         assert box.run("dpkg", "--verify", "nginx-common", "redis-server", check=False).stdout == ""
         assert box.run("find", CLONE, "-newer", f"{CLONE}/setup.sh", "-name", "*.kernkoa*").stdout == ""
-        # nor does an installation that fails leave one
+        # a failed installation leaves none either
         box.config("port = 'eighty'")
         assert "port = 'eighty'" in box.setup("--default-site", check=False).stderr
         assert box.run("find", *places, "-iname", "*kernkoa*", *skip).stdout == ""
         assert "Welcome to nginx" in box.get("/")
     finally:
         box.config("release = 'first'")
-        # it is not this run's nginx any more: leave is asked for its page
+        # this run did not install nginx, so it asks before it disables the welcome page
         assert "--default-site" in box.setup(check=False).stderr
         box.setup("--default-site")
     assert box.get(HELLO) == "200 hello world!!."

@@ -1,4 +1,4 @@
-"""New code under load: what fails, counted, with clients that ask without a pause."""
+"""Deploying new code under load: counts the failed requests of clients that never pause."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.servers import REPOSITORY, Load, Production, needs_servers, productio
 
 pytestmark = needs_servers
 
-# the answer names the release by a file of the kernel's side, and the library's own text
+# the response contains the release, from a file of the release, and the text of the library
 PROBE = """
 from kernkoa import *
 
@@ -49,11 +49,11 @@ def server() -> Iterator[Production]:
 
 @pytest.fixture
 def site(server: Production) -> Iterator[Production]:
-    """The one server, with its files as they were."""
+    """The one server; its files are restored after each test."""
     yield server
     (server.clone / "catalog/controller/probe.py").write_text(PROBE)
     set_release(server, "release = 'first'")
-    # each worker looks at the file on its own
+    # each worker checks the file itself
     assert workers.wait_for(lambda: all(server.get("/probe/probe/text").text == "old" for _ in range(30)), 10)
 
 
@@ -68,7 +68,7 @@ def test_a_reload_brings_new_settings_and_loses_no_request(
     with Load(site.port, "/probe/probe/release", (before, b"two")) as load:
         set_release(site, 'release = "two"')
         load.more()
-        assert load.seen == {before}  # saved, and not yet brought into use
+        assert load.seen == {before}  # saved, but not deployed yet
         site.reload()
         load.seen.clear()
         load.more()
@@ -78,7 +78,7 @@ def test_a_reload_brings_new_settings_and_loses_no_request(
     assert not old & site.workers()
 
 
-def test_a_touched_vassal_starts_anew_and_loses_no_request(
+def test_a_touched_vassal_restarts_and_loses_no_request(
     site: Production, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = site.workers()
@@ -90,7 +90,7 @@ def test_a_touched_vassal_starts_anew_and_loses_no_request(
     assert load.failed == []
 
 
-def test_an_edited_library_counts_at_once_and_loses_no_request(
+def test_an_edited_library_takes_effect_at_once_and_loses_no_request(
     site: Production, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library = site.clone / "catalog/controller/probe.py"
@@ -103,7 +103,7 @@ def test_an_edited_library_counts_at_once_and_loses_no_request(
     assert load.failed == []
 
 
-def test_a_broken_tree_is_refused_and_the_old_one_serves_on(
+def test_broken_code_is_refused_and_the_old_code_keeps_serving(
     site: Production, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (site.folder / "tree/var/lib/kernkoa/current").resolve()
@@ -111,7 +111,7 @@ def test_a_broken_tree_is_refused_and_the_old_one_serves_on(
         set_release(site, "release = = nonsense")
         with pytest.raises(DeployError, match=r"(?s)config\.py.*nonsense"):
             site.reload()
-        # a worker that is replaced meanwhile must not meet the broken file
+        # a worker that is replaced meanwhile must not load the broken file
         victim = min(site.workers())
         os.kill(victim, signal.SIGHUP)
         assert workers.wait_for(lambda: len(site.workers() - {victim}) == 2, 10)
@@ -121,7 +121,7 @@ def test_a_broken_tree_is_refused_and_the_old_one_serves_on(
     assert (site.folder / "tree/var/lib/kernkoa/current").resolve() == before
 
 
-def test_a_killed_worker_takes_its_own_request_along_at_most(
+def test_a_killed_worker_loses_at_most_its_own_request(
     site: Production, capsys: pytest.CaptureFixture[str]
 ) -> None:
     victim = min(site.workers())
@@ -156,6 +156,6 @@ def test_a_second_reload_while_one_runs_leaves_no_old_worker(site: Production) -
 
 
 def report(capsys: pytest.CaptureFixture[str], what: str, load: Load) -> None:
-    """The numbers, where whoever runs the tests sees them."""
+    """Print the counts, even if the test passes."""
     with capsys.disabled():
         sys.stdout.write(f"\n  under load, {what}: {load.summary()}\n")

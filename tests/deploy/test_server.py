@@ -63,7 +63,7 @@ HELLO = "/fasthelloworld/fastHelloClass/fastHelloWorldWithParameters"
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Production]:
-    # a second of harakiri, so that a test need not wait a minute for it
+    # a harakiri of one second, so that a test does not wait a minute
     with production(files=FILES, edits={"harakiri = 60": "harakiri = 2"}) as running:
         (running.clone / "images" / "out.svg").symlink_to("/etc/hostname")
         yield running
@@ -93,7 +93,7 @@ def test_health_names_the_site(site: Production) -> None:
     assert health(site)["name"] == "kernkoa"
 
 
-def test_the_app_sees_the_client_and_not_what_it_claims(site: Production) -> None:
+def test_the_app_sees_the_real_address_of_the_client(site: Production) -> None:
     forged = {"X_Forwarded_For": "6.6.6.6", "X_Forwarded_Proto": "https", "Proxy": "http://evil/"}
     found = json_of(site.get("/probe/probe/where", **forged))
     assert found["client"] == "127.0.0.1"
@@ -142,7 +142,7 @@ def test_an_upload_over_the_limit_is_a_413(site: Production) -> None:
     assert site.get("/probe/probe/size", "POST", body, **headers).status == 413
 
 
-def test_a_large_body_that_nobody_reads_is_no_502(site: Production) -> None:
+def test_a_large_unread_body_is_not_a_502(site: Production) -> None:
     body, headers = multipart(20_000_000)
     assert site.get("/no/such/url", "POST", body, **headers).status == 404
 
@@ -157,12 +157,12 @@ def test_an_upload_far_over_the_limit_is_refused_before_it_is_sent(site: Product
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-def test_a_streamed_page_arrives_in_pieces(site: Production, encoding: str) -> None:
+def test_a_streamed_response_arrives_in_parts(site: Production, encoding: str) -> None:
     sign = site.folder / f"sign-{encoding}"
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=8)
     connection.request("GET", f"/probe/probe/pieces?sign={sign}", headers={"Accept-Encoding": encoding})
     response = connection.getresponse()
-    # the method goes on only after its first piece was read here
+    # the method continues only after its first part was read here
     first = response.read1(1024)
     sign.touch()
     rest = response.read()
@@ -180,14 +180,14 @@ def test_images_come_from_the_disk_with_their_type(site: Production) -> None:
 
 
 @pytest.mark.parametrize("path", [HELLO, "/images/pixel.svg", "/no/such/url"])
-def test_every_answer_tells_the_browser_to_be_careful(site: Production, path: str) -> None:
+def test_every_response_has_the_security_headers(site: Production, path: str) -> None:
     headers = site.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "SAMEORIGIN"
     assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
 
 
-def test_what_the_site_says_to_the_browser_counts(site: Production) -> None:
+def test_the_security_headers_of_the_site_have_precedence(site: Production) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
     with contextlib.closing(connection):
         connection.request("GET", "/probe/probe/framed")
@@ -209,11 +209,11 @@ def test_what_the_site_says_to_the_browser_counts(site: Production) -> None:
         "/images/.well-known/x",
     ],
 )
-def test_what_is_not_an_image_of_the_folder_is_a_404(site: Production, path: str) -> None:
+def test_a_path_outside_the_image_folder_is_a_404(site: Production, path: str) -> None:
     assert site.get(path).status == 404
 
 
-def test_a_request_that_hangs_costs_its_own_worker_only(site: Production) -> None:
+def test_a_hung_request_affects_only_its_own_worker(site: Production) -> None:
     hanging = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
     hanging.request("GET", "/probe/probe/hang")
     assert site.get(HELLO).text == "Hello World"
@@ -244,13 +244,13 @@ def test_under_a_sub_path_every_url_is_right(beneath: Production) -> None:
     assert beneath.get(f"/sub/path{HELLO}?a=1").text == "a = 1<br>"
 
 
-def test_under_a_sub_path_nothing_else_answers(beneath: Production) -> None:
+def test_under_a_sub_path_everything_else_is_a_404(beneath: Production) -> None:
     assert beneath.get(HELLO).status == 404
     assert beneath.get(f"/sub/pathX{HELLO}").status == 404
     assert beneath.get("/images/pixel.svg").status == 404
 
 
-def test_under_a_sub_path_the_bare_path_leads_into_it(beneath: Production) -> None:
+def test_under_a_sub_path_the_path_without_slash_redirects(beneath: Production) -> None:
     answer = beneath.get("/sub/path?a=1")
     assert answer.status == 308
     assert answer.headers["Location"].endswith("/sub/path/?a=1")
@@ -265,7 +265,7 @@ def test_with_a_certificate_everything_is_https() -> None:
     with production(files=FILES, certificate=True) as site:
         plain = site.get("/probe/probe/where?a=1", Host="localhost")
         assert (plain.status, plain.headers["Location"]) == (308, "https://localhost/probe/probe/where?a=1")
-        # what is looked at is the site, not who vouches for its certificate
+        # the certificate is self-signed
         unverified = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection("127.0.0.1", site.tls_port, timeout=10, context=unverified)
         with contextlib.closing(connection):

@@ -1,4 +1,4 @@
-"""setup.sh as an ordinary user sees it: staged trees, dry runs, refusals, and what the system's own tools say of them."""
+"""setup.sh without root: --root, --dry-run, errors, and checks with the system's own tools."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def clone(folder: Path) -> Path:
-    """Without a virtual environment: nothing in it can be checked, which is quick."""
+    """A clone without a virtual environment, which is fast because nothing in it is checked."""
     return copy_clone(folder / "clone", venv=False)
 
 
 @pytest.fixture
 def checked(folder: Path) -> Path:
-    """A clone whose every release is checked before it counts."""
+    """A clone with a virtual environment: every release is checked."""
     return copy_clone(folder / "checked")
 
 
@@ -62,7 +62,7 @@ def stage(clone: Path, tree: Path, *options: str | Path, user: str | None = None
 
 
 def look(tree: Path) -> dict[str, tuple[int, int, bytes | str]]:
-    """Everything in a tree: mode, time of the last change, content."""
+    """Every file in a tree: mode, modification time, content."""
     found: dict[str, tuple[int, int, bytes | str]] = {}
     for path in sorted(tree.rglob("*")):
         state = path.lstat()
@@ -136,7 +136,7 @@ def test_an_ordinary_user_stages_a_whole_tree_and_the_second_time_nothing_change
     assert look(tree) == first
 
 
-def test_a_dry_run_says_every_step_and_changes_nothing(clone: Path, folder: Path) -> None:
+def test_a_dry_run_prints_every_step_and_changes_nothing(clone: Path, folder: Path) -> None:
     before = look(folder)
     text = setup(clone, "install", "--dry-run", "--root", folder / "tree").stdout
     for step in ("emperor.uwsgi.service", "sites-enabled/kernkoa", "kernkoa.py check", "systemctl restart"):
@@ -146,7 +146,7 @@ def test_a_dry_run_says_every_step_and_changes_nothing(clone: Path, folder: Path
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become an ordinary user")
 @pytest.mark.parametrize("command", ["install", "reload", "rollback", "uninstall"])
-def test_an_ordinary_user_is_told_that_root_is_needed(clone: Path, command: str) -> None:
+def test_without_root_the_message_says_that_root_is_needed(clone: Path, command: str) -> None:
     done = setup(clone, command, user="nobody")
     assert done.returncode == 1
     assert re.search(r"needs root|No site", done.stderr)
@@ -172,14 +172,14 @@ def test_an_option_is_remembered_by_the_next_run(clone: Path, folder: Path) -> N
     assert "\nprocesses = 3\n" in (tree / "etc/uwsgi/vassals/kernkoa_uwsgi.ini").read_text()
 
 
-def test_somebody_elses_file_stops_the_installation_which_leaves_no_trace(clone: Path, folder: Path) -> None:
+def test_a_file_of_someone_else_stops_the_installation_and_nothing_changes(clone: Path, folder: Path) -> None:
     foreign = folder / "tree/etc/systemd/system/emperor.uwsgi.service"
     foreign.parent.mkdir(parents=True)
     foreign.write_text("[Unit]\n")
     before = look(folder / "tree")
     done = setup(clone, "install", "--root", folder / "tree")
     assert done.returncode == 1
-    assert "emperor.uwsgi.service exists and was not made by this script" in done.stderr
+    assert "emperor.uwsgi.service exists and was not created by this script" in done.stderr
     assert {name: state[2] for name, state in look(folder / "tree").items()} == {
         name: state[2] for name, state in before.items()
     }
@@ -195,7 +195,7 @@ def test_somebody_elses_file_stops_the_installation_which_leaves_no_trace(clone:
         ("kernkoa_uwsgi.ini", "[uwsgi]\nstrict = true\nprocesess = 4\n", "procesess"),
     ],
 )
-def test_a_broken_clone_is_refused_and_what_runs_stays(
+def test_a_broken_clone_is_refused_and_the_release_stays(
     checked: Path, folder: Path, file: str, broken: str, message: str
 ) -> None:
     tree = folder / "tree"
@@ -210,7 +210,7 @@ def test_a_broken_clone_is_refused_and_what_runs_stays(
     assert after["var/lib/kernkoa/current"] == before["var/lib/kernkoa/current"]
 
 
-def test_uninstalling_takes_everything_and_nothing_else(clone: Path, folder: Path) -> None:
+def test_uninstalling_removes_everything_it_created_and_nothing_else(clone: Path, folder: Path) -> None:
     tree = folder / "tree"
     theirs = tree / "etc/nginx/sites-available/other"
     theirs.parent.mkdir(parents=True)
@@ -265,7 +265,7 @@ def test_a_frozen_snapshot_holds_the_catalogue_too(clone: Path, folder: Path) ->
     assert '"KERNKOA_LIVE_SECONDS=off"' in (folder / "tree/etc/systemd/system/emperor.uwsgi.service").read_text()
 
 
-def test_only_the_wheel_of_uwsgi_is_told_how_to_start_anew(clone: Path, folder: Path) -> None:
+def test_only_the_wheel_of_uwsgi_gets_the_options_to_restart(clone: Path, folder: Path) -> None:
     stage(clone, folder / "wheel")
     (clone / "venv3").mkdir()
     (clone / "venv3/.uwsgi_compiled").touch()
@@ -274,7 +274,7 @@ def test_only_the_wheel_of_uwsgi_is_told_how_to_start_anew(clone: Path, folder: 
     assert "binary-path" not in (folder / "compiled/etc/uwsgi/emperor.ini").read_text()
 
 
-def test_the_tree_that_is_staged_holds_no_key(checked: Path, folder: Path) -> None:
+def test_the_folder_of_root_contains_no_key(checked: Path, folder: Path) -> None:
     stage(checked, folder / "tree")
     assert not list((folder / "tree").rglob("secret_key"))
 
@@ -312,7 +312,7 @@ def test_a_folder_with_a_space_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="systemd-analyze is needed")
-def test_systemd_accepts_the_units_without_a_word(checked: Path, folder: Path) -> None:
+def test_systemd_accepts_the_units_without_a_message(checked: Path, folder: Path) -> None:
     stage(checked, folder / "tree", "--user", "root")
     units = sorted((folder / "tree/etc/systemd/system").glob("*.service"))
     assert len(units) == 3
@@ -347,7 +347,7 @@ def test_nginx_accepts_the_site(clone: Path, folder: Path, options: list[str]) -
 
 
 def check_nginx(folder: Path, site: str) -> None:
-    """What `nginx -t` says of a site, as any user: its ports, logs and folders are moved out of the system's."""
+    """The output of `nginx -t` for a site, without root: ports, logs and folders are replaced."""
     moves: Mapping[str, str] = {
         r"/var/log/nginx": str(folder),
         r"/etc/tls": str(folder / "tree/etc/tls"),
@@ -368,5 +368,5 @@ def check_nginx(folder: Path, site: str) -> None:
 
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is needed: sh setup.sh test installs it")
-def test_nginx_accepts_the_shipped_file_as_it_stands(folder: Path) -> None:
+def test_nginx_accepts_the_shipped_file_unchanged(folder: Path) -> None:
     check_nginx(folder, (REPOSITORY / "kernkoa_nginx.conf").read_text())

@@ -25,7 +25,7 @@ DEEP = "/" + "/".join(f"folder{number}" for number in range(1, 8)) + "/urllibrar
 
 
 class Server:
-    """A uWSGI of its own: two processes on a free port of the loopback."""
+    """A uWSGI with two processes on a free loopback port."""
 
     def __init__(self, config: Path, log: Path) -> None:
         with socket.socket() as probe:
@@ -130,7 +130,7 @@ def test_a_hostile_path_is_a_404(example: Server, path: str) -> None:
     assert status == 404
 
 
-def test_an_edited_file_counts_in_every_process(tmp_path: Path) -> None:
+def test_an_edited_file_takes_effect_in_every_process(tmp_path: Path) -> None:
     library = tmp_path / "catalog" / "controller" / "lib.py"
     library.parent.mkdir(parents=True)
     text = "import os\nclass Lib:\n    def index(self): return '{} ' + str(os.getpid())\n"

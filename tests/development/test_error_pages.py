@@ -162,7 +162,7 @@ def test_a_404_tells_programs_the_same(client: Any) -> None:
         ("/_koa/nothing", "_koa answers the kernel's own pages"),
         ("/a//b", "empty segment"),
         ("/" + "a/" * 200, "too many"),
-        ("/%C3%A9t%C3%A9", "'été' can name nothing"),
+        ("/%C3%A9t%C3%A9", "'été' cannot be a name"),
     ],
 )
 def test_a_404_of_another_kind_is_explained_too(client: Any, path: str, reason: str) -> None:
@@ -436,6 +436,6 @@ def test_no_path_breaks_a_page_that_explains(
     answer = client.get("/" + quote(path), headers=browser_headers if is_browser else {})
     assert answer.status_code in (200, 308, 404, 500)
     if answer.status_code == 404:
-        assert "nothing answers this address" in answer.text if is_browser else answer.get_json()["reason"]
+        assert "no method has this URL" in answer.text if is_browser else answer.get_json()["reason"]
     elif answer.status_code == 500:
         assert "The request</h2>" in answer.text if is_browser else answer.get_json()["exception"]

@@ -244,3 +244,36 @@ def test_the_example_site_answers_as_its_document_says(broker: None, mode: Gener
     for operation in operations():
         tried += try_operation(operation, mode, EXAMPLES)
     assert tried > 100
+
+
+def test_an_unchanged_document_is_the_same_and_a_change_anywhere_makes_another(site: Any) -> None:
+    site.write("catalog/model/kinds.py", "from pydantic import BaseModel\nclass Kind(BaseModel):\n    name: str\n")
+    site.write("a.py", "from catalog.model.kinds import Kind\nclass a:\n    def index(self, kind: Kind): pass\n")
+    site.write("b.py", "class b:\n    def index(self, params): return params['x']\n")
+    client = site.client(explorer=True)
+
+    def document() -> str:
+        text: str = client.get("/_koa/openapi.json").text
+        return text
+
+    first = document()
+    assert document() == first
+    site.write(
+        "catalog/model/kinds.py", "from pydantic import BaseModel\nclass Kind(BaseModel):\n    title: str\n"
+    )
+    assert '"title": {' in document()
+    site.write("b.py", "class b:\n    def index(self, params): return params['other']\n")
+    assert '"other"' in document()
+    site.write("c.py", "class c:\n    def index(self): pass\n")
+    assert '"/c"' in document()
+    (site.controllers / "c.py").unlink()
+    assert '"/c"' not in document()
+
+
+def test_a_base_that_comes_later_is_listed(site: Any) -> None:
+    site.write("child.py", "from parents import Base\nclass child(Base):\n    def index(self): pass\n")
+    client = site.client(development=True)
+    assert set(client.get("/_koa/openapi.json").get_json()["paths"]) == {"/child"}
+    site.write("parents.py", "class Base:\n    @expose\n    def shared(self): pass\n")
+    paths = set(client.get("/_koa/openapi.json").get_json()["paths"])
+    assert {"/child", "/child/shared"} <= paths

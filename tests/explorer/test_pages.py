@@ -154,7 +154,7 @@ def test_names_are_found_by_any_of_their_parts(site: Any) -> None:
     assert found("_secret") == []
     assert found("bad") == ["bad"]
     assert found("nothing-of-it") == []
-    assert "Nothing has “&lt;b&gt;”" in page(client, "find?q=<b>")
+    assert "No name contains “&lt;b&gt;”" in page(client, "find?q=<b>")
     assert "shop/orders/Orders/show" in page(client, "?q=show")
 
 
@@ -176,6 +176,16 @@ def test_a_long_folder_is_shown_in_pages(site: Any) -> None:
     assert "lib129" not in text
     assert "lib129" in page(client, "at/many?from=100")
     assert "lib129" in page(client, "at/many/lib129")
+
+
+def test_a_library_of_many_methods_is_shown_in_pages(site: Any) -> None:
+    site.write("many.py", "class many:\n" + "".join(f"    def m{n:03}(self): pass\n" for n in range(130)))
+    client = site.client(development=True)
+    text = page(client, "at/many")
+    assert "1 to 100 of 130" in text
+    assert "m129" not in text
+    assert "m129" in page(client, "at/many?from=100")
+    assert "and 29 more" in page(client, "at/many/many/m129")
 
 
 GUARD = """
@@ -232,6 +242,26 @@ def test_outside_development_the_hook_of_a_class_guards_its_methods(site: Any) -
     assert set(client.get("/_koa/openapi.json").get_json()["paths"]) == {"/mixed/Free/known"}
     assert "secret" in page(client, "at/mixed?key=k")
     assert "/mixed/Closed/secret" in client.get("/_koa/openapi.json?key=k").get_json()["paths"]
+
+
+def test_outside_development_the_guard_of_a_method_hides_it(site: Any) -> None:
+    site.write(
+        "mixed.py",
+        """
+        def guard(self, params):
+            return None if params.get("key") == "k" else ("no", 403)
+        class mixed:
+            def secret(self, n: int = 1): return "secret"
+            secret.koa_before = (guard,)
+            def known(self): return "known"
+        """,
+    )
+    client = site.client(explorer=True)
+    assert "at/mixed/mixed/secret" not in page(client, "at/mixed")
+    assert "at/mixed/mixed/secret" not in page(client, "find?q=secret")
+    assert client.get("/_koa/at/mixed/mixed/secret").status_code == 404
+    assert set(client.get("/_koa/openapi.json").get_json()["paths"]) == {"/mixed/known"}
+    assert "/mixed/secret" in client.get("/_koa/openapi.json?key=k").get_json()["paths"]
 
 
 def test_its_pages_allow_no_inline_script_or_style_and_nothing_from_elsewhere(site: Any) -> None:

@@ -107,7 +107,7 @@ def test_a_result_is_shown_by_its_kind(site: Bench) -> None:
         ("https://example.org/a", '<a href="https://example.org/a">'),
         ("javascript:alert(1)", '<p class="result">javascript:alert(1)</p>'),
         ({"a": [1]}, "<pre><code>{"),
-        (None, "It answered nothing."),
+        (None, "No result."),
     ):
         task_id = site.start("echo", value)
         site.end(task_id)

@@ -1,4 +1,4 @@
-"""A long job: started by one URL, run by a worker, watched at /status/<id>."""
+"""A task: one URL starts it, a worker runs it, /status/<id> shows its progress."""
 
 from kernkoa import *
 
@@ -9,7 +9,7 @@ class asyncclass:
         return "<a href='" + config.url + "status/" + task["id"] + "'>Async Test</a>"
 
     def asyncfunction_celery(self, celery_instance=None, params=None):
-        """Count to ten; `step` is how many seconds each takes."""
+        """Count to ten; `step` is the number of seconds for each count."""
         step = float((params or {}).get("step", 2))
         for i in range(10):
             time.sleep(step)

@@ -1,4 +1,4 @@
-"""A controller as they were written in 2018: no types, everything in params. It has a form all the same."""
+"""A controller in the style of 2018, without types. The explorer has a form for it too."""
 
 from html import escape
 
@@ -6,17 +6,17 @@ from kernkoa import *
 
 
 class Guestbook:
-    """What guests wrote."""
+    """The entries of the guests."""
 
     def greet(self, params=None):
         """Greet a guest by name."""
         if params == None:
-            return "<h1>Hello, whoever you are</h1>"
+            return "<h1>Hello, guest</h1>"
         name = escape(str(params["name"]))
         return "<h1>Hello, " + name + "</h1>"
 
     def page(self, params):
-        """A page of the book, ten lines to a page unless told otherwise."""
+        """Return a page of the book; `size` is the number of lines, 10 by default."""
         try:
             number = int(params["number"])
             size = int(params.get("size", 10))
@@ -28,7 +28,7 @@ class Guestbook:
         return {"page": number, "lines": ["line " + str(line) for line in range(first, first + size)]}
 
     def sign(self, params):
-        """Sign the book, with a picture if you like."""
+        """Sign the book, with an optional photo."""
         answer = {"guest": params["guest"], "text": params.get("text", "I was here")}
         if "photo" in params.files:
             answer["photo"] = params.files["photo"].filename

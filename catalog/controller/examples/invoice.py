@@ -1,11 +1,11 @@
-"""A document on paper: a model gives the data, a print format the look, pdfgen draws them."""
+"""A PDF: a model provides the data, a print format the layout, pdfgen draws it."""
 
 from kernkoa import *
 
 
 class Invoice:
     def show(self, number: int):
-        """The invoice `number` as a PDF: 1001 has one page, 1002 has many. It stays under /pdfs/ too."""
+        """Return an invoice as a PDF: 1001 has one page, 1002 has several. It is also saved in /pdfs/."""
         data = load.model("invoice", "examples").find(number)
         if data is None:
             abort(404, f"There is no invoice {number}. Ask for 1001 or 1002.")

@@ -1,4 +1,4 @@
-"""Typed parameters: the signature says what a method takes, and the kernel checks it before the method runs."""
+"""Typed parameters: the kernel validates the request against the signature before the method runs."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,12 +11,12 @@ from werkzeug.datastructures import FileStorage
 
 from kernkoa import *
 
-Length = Annotated[float, Field(gt=0, le=1_000_000, description="A length; its unit is said apart.")]
+Length = Annotated[float, Field(gt=0, le=1_000_000, description="A length, without its unit.")]
 Money = Annotated[Decimal, Field(ge=0, le=1_000_000)]
 
 
 class Paper(Enum):
-    """The formats that a drawing is printed on."""
+    """Paper sizes."""
 
     A3 = "a3"
     A4 = "a4"
@@ -32,7 +32,7 @@ class Corner:
 
 
 class Drawing(BaseModel):
-    """What is drawn, and for whom."""
+    """A polygon with a title."""
 
     title: Annotated[str, Field(min_length=1, max_length=80)]
     corners: Annotated[list[Corner], Field(min_length=3)]
@@ -40,27 +40,27 @@ class Drawing(BaseModel):
 
 
 class Shapes:
-    """Areas and drawings: a tour of what an annotation can say."""
+    """Areas and drawings: examples of annotations."""
 
     def area(self, width: Length, height: Length = 1.0, unit: Literal["mm", "cm", "m"] = "m"):
-        """The area of a rectangle.
+        """Return the area of a rectangle.
 
-        Try /examples/shapes/area/3/4, the same with ?width=3&height=4, and then a width that is no number.
+        Try /examples/shapes/area/3/4, then ?width=3&height=4, then a width that is not a number.
         """
         return {"area": width * height, "unit": unit + "²"}
 
     def total(self, sides: list[Length], rounded: bool = False):
-        """The sum of lengths: repeat the name, ?sides=1&sides=2.5, for more than one."""
+        """Return the sum of lengths. Repeat the name for more than one: ?sides=1&sides=2.5."""
         total = sum(sides)
         return {"total": round(total) if rounded else total, "sides": len(sides)}
 
     def price(self, area: Length, per_unit: Money = Decimal("12.50"), until: date | None = None):
-        """What an area costs, exact to the cent."""
+        """Return the price of an area, exact to the cent."""
         return {"price": str(round(Decimal(area) * per_unit, 2)), "until": until}
 
     @allow("POST")
     def draw(self, drawing: Drawing, paper: Paper = Paper.A4, copies: Annotated[int, Field(ge=1, le=99)] = 1):
-        """Draw a polygon from a JSON document, as an SVG picture."""
+        """Draw a polygon from a JSON document. Returns an SVG image."""
         points = " ".join(f"{corner.x:g},{corner.y:g}" for corner in drawing.corners)
         polygon = f'<polygon points="{points}" fill="#a4361f"/>'
         picture = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">{polygon}</svg>'
@@ -69,5 +69,5 @@ class Shapes:
 
     @allow("POST")
     def measure(self, photo: FileStorage, title: str = ""):
-        """How large an uploaded file is."""
+        """Return the size of an uploaded file."""
         return {"name": photo.filename, "title": title, "bytes": len(photo.read())}

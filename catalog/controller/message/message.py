@@ -1,4 +1,4 @@
-"""A message board: model, view and controller, with and without scripts in the browser."""
+"""A message board with model, view and controller; it works with and without JavaScript."""
 
 from typing import Annotated
 
@@ -11,25 +11,25 @@ MOST = {"nickname": 100, "message": 1000}  # characters
 
 
 def clean(text):
-    """A text as typed. Forms send a line end as two characters, and no database keeps a NUL."""
+    """Normalise a text: forms send line ends as two characters, and databases do not store NUL."""
     return text.replace("\r\n", "\n").replace("\0", "\ufffd").strip() if isinstance(text, str) else text
 
 
 def text_of(name):
-    """The type of a field: it says what the 422 and the page of the catalogue say of it."""
+    """The type of a text field; the 422 and the explorer show its limits."""
     return Annotated[str, BeforeValidator(clean), Field(min_length=1, max_length=MOST[name], pattern=r"\S")]
 
 
 class message:
     def index(self, page: int = 1, search: str = "", language: str = ""):
-        """The board: a page of messages, the newest first; `search` finds some, `language` is remembered."""
+        """Show a page of messages, the newest first. `search` filters them, `language` is kept in the session."""
         if language in LANGUAGES:
             session["language"] = language
         return self._board(page, clean(search))
 
     @allow("POST")
     def insert(self, nickname: text_of("nickname"), message: text_of("message")):
-        """Post a message: JSON for a script, the board again for a form. 422 names the fields at fault."""
+        """Post a message. A script gets JSON, a form is redirected to the board; a 422 names invalid fields."""
         entry = load.model("message", "message").insert(nickname, message)
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
             return redirect(url_for("dispatch", path="message/message/message/index"), 303)

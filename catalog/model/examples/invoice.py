@@ -1,4 +1,4 @@
-"""The invoices of the example. Yours come from a database: see catalog/model/message/message.py."""
+"""Sample invoices. A real site reads them from a database: see catalog/model/message/message.py."""
 
 CUSTOMERS = {
     1001: ("Peña & Ibáñez S.L.", "Calle del Año 7\n28004 Madrid\nEspaña"),
@@ -16,7 +16,7 @@ class invoice:
     """Finds an invoice by its number."""
 
     def find(self, number):
-        """The data of an invoice, or None: 1001 has one page, 1002 has many."""
+        """Returns the data of an invoice, or None. 1001 has one page, 1002 has several."""
         if number not in CUSTOMERS:
             return None
         name, address = CUSTOMERS[number]

@@ -1,4 +1,4 @@
-"""The messages of the board, in the default database."""
+"""The messages of the message board, in the default database."""
 
 from datetime import UTC
 
@@ -7,7 +7,7 @@ from sqlalchemy.schema import CreateTable
 
 from kernkoa import *
 
-# SQLAlchemy writes the statement that makes the table as the database of the day wants it
+# SQLAlchemy writes the create statement for the database in use
 MESSAGES = Table(
     "messages",
     MetaData(),
@@ -31,7 +31,7 @@ PAGE = """
 
 
 class message:
-    """Reads and writes the messages; makes their table when it is used for the first time."""
+    """Reads and writes the messages; creates the table when it is first used."""
 
     pageSize = 50
 
@@ -42,7 +42,7 @@ class message:
                 connection.execute(CreateTable(MESSAGES, if_not_exists=True))
 
     def insert(self, nickname, message):
-        """Store a message; answers it as it is stored."""
+        """Store a message. Returns it as stored."""
         entry = {
             "nickname": nickname,
             "message": message,
@@ -52,17 +52,17 @@ class message:
         return entry
 
     def count(self, search=""):
-        """How many messages there are, or are found."""
+        """Returns the number of messages, or of those that match `search`."""
         return self.db.getValue(COUNT, {"like": self._like(search)})
 
     def page(self, number, search=""):
-        """The messages of a page, the newest first."""
+        """Returns the messages of a page, the newest first."""
         start = (number - 1) * self.pageSize
         columns, *rows = self.db.query(PAGE, {"like": self._like(search), "size": self.pageSize, "start": start})
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def _like(self, search):
-        """A pattern that finds the text anywhere; its own % and _ are letters."""
+        """A pattern that matches the text anywhere; % and _ in it are escaped."""
         for letter in "!%_":
             search = search.replace(letter, "!" + letter)
         return f"%{search}%"

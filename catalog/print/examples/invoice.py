@@ -1,4 +1,4 @@
-"""How an invoice looks on paper: docs/print-formats.md explains each part."""
+"""The layout of an invoice: docs/print-formats.md explains each part."""
 
 QUIET = "#5a6675"
 
@@ -30,8 +30,8 @@ invoice = {
     "body": [
         {"paragraph": "<b>{customer[name]}</b><br/>{customer[address]}", "width": 80, "below": 10},
         {
-            "paragraph": "Dear {customer[name]}, thank you for your order. We charge you for what follows; "
-            "the prices are in euros and do not contain the value-added tax, which stands below.",
+            "paragraph": "Dear {customer[name]}, thank you for your order. We charge you for the following items; "
+            "the prices are in euros and do not include value-added tax, which is added below.",
             "width": 130,
             "below": 6,
         },

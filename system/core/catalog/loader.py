@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import LoadError
+from ..spelling import did_you_mean
+from .folder import is_public
 from .library import Library
 from .tree import PACKAGES, Catalog
 
@@ -39,16 +40,16 @@ class Loader:
 
     def addon(self, module: str, component: str) -> Any:
         """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/."""
-        name = f"{PACKAGES['addon']}.{module}"
-        if not self._catalog.is_package(name):
+        root = self._catalog.roots["addon"]
+        if not (is_public(module) and root.has_package(module)):
             return self._attribute("addon", module, None, component)
-        package = importlib.import_module(name)
+        package = importlib.import_module(f"{root.name}.{module}")
         public = {name: vars(package)[name] for name in getattr(package, "__all__", ())}
         return _component(public, component, str(package.__file__))
 
     def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
         library = self._library(kind, name, folder)
-        module = library.current(self._catalog.now()).module
+        module = library.use(self._catalog.now())
         return _component(vars(module), attribute, library.path)
 
     def _library(self, kind: str, name: str, folder: str | None) -> Library:
@@ -58,12 +59,12 @@ class Loader:
         for part in parts:
             place.refresh(now)
             if part not in place.folders:
-                near = _near(part, place.folders)
+                near = did_you_mean(part, place.folders)
                 raise LoadError(f"There is no folder {part!r} in {PACKAGES[kind]} ({place.path}).{near}")
             place = place.folders[part]
         place.refresh(now)
         if name not in place.libraries:
-            near = _near(name, place.libraries)
+            near = did_you_mean(name, filter(is_public, place.libraries))
             raise LoadError(f"There is no {name}.py in {place.path}.{near}")
         library: Library = place.libraries[name]
         return library
@@ -73,9 +74,5 @@ def _component(names: Mapping[str, Any], wanted: str, path: str) -> Any:
     try:
         return names[wanted]
     except KeyError:
-        raise LoadError(f"{path} defines no {wanted!r}.{_near(wanted, names)}") from None
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, [other for other in known if not other.startswith("_")], 3, 0.6)
-    return f" Did you mean {' or '.join(close)}?" if close else ""
+        near = did_you_mean(wanted, filter(is_public, names))
+        raise LoadError(f"{path} defines no {wanted!r}.{near}") from None

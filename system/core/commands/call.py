@@ -12,7 +12,10 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import Client, TestResponse
 
 from ..catalog.tree import Catalog
-from ..development.not_found import explain
+from ..development.not_found import Explanation, explain
+from ..dispatch.routing import match
+from ..dispatch.walk import resolve
+from ..errors import NotFound
 from ..settings import Settings
 
 
@@ -54,8 +57,11 @@ def show_answer(answer: TestResponse) -> None:
 
 def show_why(catalog: Catalog, path: str) -> None:
     """Print why a path matches no method, and near matches."""
-    segments = tuple(segment for segment in path.strip("/").split("/") if segment)
-    explanation = explain(catalog, segments, catalog.now())
+    try:
+        resolve(catalog, match("/" + path.strip("/")), catalog.now())
+        return
+    except NotFound as error:
+        explanation = explain(error.stop) if error.stop else Explanation(error.reason)
     click.echo(f"{explanation.reason}.", err=True)
     for choice in explanation.near or explanation.choices:
         click.echo(f"  {'/'.join(choice.segments)}{choice.signature}  {choice.summary}".rstrip(), err=True)

@@ -24,7 +24,7 @@ from ..catalog.tree import Catalog
 from ..dispatch.problems import Problem, is_fault
 from ..dispatch.request import request
 from ..dispatch.responses import json_response, no_store
-from ..dispatch.routing import RESERVED, match
+from ..dispatch.routing import RESERVED
 from ..errors import LibraryError, NotFound
 from ..settings import Settings
 from .hints import find_hint
@@ -113,17 +113,13 @@ class Pages:
         return self._page("kernkoa/not_found.html", problem, explanation.watched, walk=explanation)
 
     def _explain(self, error: Exception) -> Explanation | None:
-        """The walk along the request's path; None where a method of the site itself said "not found"."""
+        """Why the request's path leads to no method; None where a method raised "not found" itself."""
         first = request.path.split("/", 2)[1]
         if first in RESERVED:
             return Explanation(f"{first} {RESERVED[first]}; there is no such thing there")
-        if not isinstance(error, NotFound) or getattr(request, "resolved", None) is not None:
+        if not isinstance(error, NotFound) or request.resolved is not None:
             return None
-        try:
-            route = match(request.path if request.path != "/" else self._settings.home)
-        except NotFound as fault:
-            return Explanation(fault.reason)
-        return explain(self._catalog, route.segments, self._catalog.now())
+        return explain(error.stop) if error.stop else Explanation(error.reason)
 
     def _members_of(self, explanation: Explanation) -> dict[str, Any]:
         remedy = explanation.remedy
@@ -152,7 +148,7 @@ class Pages:
 
     def _exception(self, error: Exception, problem: Problem) -> Response:
         traces = read_traces(error, self._settings)
-        hint = find_hint(error, self._app, request)
+        hint = find_hint(error)
         if not request.wants_html:
             return self._document(problem, self._place_of(error) | self._members_of_traces(traces, hint))
         template = "kernkoa/library.html" if isinstance(error, LibraryError) else "kernkoa/exception.html"

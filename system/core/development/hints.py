@@ -1,34 +1,35 @@
-"""For the commonest faults: what to do about it, in a sentence."""
+"""A hint for each of the most frequent errors: one sentence that says what to do."""
 
 from __future__ import annotations
 
 import builtins
-import difflib
 import errno
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import FrameType
 
-from flask import Flask, Request
+from flask import current_app
 from jinja2 import TemplateNotFound, UndefinedError
 from pydantic_core import PydanticSerializationError
 
+from ..dispatch.request import request
 from ..errors import BrokerUnavailable, DatabaseError, DatabaseUnavailable, LibraryError
 from ..settings import Settings
+from ..spelling import did_you_mean
 from .redaction import message_of
 
 ANSWERS = "str, bytes, dict, list, a dataclass, a pydantic model, a generator, None, (body, status) or a Response"
 
 
-def find_hint(error: BaseException, app: Flask, request: Request) -> str:
-    """What to do about an error; empty where nothing better is known than what it says itself."""
+def find_hint(error: BaseException) -> str:
+    """What to do about an error; empty where no rule knows more than its own message."""
     if isinstance(error, LibraryError) and error.__cause__ is not None:
         error = error.__cause__
-    return next((hint for rule in _RULES if (hint := rule(error, app, request))), "")
+    return next((hint for rule in _RULES if (hint := rule(error))), "")
 
 
-def _self_forgotten(error: BaseException, app: Flask, request: Request) -> str:
+def _self_forgotten(error: BaseException) -> str:
     resolved = getattr(request, "resolved", None)
     if resolved is None or not isinstance(error, AttributeError | TypeError | NameError):
         return ""
@@ -44,83 +45,83 @@ def _self_forgotten(error: BaseException, app: Flask, request: Request) -> str:
     if isinstance(error, TypeError) and re.search(
         r"takes (\d+) positional arguments? but (\d+) w", message_of(error)
     ):
-        return "A method gets its object as the first argument: has its def forgotten self?"
+        return "A method gets its object as the first argument: is self missing in its def?"
     return ""
 
 
-def _template_missing(error: BaseException, app: Flask, request: Request) -> str:
+def _template_missing(error: BaseException) -> str:
     if not isinstance(error, TemplateNotFound) or not error.name:
         return ""
-    known = app.jinja_env.list_templates()
-    near = _near(str(error.name), [name for name in known if not name.startswith("kernkoa/")])
-    return f"There is no {error.name} in the folder of the templates.{near}"
+    known = current_app.jinja_env.list_templates()
+    near = did_you_mean(str(error.name), [name for name in known if not name.startswith("kernkoa/")])
+    return f"There is no {error.name} in the template folder.{near}"
 
 
-def _template_value_missing(error: BaseException, app: Flask, request: Request) -> str:
+def _template_value_missing(error: BaseException) -> str:
     found = re.fullmatch(r"'(\w+)' is undefined", message_of(error))
     if not isinstance(error, UndefinedError) or found is None:
         return ""
-    near = _near(found[1], _template_names(error))
+    near = did_you_mean(found[1], _template_names(error))
     return f"The template uses {found[1]}, which it was not given: render_template(…, {found[1]}=…).{near}"
 
 
-def _redis_away(error: BaseException, app: Flask, request: Request) -> str:
+def _redis_away(error: BaseException) -> str:
     module = type(error).__module__.partition(".")[0]
     if isinstance(error, BrokerUnavailable) or (module in ("redis", "kombu") and _is_refused(error)):
         return (
             "Redis does not answer. Start it (redis-server), correct redisUrl in config.py, or leave redisUrl "
-            "empty: the development server then starts one of its own."
+            "empty: then the development server starts its own."
         )
     return ""
 
 
-def _database_away(error: BaseException, app: Flask, request: Request) -> str:
+def _database_away(error: BaseException) -> str:
     if isinstance(error, DatabaseUnavailable):
         return "The database does not answer. Is it running, and are its host, port and user in config.py right?"
     said = message_of(error) if isinstance(error, DatabaseError) else ""
     if "no such table" in said or "doesn't exist" in said or "UndefinedTable" in said:
-        return "A table is missing. Make it first; dbs[…].checkTable(name) tells whether it is there."
+        return "A table is missing. Create it first; dbs[…].checkTable(name) says whether it exists."
     return ""
 
 
-def _port_taken(error: BaseException, app: Flask, request: Request) -> str:
+def _port_taken(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return "Another program listens on that port already: end it, or use another port."
+        return "Another program listens on that port: stop it, or use another port."
     return ""
 
 
-def _unsupported_answer(error: BaseException, app: Flask, request: Request) -> str:
+def _unsupported_answer(error: BaseException) -> str:
     is_flask = isinstance(error, TypeError) and "view function" in message_of(error)
     if is_flask or isinstance(error, PydanticSerializationError):
         return f"A method cannot return this. It returns {ANSWERS}."
     return ""
 
 
-def _name_unknown(error: BaseException, app: Flask, request: Request) -> str:
+def _name_unknown(error: BaseException) -> str:
     if not isinstance(error, NameError) or not error.name:
         return ""
     face = sys.modules.get("kernkoa")
     if error.name in getattr(face, "__all__", ()):
-        return f"{error.name} comes with the line: from kernkoa import *"
+        return f"{error.name} needs the line: from kernkoa import *"
     frame = _frame_of(error)
     known = [*frame.f_locals, *frame.f_globals, *vars(builtins)] if frame else []
     if error.name in ("dbs", "exeTask", "config", "load", "render_template", "request", "json"):
-        return f"{error.name} comes with the line: from kernkoa import *"
-    return _near(error.name, known).strip()
+        return f"{error.name} needs the line: from kernkoa import *"
+    return did_you_mean(error.name, known).strip()
 
 
-def _attribute_unknown(error: BaseException, app: Flask, request: Request) -> str:
+def _attribute_unknown(error: BaseException) -> str:
     if not isinstance(error, AttributeError) or not error.name:
         return ""
     if error.obj is None:
-        return f"The value before .{error.name} is None: what made it returned nothing."
+        return f"The value before .{error.name} is None: the call that made it returned None."
     if isinstance(error.obj, Settings):
         return f"config.py sets no {error.name}: write a line {error.name} = … there."
     known = [*dir(type(error.obj)), *getattr(error.obj, "__dict__", ())]
-    return _near(error.name, [name for name in known if not name.startswith("_")]).strip()
+    return did_you_mean(error.name, [name for name in known if not name.startswith("_")]).strip()
 
 
-def _module_missing(error: BaseException, app: Flask, request: Request) -> str:
+def _module_missing(error: BaseException) -> str:
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
     top = error.name.partition(".")[0]
@@ -129,13 +130,13 @@ def _module_missing(error: BaseException, app: Flask, request: Request) -> str:
     return f"Is {top} installed in this environment? {sys.executable} -m pip install {top}"
 
 
-def _indented_wrong(error: BaseException, app: Flask, request: Request) -> str:
+def _indented_wrong(error: BaseException) -> str:
     if isinstance(error, TabError):
         return "The lines mix tabs and spaces: use four spaces for each level."
     return ""
 
 
-_RULES: tuple[Callable[[BaseException, Flask, Request], str], ...] = (
+_RULES: tuple[Callable[[BaseException], str], ...] = (
     _self_forgotten,
     _template_missing,
     _template_value_missing,
@@ -151,7 +152,7 @@ _RULES: tuple[Callable[[BaseException, Flask, Request], str], ...] = (
 
 
 def _template_names(error: BaseException) -> list[str]:
-    """What the innermost template of an error knows by name."""
+    """The names that the innermost template of an error can use."""
     names: list[str] = []
     trace = error.__traceback__
     while trace is not None:
@@ -171,8 +172,3 @@ def _frame_of(error: BaseException) -> FrameType | None:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace.tb_frame if trace is not None else None
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, dict.fromkeys(known), 3, 0.6)
-    return f" Did you mean {' or '.join(close)}?" if close else ""

@@ -1,23 +1,19 @@
-"""Why a path leads nowhere: the same walk as routing's, told step by step, and what would make it lead somewhere.
+"""Why a path leads to no method, as the development server explains it, and what would make it lead to one.
 
-Pure but for what the catalogue does to know its files: it reads names and outlines, and calls nothing.
+It formats the Stop of the dispatcher's own walk: names and outlines are read, no code of the site is run.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..catalog.library import Library, Version
-from ..catalog.outline import ClassOutline, MethodOutline
-from ..catalog.source import is_public
-from ..catalog.tree import Catalog, Folder, is_name
-from ..dispatch.routing import find_class, find_method
-from ..dispatch.signature import read_signature
-from ..errors import LibraryError
+from ..catalog.folder import is_name
+from ..catalog.outline import ClassOutline
+from ..dispatch.routing import find_class
+from ..dispatch.walk import Stop
 from .remedies import Remedy, more_parameters, new_class, new_library, new_method
 from .suggestions import MOST_CHOICES, Choice, class_choices, folder_choices, method_choices, near
 
@@ -26,7 +22,7 @@ from .suggestions import MOST_CHOICES, Choice, class_choices, folder_choices, me
 class Step:
     """A segment of the path and what it names (folder, library, class, method or nothing).
 
-    `segment` is empty where the path says nothing and a default stands in.
+    `segment` is empty where the path has none and a default is used.
     """
 
     segment: str
@@ -39,9 +35,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a path leads nowhere.
+    """Why a path leads to no method.
 
-    `near` are the choices of a similar name, the rest of the path kept; `watched` the files and folders in which
+    `near` are the choices of a similar name, with the rest of the path; `watched` the files and folders in which
     a change may make the path work.
     """
 
@@ -52,70 +48,68 @@ class Explanation:
     remedy: Remedy | None = None
     watched: tuple[str, ...] = ()
 
-    @property
-    def depth(self) -> int:
-        return sum(step.found for step in self.steps)
+
+def explain(stop: Stop) -> Explanation:
+    """Why a walk stopped. A segment that no step could use is explained at the outermost of them."""
+    steps = list(_steps(stop))
+    if stop.library is None or (stop.segment and stop.position == len(stop.folders) - 1):
+        return _no_such_library(stop, steps[: len(stop.folders) - 1])
+    if not stop.controller:
+        return _no_such_class(stop, steps)
+    if stop.endpoint is None or (stop.segment and stop.position == stop.method_position):
+        return _no_such_method(stop, [step for step in steps if step.kind != "method"])
+    return _too_many(stop, steps)
 
 
-def explain(catalog: Catalog, segments: Sequence[str], now: float) -> Explanation:
-    """Why the segments of a path lead to no method."""
-    trail = _Trail(tuple(segments), catalog.roots["controller"], now)
-    return _in_folder(trail, trail.root, 0)
+def _steps(stop: Stop) -> Iterable[Step]:
+    """What the walk reached, one step each."""
+    for segment, folder in zip(stop.segments, stop.folders[1:], strict=False):
+        yield Step(segment, "folder", True, folder.path)
+    library, version = stop.library, stop.version
+    if library is None or version is None:
+        return
+    at = len(stop.folders) - 1
+    default = stop.class_position == at
+    yield Step(_segment(stop, at, default), "library", True, library.path, 1, "the folder's index" * default)
+    if stop.controller:
+        line = version.outline.classes[stop.controller].line
+        default = stop.method_position == stop.class_position
+        note = f"{stop.controller}, the default class of {library.short_name}" * default
+        yield Step(_segment(stop, stop.class_position, default), "class", True, library.path, line, note)
+    if stop.endpoint:
+        method = stop.endpoint.outline
+        default = _segment(stop, stop.method_position, False) != method.name
+        path = stop.endpoint.function.__code__.co_filename
+        segment = _segment(stop, stop.method_position, default)
+        yield Step(segment, "method", True, path, method.line, "the default method" * default)
 
 
-@dataclass(frozen=True, slots=True)
-class _Trail:
-    """How far the walk has come."""
-
-    segments: tuple[str, ...]
-    root: Folder
-    now: float
-    steps: tuple[Step, ...] = ()
-    watched: tuple[str, ...] = field(default=())
-
-    def name_at(self, position: int) -> str:
-        return self.segments[position] if position < len(self.segments) else ""
-
-    def plus(self, step: Step, *watched: str) -> _Trail:
-        return replace(self, steps=(*self.steps, step), watched=(*self.watched, *watched))
-
-    def fail(
-        self, position: int, reason: str, choices: Iterable[Choice] = (), remedy: Remedy | None = None
-    ) -> Explanation:
-        """The walk ends here: the segment at `position` is the one that fails, the others are not read."""
-        failed = self.name_at(position)
-        steps = [*self.steps, Step(failed, "nothing", False, note=reason)]
-        steps += [Step(segment, "unread", False) for segment in self.segments[position + 1 :]]
-        offered = tuple(choices)
-        close = near(failed, offered, self.segments[position + 1 :])
-        return Explanation(reason, tuple(steps), close, offered[:MOST_CHOICES], remedy, self.watched)
+def _segment(stop: Stop, position: int, is_default: bool) -> str:
+    return "" if is_default else "".join(stop.segments[position : position + 1])
 
 
-def _in_folder(trail: _Trail, folder: Folder, position: int) -> Explanation:
-    folder.refresh(trail.now)
-    trail = replace(trail, watched=(*trail.watched, folder.path))
-    name = trail.name_at(position)
-    ways = []
-    if is_public(name):
-        if name in folder.folders:
-            below = folder.folders[name]
-            step = Step(name, "folder", True, below.path)
-            ways.append(_in_folder(trail.plus(step), below, position + 1))
-        if name in folder.libraries:
-            library = folder.libraries[name]
-            step = Step(name, "library", True, library.path, 1)
-            ways.append(_in_library(trail.plus(step, library.path), library, position + 1))
-    if ways:
-        return max(ways, key=lambda way: way.depth)
+def _explanation(
+    stop: Stop, steps: Iterable[Step], reason: str, choices: Iterable[Choice] = (), remedy: Remedy | None = None
+) -> Explanation:
+    """The steps made, then the segment that failed, then those that were not read."""
+    rest = stop.segments[stop.position + 1 :]
+    failed = Step(stop.segment, "nothing", False, note=reason)
+    unread = [Step(segment, "unread", False) for segment in rest]
+    offered = tuple(choices)
+    watched = [folder.path for folder in stop.folders] + ([stop.library.path] if stop.library else [])
+    return Explanation(
+        reason,
+        (*steps, failed, *unread),
+        near(stop.segment, offered, rest),
+        offered[:MOST_CHOICES],
+        remedy,
+        tuple(watched),
+    )
+
+
+def _no_such_library(stop: Stop, steps: Iterable[Step]) -> Explanation:
+    folder, name, here = stop.folders[-1], stop.segment, _relative(stop)
     index = folder.libraries.get("index")
-    if index is not None and not name:
-        step = Step("", "library", True, index.path, 1, "the folder's own library")
-        return _in_library(trail.plus(step, index.path), index, position)
-    return _no_such_library(trail, folder, index, position)
-
-
-def _no_such_library(trail: _Trail, folder: Folder, index: Library | None, position: int) -> Explanation:
-    name, here = trail.name_at(position), _relative(folder, trail)
     if not name:
         reason = f"{here} has no index.py, which answers the URL of the folder itself"
     elif fault := _why_no_name(name):
@@ -123,100 +117,75 @@ def _no_such_library(trail: _Trail, folder: Folder, index: Library | None, posit
     else:
         also = ", and index.py there has no class or method of that name" if index is not None else ""
         reason = f"{here} has no folder and no library {name}{also}"
-    choices = folder_choices(folder, index, trail.segments[:position], trail.now)
-    return trail.fail(position, reason, choices, new_library(folder.path, trail.segments[position:]))
+    choices = folder_choices(folder, index, stop.segments[: stop.position])
+    return _explanation(stop, steps, reason, choices, new_library(stop))
 
 
-def _in_library(trail: _Trail, library: Library, position: int) -> Explanation:
-    try:
-        version = library.current(trail.now)
-    except LibraryError as error:
-        return trail.fail(position, error.detail)
-    name = trail.name_at(position)
-    found = find_class(version, name) if is_public(name) else None
-    if found is not None:
-        step = Step(name, "class", True, library.path, found[1].line)
-        return _in_class(trail.plus(step), library, version, name, position + 1)
-    default = version.outline.default_class(library.short_name)
-    if default is not None and find_class(version, default) is not None:
-        line = version.outline.classes[default].line
-        step = Step("", "class", True, library.path, line, f"{default}, the default class of {library.short_name}")
-        return _in_class(trail.plus(step), library, version, default, position)
-    reason = _why_no_class(version, library, name)
-    choices = class_choices(version, library, trail.segments[:position])
-    return trail.fail(position, reason, choices, new_class(library, version, trail.segments[position:]))
+def _no_such_class(stop: Stop, steps: Iterable[Step]) -> Explanation:
+    library, version = stop.loaded
+    choices = class_choices(version, library, stop.segments[: stop.position])
+    return _explanation(stop, steps, _why_no_class(stop), choices, new_class(stop))
 
 
-def _in_class(trail: _Trail, library: Library, version: Version, name: str, position: int) -> Explanation:
-    found = find_class(version, name)
-    assert found is not None  # noqa: S101 - the caller found it
-    controller, outline = found
-    method = trail.name_at(position)
-    for candidate, rest in ((method, position + 1), ("index", position)):
-        reached = find_method(version, controller, outline, candidate) if is_public(candidate) else None
-        if reached is not None and not reached[1].is_task and (candidate == method or not method):
-            return _too_many(trail, library, reached, rest, is_default=candidate != method)
+def _no_such_method(stop: Stop, steps: list[Step]) -> Explanation:
+    library, version = stop.loaded
+    found = find_class(version, stop.controller)
+    assert found is not None  # noqa: S101 - the walk found it
+    before = stop.segments[: stop.class_position]
+    named = stop.segments[stop.class_position : stop.method_position]
     choices = [
-        *method_choices(version, library, controller, outline, trail.segments[:position]),
-        *_other_classes(trail, library, version, name, position),
+        *method_choices(version, library, *found, (*before, *named)),
+        *class_choices(version, library, before, leaving_out=stop.controller if named else ""),
     ]
-    reason = _why_no_method(version, controller, outline, method, library)
-    remedy = new_method(library, outline, _taken(version, controller, outline), trail.segments[position:])
-    return trail.fail(position, reason, choices, remedy)
+    return _explanation(stop, steps, _why_no_method(stop, *found), choices, new_method(stop))
 
 
-def _taken(version: Version, controller: type, outline: ClassOutline) -> set[str]:
-    """The names that stand for something else than a method: a def of that name would hide it."""
-    return {*version.outline.imported, *vars(controller)} - set(outline.methods)
-
-
-def _too_many(
-    trail: _Trail, library: Library, reached: tuple[Any, MethodOutline], rest: int, is_default: bool
-) -> Explanation:
-    function, outline = reached
-    most = read_signature(function, outline.signature).positional or 0
-    note = "the default method" if is_default else ""
-    step = Step("" if is_default else outline.name, "method", True, library.path, outline.line, note)
+def _too_many(stop: Stop, steps: Iterable[Step]) -> Explanation:
+    assert stop.endpoint  # noqa: S101 - the walk stopped behind a method
+    outline, most = stop.endpoint.outline, stop.endpoint.signature.positional or 0
     taken = "no further segments" if most == 0 else f"at most {most} further segment{'s' if most > 1 else ''}"
     reason = f"{outline.name}({outline.signature}) takes {taken}"
-    remedy = more_parameters(library, outline, len(trail.segments) - rest)
-    return trail.plus(step).fail(rest + most, reason, (), remedy)
+    return _explanation(stop, steps, reason, (), more_parameters(stop))
 
 
 def _why_no_name(segment: str) -> str:
     if segment.startswith("_"):
         return f"{segment} starts with an underscore: such names are private and no URL reaches them"
     if not is_name(segment):
-        return f"{segment!r} can name nothing: a name is made of a-z, A-Z, 0-9 and _, and no digit comes first"
+        return f"{segment!r} cannot be a name: write a-z, A-Z, 0-9 and _, no digit first"
     return ""
 
 
-def _why_no_class(version: Version, library: Library, name: str) -> str:
-    file = os.path.basename(library.path)
+def _why_no_class(stop: Stop) -> str:
+    library, version = stop.loaded
+    file, outline, name = os.path.basename(library.path), version.outline, stop.segment
+    names = vars(version.module)
     if not name:
         return f"{file} has no class named like it and no class index, which would answer its own URL"
     if fault := _why_no_name(name):
         return fault
-    if name in version.outline.imported:
-        source = version.outline.imported[name].replace(":", ", ")
-        return f"{name} is imported into {file} (from {source}), not written there"
-    for outer in version.outline.classes:
-        controller = vars(version.module).get(outer)
+    if name in outline.imported:
+        return (
+            f"{name} is imported into {file} (from {outline.imported[name].replace(':', ', ')}), not written there"
+        )
+    for outer in outline.classes:
+        controller = names.get(outer)
         if isinstance(controller, type) and isinstance(vars(controller).get(name), type):
             return f"{name} is a class inside {outer}: only classes at the top of the file are reachable"
-    if callable(vars(version.module).get(name)):
+    if callable(names.get(name)):
         return f"{name} is a function at the top of {file}: put it into a class"
     return f"{file} has no class {name}"
 
 
-def _why_no_method(version: Version, controller: type, outline: ClassOutline, name: str, library: Library) -> str:
+def _why_no_method(stop: Stop, controller: type, outline: ClassOutline) -> str:
+    library, version = stop.loaded
+    name, own = stop.segment, outline.methods.get(stop.segment)
     if not name:
         return f"{outline.name} has no method index, which would answer the URL of the class itself"
     if fault := _why_no_name(name):
         return fault
-    own = outline.methods.get(name)
     if own is not None:
-        return f"{name} {own.hidden or 'is no plain method: a decorator made something else of it'}"
+        return f"{name} {own.hidden or 'is no plain method: a decorator replaced it by something else'}"
     if name in vars(controller):
         made = "a class inside the class" if isinstance(vars(controller)[name], type) else "an attribute"
         return f"{name} is {made}, not a method written with def in {outline.name}"
@@ -224,18 +193,12 @@ def _why_no_method(version: Version, controller: type, outline: ClassOutline, na
         if name in vars(base):
             return f"{name} is inherited from {base.__name__}: write @expose above it there, or a def of it here"
     if name in version.outline.imported or callable(vars(version.module).get(name)):
-        return _why_no_class(version, library, name)
+        return _why_no_class(stop)
     return f"{outline.name} has no method {name}, and {os.path.basename(library.path)} no class of that name"
 
 
-def _other_classes(trail: _Trail, library: Library, version: Version, name: str, position: int) -> list[Choice]:
-    """The classes that the path could have named instead: all of them where it named none."""
-    if trail.steps[-1].segment:
-        return class_choices(version, library, trail.segments[: position - 1], leaving_out=name)
-    return class_choices(version, library, trail.segments[:position])
-
-
-def _relative(folder: Folder, trail: _Trail) -> str:
-    """A folder's path from the site's root on, as its author calls it."""
-    inside = os.path.relpath(folder.path, trail.root.path)
-    return "/".join([*Path(trail.root.path).parts[-2:], *([] if inside == "." else inside.split(os.sep))])
+def _relative(stop: Stop) -> str:
+    """A folder's path from the site's folder on, as its author writes it."""
+    root, folder = stop.folders[0].path, stop.folders[-1].path
+    inside = os.path.relpath(folder, root)
+    return "/".join([*Path(root).parts[-2:], *([] if inside == "." else inside.split(os.sep))])

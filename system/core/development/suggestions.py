@@ -1,26 +1,25 @@
-"""What could stand where a path failed: what is there, and which of it is near."""
+"""Suggestions for the segment at which a path failed."""
 
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library, Version
 from ..catalog.outline import ClassOutline, Outline, read_outline
-from ..catalog.source import is_public
-from ..catalog.tree import Folder
 from ..dispatch.routing import find_class, find_method
 from ..errors import LibraryError
+from ..spelling import near_names
 
 MOST_CHOICES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What could stand where the walk failed: `segments` is the path that leads there."""
+    """A name that could replace the failed segment: `segments` is the path that leads to it."""
 
     name: str
     kind: str
@@ -32,16 +31,14 @@ class Choice:
 
 
 def near(failed: str, choices: Sequence[Choice], rest: tuple[str, ...]) -> tuple[Choice, ...]:
-    """The choices whose name is similar, those that differ in case alone first; the rest of the path is kept."""
-    if not failed:
-        return ()
-    by_name = {choice.name.lower(): choice for choice in reversed(choices)}
-    close = difflib.get_close_matches(failed.lower(), by_name, 3, 0.6)
-    return tuple(replace(by_name[name], segments=by_name[name].segments + rest) for name in close)
+    """The choices of a similar name, each with the rest of the path."""
+    by_name = {choice.name: choice for choice in reversed(choices)}
+    names = near_names(failed, (choice.name for choice in choices))
+    return tuple(replace(by_name[name], segments=by_name[name].segments + rest) for name in names)
 
 
-def folder_choices(folder: Folder, index: Library | None, before: tuple[str, ...], now: float) -> list[Choice]:
-    """What a folder has: folders, libraries, and the methods that its index.py answers with."""
+def folder_choices(folder: Folder, index: Library | None, before: tuple[str, ...]) -> list[Choice]:
+    """What a folder contains: folders, libraries, and the methods of its index.py."""
     choices = [
         Choice(name, "folder", (*before, name), path=below.path) for name, below in sorted(folder.folders.items())
     ]
@@ -50,13 +47,13 @@ def folder_choices(folder: Folder, index: Library | None, before: tuple[str, ...
             summary = _summary(library) if len(choices) < MOST_CHOICES else ""
             choices.append(Choice(name, "library", (*before, name), "", summary, library.path, 1))
     if index is not None:
-        choices += _default_methods(index, before, now)
+        choices += _default_methods(index, before)
     return choices
 
 
-def _default_methods(index: Library, before: tuple[str, ...], now: float) -> list[Choice]:
+def _default_methods(index: Library, before: tuple[str, ...]) -> list[Choice]:
     try:
-        version = index.current(now)
+        version = index.current(index.policy.now())
     except LibraryError:
         return []
     default = version.outline.default_class("index")
@@ -95,7 +92,7 @@ def _inherited(controller: type) -> list[str]:
 
 
 def _summary(library: Library) -> str:
-    """What a library says of itself, or what is wrong with it; read from its source, nothing is run."""
+    """The first line of a library's docstring, or its fault; read from its source without running it."""
     if library.version is not None and library.error is None:
         return _summarize(library.version.outline, library)
     try:

@@ -11,8 +11,9 @@ from .binding import Arguments, TypedBinding
 from .hooks import Hooks
 from .params import Params
 from .responses import respond
-from .routing import Endpoint, Resolved
+from .routing import Endpoint
 from .signature import Signature
+from .walk import Resolved
 
 # runs between the hooks: the method itself, or what hands it to a worker
 Runner = Callable[[Resolved, object, Callable[[], Params]], Any]

@@ -1,7 +1,7 @@
-"""From a URL's path to the method that answers it.
+"""Routes and endpoints: the text of a path, and the classes and methods that a path may name.
 
-`match` is pure: text in, a route out. `resolve` walks the route through the catalogue's index, left to right;
-text of a URL is only ever looked up in that index, never joined onto a path, imported or handed to getattr.
+`match` is pure: text in, a route out. Text of a URL is only ever looked up in the catalogue's index, never joined
+onto a path, imported or passed to getattr.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..catalog.folder import Folder
 from ..catalog.library import Library, Version
 from ..catalog.outline import HOOKS, TASK_PARAMETER, ClassOutline, MethodOutline
-from ..catalog.tree import Catalog, Folder, is_name
 from ..errors import NotFound
 from .signature import Signature, read_signature
 
@@ -45,7 +45,7 @@ class Route:
 
 @dataclass(slots=True)
 class Endpoint:
-    """A method that a route leads to, and how it is called. Made once for each version of its library."""
+    """A method that answers routes, and how it is called. Made once for each version of its library."""
 
     library: Library
     controller: type
@@ -60,16 +60,7 @@ class Endpoint:
     @property
     def name(self) -> str:
         """library/Class/method, with the folders before it: shop/orders/Orders/show."""
-        place = self.library.name.split(".")[2:]
-        return "/".join([*place, self.controller.__name__, self.outline.name])
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """An endpoint and the left-over segments of the path, its positional arguments."""
-
-    endpoint: Endpoint
-    arguments: tuple[str, ...]
+        return f"{self.library.place}/{self.controller.__name__}/{self.outline.name}"
 
 
 def kept_names(root: Folder) -> Iterator[tuple[str, str]]:
@@ -79,9 +70,9 @@ def kept_names(root: Folder) -> Iterator[tuple[str, str]]:
 
 
 def match(path: str) -> Route:
-    """The route of a decoded path such as /shop/orders/Orders/show/42; one slash at its end counts as none.
+    """The route of a decoded path such as /shop/orders/Orders/show/42; one slash at its end is ignored.
 
-    Raises NotFound for a path that can be nobody's: too long, an empty segment, a NUL.
+    Raises NotFound for a path that no method can have: too long, an empty segment, a NUL, a reserved name.
     """
     if len(path) > MAX_PATH or "\0" in path:
         raise NotFound("the path is too long or has a NUL in it")
@@ -96,90 +87,6 @@ def match(path: str) -> Route:
     if segments[0] in RESERVED:
         raise NotFound("the kernel reserves this name")
     return Route(segments)
-
-
-def resolve(catalog: Catalog, route: Route, now: float, tasks: bool = False) -> Resolved:
-    """The live method that a route leads to; with `tasks` also one that only exeTask may start.
-
-    Raises NotFound where there is none, LibraryError where its file is broken.
-    """
-    return _Walk(catalog, route.segments, now, tasks).in_folder(catalog.roots["controller"], 0, ())
-
-
-class _Walk:
-    """One walk along a route. A missing name is `index`; what is left over are arguments."""
-
-    __slots__ = ("_catalog", "_now", "_segments", "_tasks")
-
-    def __init__(self, catalog: Catalog, segments: tuple[str, ...], now: float, tasks: bool) -> None:
-        self._catalog = catalog
-        self._segments = segments
-        self._now = now
-        self._tasks = tasks
-
-    def _name_at(self, position: int) -> str:
-        """The segment there, where it may name something; empty where it may not."""
-        if position >= len(self._segments):
-            return ""
-        name = self._segments[position]
-        return name if is_name(name) and name[0] != "_" else ""
-
-    def in_folder(self, folder: Folder, position: int, above: tuple[Folder, ...]) -> Resolved:
-        folder.refresh(self._now)
-        folders = (*above, folder)
-        name = self._name_at(position)
-        failure: NotFound | None = None
-        if name in folder.folders:
-            try:
-                return self.in_folder(folder.folders[name], position + 1, folders)
-            except NotFound as error:  # a file may share the folder's name
-                failure = error
-        library = folder.libraries.get(name)
-        if library is not None:
-            return self._in_library(library, position + 1, folders)
-        if failure is not None:
-            raise failure
-        library = folder.libraries.get("index")
-        if library is None:
-            raise NotFound("there is no such folder or library", position)
-        return self._in_library(library, position, folders)
-
-    def _in_library(self, library: Library, position: int, folders: tuple[Folder, ...]) -> Resolved:
-        version = library.current(self._now)
-        name = self._name_at(position)
-        if find_class(version, name) is not None:
-            return self._in_class(library, version, name, position + 1, folders)
-        default = version.outline.default_class(library.short_name)
-        if default is None:
-            raise NotFound("there is no such class", position)
-        return self._in_class(library, version, default, position, folders)
-
-    def _in_class(
-        self, library: Library, version: Version, name: str, position: int, folders: tuple[Folder, ...]
-    ) -> Resolved:
-        for method, rest in ((self._name_at(position), position + 1), ("index", position)):
-            endpoint = self._endpoint(library, version, name, method, folders)
-            if endpoint is not None:
-                return self._with_arguments(endpoint, rest)
-        raise NotFound("there is no such method", position)
-
-    def _endpoint(
-        self, library: Library, version: Version, name: str, method: str, folders: tuple[Folder, ...]
-    ) -> Endpoint | None:
-        endpoint = version.endpoints.get((name, method))
-        if endpoint is None:
-            endpoint = _make_endpoint(library, version, name, method, folders)
-            if endpoint is None:
-                return None
-            version.endpoints[name, method] = endpoint
-        return endpoint if self._tasks or not endpoint.outline.is_task else None
-
-    def _with_arguments(self, endpoint: Endpoint, position: int) -> Resolved:
-        arguments = self._segments[position:]
-        most = endpoint.signature.positional
-        if arguments and most is not None and len(arguments) > most:
-            raise NotFound("the method takes no further segments", position + most)
-        return Resolved(endpoint, arguments)
 
 
 def find_class(version: Version, name: str) -> tuple[type, ClassOutline] | None:
@@ -233,9 +140,10 @@ def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
     )
 
 
-def _make_endpoint(
+def make_endpoint(
     library: Library, version: Version, name: str, method: str, folders: tuple[Folder, ...]
 ) -> Endpoint | None:
+    """The endpoint of a method; None where the class has no such method that a URL may name."""
     found = find_class(version, name) if method else None
     if found is None:
         return None

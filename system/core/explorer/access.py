@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
+from ..catalog.folder import Folder
 from ..catalog.library import Library
-from ..catalog.tree import Catalog, Folder
+from ..catalog.tree import Catalog
 from ..dispatch.hooks import Hooks, class_hooks, folder_hooks
 from ..dispatch.params import Params
+from ..dispatch.request import request
 from ..dispatch.responses import respond
 from ..dispatch.routing import find_class
 from ..errors import KernKoaError
+from ..settings import Settings
+from .listing import ListedClass, ListedLibrary
 
 log = logging.getLogger("kernkoa")
 
@@ -26,12 +32,14 @@ class Visitor:
     Where it is not guarded there are none: the developer sees everything, and nothing is imported.
     """
 
-    def __init__(self, catalog: Catalog, read: Callable[[], Params], is_guarded: bool) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog = catalog
-        self._read = read
+        self._settings = settings
         self._params: Params | None = None
         self._answers: dict[str, Any] = {}
-        self.is_guarded = is_guarded
+        self._shown: dict[str, ListedLibrary] = {}
+        self.is_developer = settings.development and request.is_local
+        self.is_guarded = not self.is_developer
 
     def answer(self, folder: Folder) -> Any:
         """What the `before` of a folder's _folder.py returns; None lets the visitor in.
@@ -57,24 +65,45 @@ class Visitor:
         """Whether the visitor may see what is in a folder; a hook that raises does not let them."""
         return self._is_open(lambda: self.answer(folder))
 
-    def admits_class(self, library: Library, name: str) -> bool:
-        """Whether the `before` of a class lets the visitor in."""
-        return not self.is_guarded or self._is_open(lambda: self._class_answer(library, name))
+    def show(self, listed: ListedLibrary) -> ListedLibrary:
+        """A library without the classes and methods whose `before` does not let the visitor in."""
+        if not self.is_guarded:
+            return listed
+        path = listed.library.path
+        if path not in self._shown:
+            shown = (self._show_class(listed.library, item) for item in listed.classes.values())
+            self._shown[path] = replace(listed, classes={item.name: item for item in shown if item.methods})
+        return self._shown[path]
 
-    def _class_answer(self, library: Library, name: str) -> Any:
+    def _show_class(self, library: Library, listed: ListedClass) -> ListedClass:
+        controller: list[type] = []
+        if not self._is_open(lambda: self._class_answer(library, listed.name, controller)):
+            return replace(listed, methods={})
+        admitted = {
+            name: method for name, method in listed.methods.items() if self._admits_method(controller[0], name)
+        }
+        return replace(listed, methods=admitted)
+
+    def _class_answer(self, library: Library, name: str, controller: list[type]) -> Any:
         found = find_class(library.current(self._catalog.now()), name)
         if found is None:
             return "not there"
-        controller = found[0]
-        hooks = class_hooks(controller)
-        return self._run(hooks, controller()) if hooks else None
+        controller.append(found[0])
+        hooks = class_hooks(found[0])
+        return self._run(hooks, found[0]()) if hooks else None
+
+    def _admits_method(self, controller: type, name: str) -> bool:
+        """Whether the guards of a method itself let the visitor in."""
+        guards = getattr(getattr(controller, name, None), "koa_before", ())
+        asks = [partial(self._run, {"before": guard}, controller()) for guard in guards]
+        return all(map(self._is_open, asks))
 
     def _run(self, hooks: Hooks, controller: object) -> Any:
         hook = hooks.get("before")
         if hook is None:
             return None
         if self._params is None:
-            self._params = self._read()
+            self._params = request.params(self._settings)
         return hook(controller, self._params)
 
     def _is_open(self, ask: Callable[[], Any]) -> bool:

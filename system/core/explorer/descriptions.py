@@ -13,7 +13,8 @@ from ..catalog.library import Version
 from ..catalog.tree import Catalog
 from ..dispatch.binding import TypedBinding
 from ..dispatch.calling import binding_of
-from ..dispatch.routing import Endpoint, Route, resolve
+from ..dispatch.routing import Endpoint, Route
+from ..dispatch.walk import resolve
 from ..errors import KernKoaError, LibraryError
 from .inference import MethodSource
 from .kept import Kept

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..catalog.tree import Catalog, Folder
+from ..catalog.folder import Folder
+from ..catalog.tree import Catalog
 from ..settings import Settings
 from .components import Components
 from .descriptions import Description, Descriptions, LibraryDescriptions
@@ -22,8 +23,8 @@ from .operations import INVALID, PROBLEM, operations_of
 # how many documents are kept; what a visitor may see is one document, and the server another
 MOST_DOCUMENTS = 2
 
-# a library as far as a visitor may see it
-Shown = tuple[LibraryDescriptions, tuple[str, ...]]
+# a library and the classes and methods of it that a visitor may see; None is all of them
+Shown = tuple[LibraryDescriptions, frozenset[tuple[str, str]] | None]
 
 
 class Documents:
@@ -39,15 +40,15 @@ class Documents:
         self,
         server: str,
         admits: Callable[[Folder], bool] = lambda folder: True,
-        show: Callable[[ListedLibrary], ListedLibrary] = lambda listed: listed,
+        show: Callable[[ListedLibrary], ListedLibrary] | None = None,
     ) -> bytes:
-        """The document as JSON, as far as a visitor may see the catalogue. `server` is the site's base URL."""
+        """The document as JSON. `server` is the site's base URL; `admits` and `show` leave out what is guarded."""
         now = self._listing.catalog.now()
         shown = tuple(
-            (self._descriptions.of_library(listed, now), tuple(show(listed).classes))
+            (self._descriptions.of_library(listed, now), _keys(show(listed)) if show else None)
             for listed in self._listing.walk(now, admits=admits)
         )
-        name = f"{server} {hash(tuple(classes for _, classes in shown))}"
+        name = f"{server} {hash(tuple(keys for _, keys in shown))}"
         return self._encoded.get(name, shown, lambda: _encode(make_document(shown, self._settings, server)))
 
 
@@ -56,19 +57,23 @@ def document_of(catalog: Catalog, settings: Settings, server: str) -> dict[str, 
     listing = Listing(catalog, settings.home)
     descriptions, now = Descriptions(listing), catalog.now()
     every = [descriptions.of_library(listed, now) for listed in listing.walk(now)]
-    return make_document([(known, tuple(known.listed.classes)) for known in every], settings, server)
+    return make_document([(known, None) for known in every], settings, server)
+
+
+def _keys(listed: ListedLibrary) -> frozenset[tuple[str, str]]:
+    return frozenset((method.controller, method.name) for method in listed.methods)
 
 
 def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> dict[str, Any]:
-    """The document of these libraries and of those of their classes that a visitor may see."""
+    """The document of these libraries."""
     components = Components({"Problem": PROBLEM, "InvalidParameters": INVALID})
     paths: dict[str, Any] = {}
     tags = []
-    for known, classes in shown:
+    for known, keys in shown:
         methods = [
             item
-            for item in known.methods.values()
-            if item.method.controller in classes and not item.method.is_task and not item.fault
+            for key, item in known.methods.items()
+            if (keys is None or key in keys) and not item.method.is_task and not item.fault
         ]
         if methods:
             doc = known.listed.doc

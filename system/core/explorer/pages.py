@@ -6,16 +6,16 @@ Only the page of a typed method and the OpenAPI document load libraries; all oth
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, render_template, send_from_directory
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.source import folders_in, is_public, libraries_in
-from ..catalog.tree import Catalog, Folder
+from ..catalog.tree import Catalog
 from ..dispatch.request import request
 from ..dispatch.responses import no_store
 from ..errors import NotFound
@@ -96,7 +96,7 @@ class Explorer:
 
         Raises NotFound for what is not listed; answers what the hook does that does not let the visitor in.
         """
-        visitor, now = self._visitor(), self._catalog.now()
+        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
         place = self._find_place(path, now)
         refusal = visitor.response(place.folders)
         if refusal is not None:
@@ -117,7 +117,7 @@ class Explorer:
 
     def find(self) -> Response:
         """What a query finds, as a piece of a page."""
-        visitor, now = self._visitor(), self._catalog.now()
+        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
         refusal = visitor.response((self._catalog.roots["controller"],))
         if refusal is not None:
             return refusal
@@ -126,24 +126,18 @@ class Explorer:
 
     def document(self) -> Response:
         """The same as an OpenAPI document."""
-        visitor = self._visitor()
+        visitor = Visitor(self._catalog, self._settings)
         refusal = visitor.response((self._catalog.roots["controller"],))
         if refusal is not None:
             return refusal
 
         document = self._documents.encode(
-            request.script_root, visitor.admits, lambda listed: _shown(listed, visitor)
+            request.script_root, visitor.admits, visitor.show if visitor.is_guarded else None
         )
         return Response(document, mimetype="application/json")
 
-    def _visitor(self) -> Visitor:
-        return Visitor(self._catalog, lambda: request.params(self._settings), not self._is_for_the_developer())
-
-    def _is_for_the_developer(self) -> bool:
-        return self._settings.development and request.is_local
-
     def _render(self, name: str, values: dict[str, Any]) -> Response:
-        values |= {"site": self._settings.name, "own": self._is_for_the_developer()}
+        values |= {"site": self._settings.name, "own": self._settings.development and request.is_local}
         response = Response(render_template(f"kernkoa/explorer_{name}.html", **values))
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -189,7 +183,7 @@ class Explorer:
         return listed.find(place.controller, place.method) if listed else None
 
     def _guarded(self, library: Library, visitor: Visitor, now: float) -> ListedLibrary:
-        return _shown(self._listing.list_library(library, now), visitor)
+        return visitor.show(self._listing.list_library(library, now))
 
     def _folder_page(self, place: Place, visitor: Visitor, now: float) -> dict[str, Any]:
         entries, part = _part(self._entries(place.folders[-1], place.names, visitor, now))
@@ -227,8 +221,10 @@ class Explorer:
         return [item for item in found if isinstance(item, ListedLibrary) or self._admits(item, visitor, now)]
 
     def _admits(self, method: ListedMethod, visitor: Visitor, now: float) -> bool:
-        place = self._find_place(method.place, now)
-        return place.library is not None and visitor.admits_class(place.library, method.controller)
+        library = self._find_place(method.place, now).library
+        return library is not None and bool(
+            self._guarded(library, visitor, now).find(method.controller, method.name)
+        )
 
     def _tree(self, place: Place, visitor: Visitor, now: float) -> list[Node]:
         """The way to a place, and beside each step its neighbours."""
@@ -260,12 +256,12 @@ class Explorer:
         above = "/".join(names) + "/" if names else ""
         folders = [
             Node(name, "folder", above + name)
-            for name in (inner.name.rpartition(".")[2] for inner in folders_in(folder, now))
+            for name in (inner.name.rpartition(".")[2] for inner in folder.list_folders(now))
             if visitor.admits(folder.folders[name])
         ]
         libraries = [
             Node(library.short_name, "library", above + library.short_name)
-            for library in libraries_in(folder, now)
+            for library in folder.list_libraries(now)
         ]
         return sorted([*folders, *libraries], key=lambda node: (node.name.lower(), node.kind))
 
@@ -273,7 +269,7 @@ class Explorer:
         """Look at the files that are shown, and at no other."""
         for node in nodes:
             library = folder.libraries.get(node.name) if node.kind == "library" else None
-            if library is not None and self._listing.readings.is_broken(library):
+            if library is not None and self._catalog.sources.is_broken(library.path):
                 node.kind = "broken"
         return nodes
 
@@ -295,12 +291,6 @@ class Explorer:
         if len(methods) > len(nodes):
             nodes[-1].hidden = len(methods) - len(nodes)
         return nodes
-
-
-def _shown(listed: ListedLibrary, visitor: Visitor) -> ListedLibrary:
-    """A library without the classes whose `before` does not let the visitor in."""
-    classes = {name: item for name, item in listed.classes.items() if visitor.admits_class(listed.library, name)}
-    return listed if len(classes) == len(listed.classes) else replace(listed, classes=classes)
 
 
 def _part(every: list[Any]) -> tuple[list[Any], dict[str, Any]]:

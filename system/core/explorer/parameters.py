@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import PydanticUserError, TypeAdapter
-from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import to_jsonable_python
 
 from ..dispatch.json_schema import Schema, Schemas, follow
@@ -49,7 +49,7 @@ def parameter_of(slot: Slot, place: str) -> Parameter | None:
     """A typed parameter of a live method; None for Params and for **others, which have no name of their own."""
     if slot.shape in ("params", "others"):
         return None
-    schema = plain_json(_schema_of(slot, place) | _default_of(slot)) or {}
+    schema = plain_json(_found(slot, place, _schema_of) | _found(slot, place, _default_of)) or {}
     if slot.shape == "rest":
         items = {key: value for key, value in schema.items() if key != "$defs"} or {"type": "string"}
         definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
@@ -65,17 +65,21 @@ def parameter_of(slot: Slot, place: str) -> Parameter | None:
     )
 
 
-def _schema_of(slot: Slot, place: str) -> Schema:
-    """The schema of a parameter; {} where pydantic has none for it, with the reason in the log."""
-    if slot.shape in ("file", "files") or slot.parameter.annotation is EMPTY:
-        return slot.schema()
+def _found(slot: Slot, place: str, find: Callable[[Slot], Schema]) -> Schema:
+    """What is found of a parameter; {} where there is nothing, or where code of the site fails at it."""
     try:
-        return schema_of(slot.adapter, "validation")
-    except (PydanticUserError, PydanticInvalidForJsonSchema):
+        return find(slot)
+    except (PydanticUserError, ValueError, RecursionError):  # pydantic's other errors are ValueErrors
         return {}
-    except Exception as error:  # whatever a site's own __get_pydantic_json_schema__ raises
+    except Exception as error:  # of a validator, of __get_pydantic_json_schema__, of __repr__
         log.error("The parameter %s of %s cannot be described: %s", slot.name, place, error, exc_info=error)
         return {}
+
+
+def _schema_of(slot: Slot) -> Schema:
+    if slot.shape in ("file", "files") or slot.parameter.annotation is EMPTY:
+        return slot.schema()
+    return schema_of(slot.adapter, "validation")
 
 
 def schema_of(adapter: TypeAdapter[Any], mode: Literal["validation", "serialization"]) -> Schema:
@@ -85,12 +89,9 @@ def schema_of(adapter: TypeAdapter[Any], mode: Literal["validation", "serializat
 
 
 def _default_of(slot: Slot) -> Schema:
-    """The default as JSON; {} without one, and for one that the annotation would not take."""
+    """The default as JSON; {} without one. Raises for one that the annotation would not take."""
     default = slot.parameter.default
     if default is EMPTY or default is None or slot.shape in ("file", "files"):
         return {}
-    try:
-        slot.convert(default)
-        return {"default": float(default) if isinstance(default, Decimal) else to_jsonable_python(default)}
-    except (ValueError, RecursionError):  # pydantic's errors are ValueErrors too
-        return {}
+    slot.convert(default)
+    return {"default": float(default) if isinstance(default, Decimal) else to_jsonable_python(default)}

@@ -28,14 +28,7 @@ def add_board(app: Flask, tasks: Tasks) -> None:
 
 def show_board(tasks: Tasks) -> Response:
     """The board, as a page or as JSON. Who may see it is who may see the root of the explorer."""
-    settings = tasks.settings
-    for_the_developer = settings.development and request.is_local
-    visitor = Visitor(
-        tasks.catalog,
-        lambda: request.params(settings),
-        not for_the_developer,
-    )
-    refusal = visitor.response((tasks.catalog.roots["controller"],))
+    refusal = Visitor(tasks.catalog, tasks.settings).response((tasks.catalog.roots["controller"],))
     if refusal is not None:
         return refusal
     board = read_board(tasks)

@@ -21,7 +21,8 @@ from ..catalog.outline import TASK_PARAMETER
 from ..dispatch.calling import bind
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
-from ..dispatch.routing import Resolved, Route, resolve
+from ..dispatch.routing import Route
+from ..dispatch.walk import Resolved, resolve
 from ..errors import OutOfMemory, ResultRefused, TaskCancelled, TaskError, TaskExited, TaskTimeout, WorkerKilled
 from .payload import find_fault, make_environ, unpack_params
 from .progress import Reporter

@@ -15,7 +15,7 @@ from werkzeug.http import parse_list_header
 from ..dispatch.calling import Runner, bind, run
 from ..dispatch.params import Params
 from ..dispatch.responses import json_response, respond
-from ..dispatch.routing import Resolved
+from ..dispatch.walk import Resolved
 from ..errors import BrokerUnavailable, IdempotencyReused
 from .celery_app import QUEUE
 from .payload import pack_params

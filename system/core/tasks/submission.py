@@ -12,7 +12,8 @@ from flask import has_request_context, request
 from ..catalog.tree import Catalog
 from ..dispatch.calling import bind
 from ..dispatch.params import Params
-from ..dispatch.routing import Endpoint, Resolved, Route, resolve
+from ..dispatch.routing import Endpoint, Route
+from ..dispatch.walk import Resolved, resolve
 from ..errors import BrokerUnavailable, NotFound, TaskError
 from ..settings import Settings
 from .celery_app import QUEUE, TaskApp

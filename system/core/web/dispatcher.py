@@ -14,7 +14,8 @@ from ..dispatch.calling import call, run
 from ..dispatch.hooks import read_hooks
 from ..dispatch.params import Params
 from ..dispatch.request import KernelRequest
-from ..dispatch.routing import Endpoint, Resolved, Route, match, resolve
+from ..dispatch.routing import Endpoint, Route, match
+from ..dispatch.walk import Resolved, resolve
 from ..errors import LibraryError, MethodNotAllowed, NotFound
 from ..settings import Settings
 from ..tasks.respond_async import prefers_later
@@ -41,6 +42,8 @@ class Dispatcher:
     def find(self, endpoint: str) -> Callable[..., Any] | None:
         """The method that an endpoint such as "shop.orders.Orders.show" names, None without one."""
         segments = tuple(endpoint.split("."))
+        if len(segments) < 3:  # not library, class and method: an endpoint of Flask's own
+            return None
         with suppress(NotFound, LibraryError):
             found = resolve(self._catalog, Route(segments), self._catalog.now()).endpoint
             return found.function if found.name == "/".join(segments) else None
