@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationErro
 
 from .errors import SettingsError
 
-# the settings whose environment variable is JSON
-_JSON = frozenset({"databases", "libs", "queues", "addons", "hosts", "origins", "proxies", "headers"})
+# the settings whose environment variable is JSON; a list may be written with commas too
+_LISTS = frozenset({"queues", "addons", "hosts", "origins", "proxies"})
+_JSON = _LISTS | {"databases", "libs", "headers"}
 
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -180,6 +181,8 @@ def _variables(values: Mapping[str, Any]) -> dict[str, str]:
 def _parse_variable(name: str, text: str) -> Any:
     if name not in _JSON:
         return text
+    if name in _LISTS and not text.lstrip().startswith("["):
+        return text.replace(",", " ").split()
     try:
         return json.loads(text)
     except ValueError as error:

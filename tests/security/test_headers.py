@@ -21,7 +21,7 @@ PAGE = """
             raise LookupError
 
         def id(self):
-            return {"id": request.environ["koa.request_id"]}
+            return {"id": request.environ["kernkoa.request_id"]}
 """
 PATHS = ["/page", "/page/fail", "/nothing", "/_koa/health", "/images/none.png"]
 
@@ -70,7 +70,9 @@ def test_every_answer_has_an_id_of_its_own(site: Any) -> None:
     assert response.get_json()["id"] == response.headers["X-Request-ID"] != "forged"
 
 
-@pytest.mark.parametrize(("given", "taken"), [("abc-1.2:3_4", True), ("a" * 65, False), ("a b", False), ("", False)])
+@pytest.mark.parametrize(
+    ("given", "taken"), [("abc-1.2:3_4", True), ("a" * 65, False), ("a b", False), ("", False)]
+)
 def test_a_trusted_proxy_gives_the_id(site: Any, given: str, taken: bool) -> None:
     client = site.client(proxies=["127.0.0.0/8"])
     assert (client.get("/_koa/health", headers={"X-Request-ID": given}).headers["X-Request-ID"] == given) is taken

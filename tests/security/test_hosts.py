@@ -49,7 +49,9 @@ def test_any_other_is_misdirected(site: Any, host: str) -> None:
     assert response.get_json()["title"] == "Misdirected Request"
 
 
-@pytest.mark.parametrize("host", ["a b", "a/b", "a#b", "a?b", "<a>", "a\\b", "[::1", "::1", "a:b", ".", ":80", "ä"])
+@pytest.mark.parametrize(
+    "host", ["a b", "a/b", "a#b", "a?b", "<a>", "a\\b", "[::1", "::1", "a:b", ".", ":80", "ä"]
+)
 def test_a_malformed_host_is_refused_whatever_the_setting(site: Any, host: str) -> None:
     site.write("link.py", LINK)
     assert ask(site.client(), host.encode().decode("latin-1")).status_code == 421
@@ -93,3 +95,10 @@ def test_what_is_remembered_of_hosts_is_bounded(site: Any) -> None:
     for number in range(1200):
         ask(client, f"h{number}.example", "/_koa/health")
     assert len(app.hosts._known) == 1000
+
+
+@pytest.mark.parametrize("text", ["a.example,b.example", "a.example b.example", '["a.example", "b.example"]'])
+def test_the_environment_may_list_hosts_with_commas(site: Any, text: str) -> None:
+    from system.core.settings import read_settings
+
+    assert read_settings(site.root / "config.py", {"KERNKOA_HOSTS": text}).hosts == ["a.example", "b.example"]

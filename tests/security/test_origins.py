@@ -40,7 +40,7 @@ PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-He
 @pytest.fixture
 def client(site: Any) -> Any:
     site.write("shop.py", SHOP)
-    return site.client(origins=[TRUSTED])
+    return site.app(origins=[TRUSTED]).test_client(use_cookies=False)
 
 
 ADMITTED = [

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..settings import Settings
+from ..tasks.payload import REQUEST_ID
 
 StartResponse = Callable[..., Any]
 
-REQUEST_ID = "koa.request_id"
 # set by nginx as a uwsgi_param: a client's header can never have this name
 PROXY_REQUEST_ID = "KERNKOA_REQUEST_ID"
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -39,7 +39,7 @@ class ResponseHeaders:
         self._proxies = [ipaddress.ip_network(proxy) for proxy in settings.proxies]
 
     def adding(self, environ: dict[str, Any], start_response: StartResponse) -> StartResponse:
-        """A start_response (PEP 3333) that adds them; the id is in the environ as koa.request_id."""
+        """A start_response (PEP 3333) that adds them; the id is in the environ as kernkoa.request_id."""
         request_id = environ[REQUEST_ID] = self._request_id(environ)
         is_secure = self._is_always_secure or environ["wsgi.url_scheme"] == "https"
         more = self._secure if is_secure else self._plain

@@ -45,7 +45,7 @@ class Hosts:
             return False
         if not self._names:
             return True
-        return host_is_trusted(host, self._names) or (self._takes_addresses and _is_address(host))
+        return host_is_trusted(host.lower(), self._names) or (self._takes_addresses and _is_address(host))
 
 
 def trusted_hosts(settings: Settings) -> list[str]:
