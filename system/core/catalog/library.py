@@ -22,7 +22,7 @@ from .execution import Version, execute, restored
 from .live_file import LiveFile
 from .load_error import describe
 from .policy import LivePolicy
-from .shared_state import state_of
+from .shared_state import State, state_of
 
 log = logging.getLogger("kernkoa.catalog")
 
@@ -42,7 +42,7 @@ class Load:
     library: Library
     module: types.ModuleType | None = None
     parts: dict[Library, Identity] = field(default_factory=dict)
-    states: dict[Library, frozenset[int]] = field(default_factory=dict)
+    states: dict[Library, State] = field(default_factory=dict)
     version: Version | None = None
     source: bytes = b""
 

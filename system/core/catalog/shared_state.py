@@ -7,6 +7,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 # the packages of the catalogue's libraries
@@ -26,21 +27,26 @@ _LEAVES = (
 )
 
 
-def state_of(module: types.ModuleType, imported: Mapping[str, str]) -> frozenset[int]:
-    """The identities of the objects that a module holds: its containers and instances, and what is in them.
+# the identity of each object, and how many it holds
+State = Mapping[int, int]
+
+
+def state_of(module: types.ModuleType, imported: Mapping[str, str]) -> State:
+    """The objects that a module holds: its containers and instances, and what is in them.
 
     `imported` says where its names come from: what other packages made is left out. No code of the objects is run.
     """
     foreign = {id(value) for value in _foreign_values(imported)}
     queue = deque(value for value in vars(module).values() if id(value) not in foreign)
-    seen: set[int] = set()
+    seen: dict[int, int] = {}
     while queue and len(seen) < MOST_OBJECTS:
         value = queue.popleft()
         if id(value) in seen:
             continue
-        seen.add(id(value))
-        queue.extend(_held_by(value))
-    return frozenset(seen)
+        held = list(_held_by(value))
+        seen[id(value)] = len(held)
+        queue.extend(held)
+    return seen
 
 
 def _held_by(value: Any) -> Iterable[object]:
@@ -52,6 +58,8 @@ def _held_by(value: Any) -> Iterable[object]:
     if issubclass(kind, type):
         is_own = str(vars(value).get("__module__")).startswith(OWN)
         return (held for name, held in vars(value).items() if name != "_abc_impl") if is_own else ()
+    if issubclass(kind, dict):  # the collector does not visit keys that are text
+        return chain(dict.keys(value), dict.values(value))
     return gc.get_referents(value)
 
 

@@ -128,8 +128,8 @@ def _give_back(reporter: Reporter) -> None:
 
 
 def _perform(reporter: Reporter, tasks: Tasks, route: str, packed: Mapping[str, Any], answer: bool) -> Any:
-    # later than any look before: a task may have been sent the moment after its library was written
-    now = tasks.catalog.now() + float(tasks.settings.liveSeconds if tasks.settings.liveSeconds != "off" else 0)
+    # a task may have been sent the moment after its library was written: see at least what its sender saw
+    now = tasks.catalog.after_every_look()
     resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), now, tasks=True)
     policy: RetryPolicy = getattr(resolved.endpoint.function, "koa_retry", NO_RETRY)
     try:
