@@ -66,6 +66,7 @@ class Settings(BaseModel):
     flaskDebug: bool = True
     editor: Literal["", "vscode", "pycharm", "vim", "emacs", "sublime"] = "vscode"
     explorer: bool | None = None
+    openapi: dict[str, Any] = Field(default_factory=dict)
     liveSeconds: Seconds | Literal["off"] = 1
 
     maxUploadBytes: Bytes = 75_000_000
@@ -166,7 +167,7 @@ def _variables(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse_variable(name: str, text: str) -> Any:
-    if name not in ("databases", "libs", "queues", "addons"):
+    if name not in ("databases", "libs", "openapi", "queues", "addons"):
         return text
     try:
         return json.loads(text)

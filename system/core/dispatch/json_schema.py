@@ -13,9 +13,14 @@ Schema = dict[str, Any]
 
 
 class Schemas(GenerateJsonSchema):
-    """Pydantic's schemas; a Decimal is a number, without the pattern of its spelling as text."""
+    """Pydantic's schemas; a Decimal that is sent is a number, without the pattern of its spelling as text.
+
+    In an answer it is text, as the JSON encoder writes it.
+    """
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        if self.mode == "serialization":
+            return {"type": "string"}
         limits = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
         found = {name: float(schema[key]) for key, name in limits.items() if key in schema}  # type: ignore[literal-required]
         return {"type": "number", **found}
