@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from .folder import Folder, is_public
 from .library import Library
 from .outline import ClassOutline, MethodOutline
-from .source import Reading, is_public
-from .tree import Folder
+from .source import Reading
 
 
 class Reader(Protocol):
@@ -97,7 +97,7 @@ def _is_exposed(method: MethodOutline) -> bool:
 
 def full_names(library: Library, module: str) -> Iterator[str]:
     """What a module is called in full that a library imports: relative, absolute, or of the same folder."""
-    package = library.folder.name
+    package = library.package.__name__
     if module.startswith("."):
         dots = len(module) - len(module.lstrip("."))
         parts = package.split(".")

@@ -6,37 +6,24 @@ The kernel compiles the source itself: a time-stamped .pyc serves stale code for
 from __future__ import annotations
 
 import ast
-import hashlib
 import logging
-import os
 import sys
-import time
+import threading
 import types
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import LibraryError
+from .live_file import LiveFile
+from .load_error import describe
 from .outline import Outline, read_outline
-
-if TYPE_CHECKING:
-    from .tree import Catalog, Folder
+from .policy import LivePolicy
 
 log = logging.getLogger("kernkoa.catalog")
 
-# A file younger than this when it was read may have changed again with the same time stamp and size
-# (the clock of a file system ticks every few milliseconds, some network ones every second or two).
-RACY_NS = 2_000_000_000
-# A file is read when it has been quiet for this long, so that a half-written one is not taken for whole:
-# the first where the request waits for it, the second where the version before serves meanwhile.
-QUIET_SECONDS = 0.01
-SETTLED_SECONDS = 0.1
-LONGEST_WAIT_SECONDS = 0.5
 # A library that raised is tried again after this time: what it missed may have come back.
 RETRY_SECONDS = 5.0
-
-Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,42 +35,52 @@ class Version:
     endpoints: dict[tuple[str, str], Any] = field(default_factory=dict)
 
 
+class _Loading(threading.local):
+    """The libraries that this thread is executing, the innermost last."""
+
+    def __init__(self) -> None:
+        self.stack: list[Library] = []
+
+
+_loading = _Loading()
+
+
 class Library:
-    """A .py file of the catalogue and the last version of it that ran."""
+    """A .py file of the catalogue and the last version of it that ran.
+
+    `name` is its dotted name, `place` its path below the folder of its kind (shop/orders), `package` the module of
+    its folder.
+    """
 
     __slots__ = (
-        "_digest",
         "_failed_at",
+        "_file",
+        "_loading_module",
         "_loading_parts",
         "_parts",
-        "_racy",
-        "_read_due",
-        "_signature",
-        "catalog",
         "due",
         "error",
-        "folder",
-        "loading",
         "name",
+        "package",
         "path",
+        "place",
+        "policy",
         "version",
     )
 
-    def __init__(self, catalog: Catalog, folder: Folder, name: str, path: str) -> None:
-        self.catalog = catalog
-        self.folder = folder
+    def __init__(self, policy: LivePolicy, package: types.ModuleType, name: str, path: str) -> None:
+        self.policy = policy
+        self.package = package
         self.name = name
+        self.place = "/".join(name.split(".")[2:])
         self.path = path
         self.version: Version | None = None
         self.error: LibraryError | None = None
-        self.loading: types.ModuleType | None = None
         self.due = -1.0
-        self._parts: dict[Library, bytes] = {}  # what it was made of: its own file and those it imports
+        self._file = LiveFile(policy, path)
+        self._parts: dict[Library, bytes] = {}  # what it was made of: its own file and those it loaded
         self._loading_parts: dict[Library, bytes] = {}
-        self._read_due = -1.0
-        self._signature: Signature | None = None
-        self._digest = b""
-        self._racy = False
+        self._loading_module: types.ModuleType | None = None
         self._failed_at = 0.0
 
     @property
@@ -97,58 +94,38 @@ class Library:
         """
         if now >= self.due:
             self._refresh(now)
-        if self.error is not None and (self.version is None or self.catalog.development):
+        if self.error is not None and (self.version is None or self.policy.development):
             raise self.error.with_traceback(None)  # or it grows with every raise
-        assert self.version is not None  # noqa: S101 - _refresh leaves a version or an error
+        if self.version is None:
+            raise LibraryError(f"{self.path} needs itself while it is being loaded.", self.path)
         return self.version
+
+    def use(self, now: float) -> types.ModuleType:
+        """The module for code that needs it now.
+
+        A library that is being executed was made of it from then on: it is stale when this one changes.
+        """
+        user = _loading.stack[-1] if _loading.stack else None
+        if user is not None:
+            now = self.policy.after_every_look()
+        try:
+            if self in _loading.stack and self._loading_module is not None:
+                return self._loading_module
+            return self.current(now).module
+        finally:
+            if user is not None:
+                user._note_part(self, now)
 
     def digest(self, now: float) -> bytes:
         """What identifies the file's content now; empty where it is gone. Reads it only when it changed."""
-        if now < self._read_due:
-            return self._digest
-        self._read_due = self.catalog.next_check(now)
-        try:
-            status = os.stat(self.path)
-            signature = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if signature == self._signature and not self._racy:
-                return self._digest
-            if self._may_settle(status.st_mtime_ns):
-                self._read_due = now + SETTLED_SECONDS
-                return self._digest
-            self._digest = _identify(self._read())
-        except OSError:
-            self._signature, self._digest = None, b""
-        return self._digest
-
-    def _may_settle(self, mtime_ns: int) -> bool:
-        """Whether the file is still being written, perhaps, and the version before can serve meanwhile."""
-        age = time.time_ns() - mtime_ns
-        return self.version is not None and self.catalog.may_wait and 0 <= age < SETTLED_SECONDS * 1e9
-
-    def _read(self) -> bytes:
-        """The source, once it has been quiet for a moment."""
-        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-        while True:
-            before = os.stat(self.path)
-            age = time.time_ns() - before.st_mtime_ns
-            if 0 <= age < QUIET_SECONDS * 1e9 and time.monotonic() < deadline:
-                time.sleep(QUIET_SECONDS - age / 1e9)
-                continue
-            source = Path(self.path).read_bytes()
-            after = os.stat(self.path)
-            signature = (after.st_mtime_ns, after.st_size, after.st_ino)
-            unchanged = signature == (before.st_mtime_ns, before.st_size, before.st_ino)
-            if unchanged or time.monotonic() >= deadline:
-                self._signature = signature
-                self._racy = 0 <= time.time_ns() - after.st_mtime_ns < RACY_NS
-                return source
+        return self._file.digest(now, self.version is not None)
 
     def _refresh(self, now: float) -> None:
         if self._is_stale(now):
-            with self.catalog.lock:
-                if self.loading is None and self._is_stale(now):  # no other thread was faster
+            with self.policy.lock:
+                if self._loading_module is None and self._is_stale(now):  # no other thread was faster
                     self._load(now)
-        self.due = min(self.catalog.next_check(now), max(self._read_due, now))
+        self.due = min(self.policy.next_look(now), max(self._file.due, now))
 
     def _is_stale(self, now: float) -> bool:
         if not self._parts:
@@ -156,24 +133,23 @@ class Library:
         if any(part.digest(now) != digest for part, digest in self._parts.items()):
             return True
         may_retry = self.error is not None and not isinstance(self.error.__cause__, SyntaxError)
-        return may_retry and (self.catalog.development or now - self._failed_at > RETRY_SECONDS)
+        return may_retry and (self.policy.development or now - self._failed_at > RETRY_SECONDS)
 
     def _load(self, now: float) -> None:
         self._loading_parts = {}
         try:
-            source = self._read()
-            self._digest = self._loading_parts[self] = _identify(source)
+            source, self._loading_parts[self] = self._file.read(now)
             self.version, self.error = self._execute(source), None
-            self.catalog.keep(self, source)
+            self.policy.last_good.keep(self.name, source)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-            self._fail(_describe(error, self.path), now)
+            self._fail(describe(error, self.path), now)
         self._parts = self._loading_parts
 
     def _fail(self, error: LibraryError, now: float) -> None:
         if self.error is None or self.error.detail != error.detail:
             log.error("%s", error.detail, exc_info=None if error.line else error.__cause__)
         self.error, self._failed_at = error, now
-        kept = None if self.version or self.catalog.development else self.catalog.kept(self)
+        kept = None if self.version or self.policy.development else self.policy.last_good.read(self.name)
         if kept is not None:
             self._restore(kept)
 
@@ -190,15 +166,16 @@ class Library:
         code = compile(tree, self.path, "exec", dont_inherit=True)
         module = self._new_module()
         previous = sys.modules.get(self.name)
-        self.loading = sys.modules[self.name] = module
+        self._loading_module = sys.modules[self.name] = module
+        _loading.stack.append(self)
         try:
             exec(code, module.__dict__)  # noqa: S102 - a file of the user's own catalogue
         except BaseException:
             self._put_back(previous)
             raise
         finally:
-            self.loading = None
-        setattr(self.folder.module, self.short_name, module)
+            _loading.stack.pop()
+            self._loading_module = None
         return Version(module, read_outline(tree))
 
     def _new_module(self) -> types.ModuleType:
@@ -206,9 +183,9 @@ class Library:
         spec = ModuleSpec(self.name, None, origin=self.path)
         vars(module).update(
             __file__=self.path,
-            __package__=self.folder.module.__name__,
+            __package__=self.package.__name__,
             __spec__=spec,
-            __builtins__=self.catalog.builtins,
+            __builtins__=self.policy.builtins,
         )
         return module
 
@@ -218,45 +195,11 @@ class Library:
         else:
             sys.modules[self.name] = previous
 
-    def note_import(self, part: Library, now: float) -> None:
-        """Remember, while this library loads, that it imports another: it is stale when that one changes."""
-        if self.loading is not None:
-            self._loading_parts[part] = part.digest(now)
-            self._loading_parts.update(part._loading_parts if part.loading else part._parts)
+    def _note_part(self, part: Library, now: float) -> None:
+        self._loading_parts[part] = part.digest(now)
+        self._loading_parts.update(part._loading_parts if part._loading_module else part._parts)
 
     def forget(self) -> None:
         """The file is gone: so is its module."""
         if self.version is not None and sys.modules.get(self.name) is self.version.module:
             del sys.modules[self.name]
-
-
-def _identify(source: bytes) -> bytes:
-    return hashlib.blake2b(source, digest_size=16).digest()
-
-
-def _describe(error: BaseException, path: str) -> LibraryError:
-    """What went wrong in a library, with the file and the line that its author should look at."""
-    if isinstance(error, LibraryError):
-        described = LibraryError(f"{path} imports a broken library. {error.detail}", error.path, error.line)
-        described.text = error.text
-        described.__cause__ = error.__cause__ or error
-        return described
-    line, text = 0, ""
-    if isinstance(error, SyntaxError) and (error.filename or path) == path:
-        line, text = error.lineno or 0, (error.text or "").rstrip("\n")
-        detail = f"{path}, line {line}: {type(error).__name__}: {error.msg}"
-    else:
-        line = _line_in(error, path)
-        detail = f"{path}, line {line}: {type(error).__name__}: {error}"
-    described = LibraryError(detail, path, line, text)
-    described.__cause__ = error
-    return described
-
-
-def _line_in(error: BaseException, path: str) -> int:
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import LoadError
 from ..spelling import did_you_mean
+from .folder import is_public
 from .library import Library
-from .source import is_public
 from .tree import PACKAGES, Catalog
 
 
@@ -40,16 +40,16 @@ class Loader:
 
     def addon(self, module: str, component: str) -> Any:
         """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/."""
-        name = f"{PACKAGES['addon']}.{module}"
-        if not self._catalog.is_package(name):
+        root = self._catalog.roots["addon"]
+        if not (is_public(module) and root.has_package(module)):
             return self._attribute("addon", module, None, component)
-        package = importlib.import_module(name)
+        package = importlib.import_module(f"{root.name}.{module}")
         public = {name: vars(package)[name] for name in getattr(package, "__all__", ())}
         return _component(public, component, str(package.__file__))
 
     def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
         library = self._library(kind, name, folder)
-        module = library.current(self._catalog.now()).module
+        module = library.use(self._catalog.now())
         return _component(vars(module), attribute, library.path)
 
     def _library(self, kind: str, name: str, folder: str | None) -> Library:

@@ -1,26 +1,50 @@
-"""The outlines of files that are not imported: each is read when it is asked for, and again when it changed."""
+"""Files of the catalogue read without importing them: parsed on demand, and again when they changed."""
 
 from __future__ import annotations
 
 import ast
 import os
+import re
+import sys
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
 
-from .library import Library
 from .outline import Outline, read_outline
-from .tree import Folder, is_name
 
-# how many files' outlines are remembered
-MOST_REMEMBERED = 4096
+# how many bytes of source the remembered outlines stand for, and how many files' names are remembered
+MOST_BYTES = 32_000_000
+MOST_NAMES = 50_000
 
-Stamp = tuple[int, int, int]
+_DEFINED = re.compile(rb"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+_DECORATED = re.compile(rb"^[ \t]*@[ \t]*(?:\w+\.)*(\w+)", re.MULTILINE)
+
+Value = TypeVar("Value")
+
+
+class Stamp(NamedTuple):
+    """What changes when a file does; all zero for a file that is not there."""
+
+    modified_ns: int = 0
+    changed_ns: int = 0
+    size: int = 0
+    inode: int = 0
+
+
+def stamp_of(path: str) -> Stamp:
+    """The stamp of a file at this moment."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return Stamp()
+    return Stamp(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Why a file cannot be read: the message, and the line that it is about (0 where unknown)."""
+    """Why a file cannot be read: the message, and its line (0 where unknown) with that line's text."""
 
     detail: str
     line: int = 0
@@ -29,77 +53,101 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file as it was when its time stamp, size and inode were these."""
+    """The outline of a file, or why it has none; `before` is then the outline of the last state that had one."""
 
-    stamp: Stamp
     outline: Outline | None
     broken: Broken | None = None
+    before: Outline | None = None
 
 
-class Readings:
-    """What was read of the files of a catalogue; of many, the newest are remembered."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that a file defines, in lower case, and those of its decorators."""
+
+    defined: tuple[str, ...] = ()
+    decorators: frozenset[str] = frozenset()
+
+
+class SourceCache:
+    """Outlines and names of source files, each read once for every state of its file.
+
+    Bounded: of many files the newest are remembered.
+    """
 
     def __init__(self) -> None:
-        self._readings: OrderedDict[str, Reading] = OrderedDict()
-        self._checked: OrderedDict[str, tuple[Stamp, bool]] = OrderedDict()
+        self._readings: _Remembered[Reading] = _Remembered(MOST_BYTES)
+        self._names: _Remembered[Names] = _Remembered(MOST_NAMES)
+        self._broken: _Remembered[bool] = _Remembered(MOST_NAMES)
 
-    def read(self, library: Library) -> Reading:
-        """A file's outline, or why it has none."""
-        stamp = _stamp(library.path)
-        known = self._readings.get(library.path)
-        if known is None or known.stamp != stamp:
-            known = _read(library.path, stamp)
-            self._readings[library.path] = known
-            if len(self._readings) > MOST_REMEMBERED:
-                self._readings.popitem(last=False)
-        return known
+    def read(self, path: str) -> Reading:
+        """The outline of a file."""
+        return self._readings.get(path, _read, lambda stamp: stamp.size)
 
-    def is_broken(self, library: Library) -> bool:
-        """Whether a file does not compile; found out once for each state of it."""
-        stamp = _stamp(library.path)
-        known = self._checked.get(library.path)
-        if known is None or known[0] != stamp:
-            known = stamp, parse(library.path) is None
-            self._checked[library.path] = known
-            if len(self._checked) > MOST_REMEMBERED:
-                self._checked.popitem(last=False)
-        return known[1]
+    def has_read(self, path: str) -> bool:
+        """Whether an outline of a file is remembered, be it of a state before."""
+        return path in self._readings
+
+    def names(self, path: str) -> Names:
+        """The names in a file, found without parsing it."""
+        return self._names.get(path, _read_names)
+
+    def is_broken(self, path: str) -> bool:
+        """Whether a file does not compile; its outline is not kept."""
+        return self._broken.get(path, lambda path, before: parse(path) is None)
 
 
-def libraries_in(folder: Folder, now: float) -> list[Library]:
-    """The libraries of a folder that a URL may name, by name."""
-    folder.refresh(now)
-    return [library for name, library in sorted(folder.libraries.items()) if is_public(name)]
+class _Remembered(Generic[Value]):
+    """One value for each file and stamp, up to a total weight."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._weight = 0
+        self._values: OrderedDict[str, tuple[Stamp, Value, int]] = OrderedDict()
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._values
+
+    def get(
+        self,
+        path: str,
+        make: Callable[[str, Value | None], Value],
+        weigh: Callable[[Stamp], int] = lambda stamp: 1,
+    ) -> Value:
+        stamp = stamp_of(path)
+        known = self._values.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        value = make(path, known[1] if known else None)
+        self._put(path, (stamp, value, weigh(stamp)))
+        return value
+
+    def _put(self, path: str, entry: tuple[Stamp, Value, int]) -> None:
+        former = self._values.pop(path, None)
+        self._values[path] = entry
+        self._weight += entry[2] - (former[2] if former else 0)
+        while self._weight > self._most and len(self._values) > 1:
+            self._weight -= self._values.popitem(last=False)[1][2]
 
 
-def folders_in(folder: Folder, now: float) -> list[Folder]:
-    """The folders of a folder that a URL may name, by name."""
-    folder.refresh(now)
-    return [inner for name, inner in sorted(folder.folders.items()) if is_public(name)]
-
-
-def is_public(name: str) -> bool:
-    """Whether a segment of a URL may be this name."""
-    return is_name(name) and not name.startswith("_")
-
-
-def _stamp(path: str) -> Stamp:
-    """What changes with a file; zeros where it is gone."""
+def _read(path: str, former: Reading | None) -> Reading:
+    before = (former.outline or former.before) if former else None
     try:
-        status = os.stat(path)
-    except OSError:
-        return 0, 0, 0
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _read(path: str, stamp: Stamp) -> Reading:
-    try:
-        return Reading(stamp, read_outline(ast.parse(Path(path).read_bytes(), path)))
+        return Reading(read_outline(ast.parse(Path(path).read_bytes(), path)))
     except SyntaxError as error:
         text = (error.text or "").rstrip("\n")
-        return Reading(stamp, None, Broken(f"{type(error).__name__}: {error.msg}", error.lineno or 0, text))
+        return Reading(None, Broken(f"{type(error).__name__}: {error.msg}", error.lineno or 0, text), before)
     except (OSError, ValueError, RecursionError) as error:
-        return Reading(stamp, None, Broken(f"{type(error).__name__}: {error}"))
+        return Reading(None, Broken(f"{type(error).__name__}: {error}"), before)
+
+
+def _read_names(path: str, former: Names | None) -> Names:
+    try:
+        source = Path(path).read_bytes()
+    except OSError:
+        return Names()
+    defined = (name.decode("utf-8", "replace").lower() for name in dict.fromkeys(_DEFINED.findall(source)))
+    decorators = frozenset(name.decode("utf-8", "replace") for name in _DECORATED.findall(source))
+    return Names(tuple(map(sys.intern, defined)), decorators)
 
 
 def parse(path: str) -> ast.Module | None:

@@ -11,7 +11,7 @@ from flask import Flask
 from jinja2 import Environment, TemplateError, TemplateNotFound, TemplateSyntaxError, meta
 
 from ..catalog.library import Library
-from ..catalog.tree import Catalog, Folder
+from ..catalog.tree import Catalog
 from ..dispatch.routing import kept_names
 from ..errors import LibraryError
 from ..settings import Settings
@@ -51,17 +51,9 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
-def libraries_of(folder: Folder, now: float) -> Iterator[Library]:
-    """Every library in a folder and its subfolders."""
-    folder.refresh(now)
-    yield from (library for _, library in sorted(folder.libraries.items()))
-    for _, below in sorted(folder.folders.items()):
-        yield from libraries_of(below, now)
-
-
 def _check_libraries(catalog: Catalog) -> Iterator[Finding]:
-    for kind, root in catalog.roots.items():
-        for library in libraries_of(root, catalog.now()):
+    for kind in catalog.roots:
+        for library in catalog.libraries(kind, catalog.now(), hidden=True):
             error = _error_of(library)
             if error is not None:
                 said = error.detail.rpartition(f"{error.path}, line {error.line}: ")[2]
@@ -73,7 +65,7 @@ def _check_libraries(catalog: Catalog) -> Iterator[Finding]:
 def _error_of(library: Library) -> LibraryError | None:
     """The error of the file as it is on disk, even if an older version still serves."""
     try:
-        library.current(library.catalog.now())
+        library.current(library.policy.now())
     except LibraryError as error:
         return error
     return library.error

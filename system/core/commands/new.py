@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from ..catalog.tree import is_name
+from ..catalog.folder import is_name
 from ..development.remedies import class_name
 from ..dispatch.routing import RESERVED
 from ..settings import Settings

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalog.source import folders_in
-from ..catalog.tree import Catalog, Folder
+from ..catalog.folder import Folder
+from ..catalog.tree import Catalog
 from ..dispatch.routing import kept_names
 from ..explorer.listing import ListedLibrary, ListedMethod, Listing
 from ..settings import Settings
@@ -78,7 +78,7 @@ def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[Mark
 
 def _conflicts(folder: Folder, now: float, settings: Settings) -> Iterator[Mark]:
     folder.refresh(now)
-    if folder is folder.catalog.roots["controller"]:
+    if folder.above is None:
         for name, path in kept_names(folder):
             yield Mark(_short(path, settings), f"not reachable: the name {name} is reserved")
     for name in sorted({*folder.folders} & {*folder.libraries}):
@@ -87,7 +87,7 @@ def _conflicts(folder: Folder, now: float, settings: Settings) -> Iterator[Mark]
             _short(place.path, settings),
             f"a folder {name} is beside it: names in the folder take precedence",
         )
-    for inner in folders_in(folder, now):
+    for inner in folder.list_folders(now):
         yield from _conflicts(inner, now, settings)
 
 

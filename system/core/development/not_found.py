@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..catalog.folder import is_name
 from ..catalog.outline import ClassOutline
-from ..catalog.tree import is_name
 from ..dispatch.routing import find_class
 from ..dispatch.walk import Stop
 from .remedies import Remedy, more_parameters, new_class, new_library, new_method

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
+from ..catalog.folder import is_public
 from ..catalog.outline import HOOKS, MethodOutline
-from ..catalog.source import is_public, parse
+from ..catalog.source import parse
 from ..dispatch.routing import find_class
 from ..dispatch.walk import Stop
 

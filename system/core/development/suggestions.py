@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library, Version
 from ..catalog.outline import ClassOutline, Outline, read_outline
-from ..catalog.source import is_public
-from ..catalog.tree import Folder
 from ..dispatch.routing import find_class, find_method
 from ..errors import LibraryError
 from ..spelling import near_names
@@ -54,7 +53,7 @@ def folder_choices(folder: Folder, index: Library | None, before: tuple[str, ...
 
 def _default_methods(index: Library, before: tuple[str, ...]) -> list[Choice]:
     try:
-        version = index.current(index.catalog.now())
+        version = index.current(index.policy.now())
     except LibraryError:
         return []
     default = version.outline.default_class("index")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..catalog.tree import Folder
+from ..catalog.folder import Folder
 from .routing import Endpoint
 
 # the functions by name: "before", "after"
@@ -30,7 +30,7 @@ def folder_hooks(folder: Folder) -> Hooks:
     Raises LibraryError for one that does not load.
     """
     library = folder.libraries.get("_folder")
-    return vars(library.current(library.catalog.now()).module) if library is not None else {}
+    return vars(library.current(library.policy.now()).module) if library is not None else {}
 
 
 def class_hooks(controller: type) -> Hooks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -24,6 +25,11 @@ class Schemas(GenerateJsonSchema):
         limits = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
         found = {name: float(schema[key]) for key, name in limits.items() if key in schema}  # type: ignore[literal-required]
         return {"type": "number", **found}
+
+    def encode_default(self, dft: Any) -> Any:
+        """A default as JSON; that of a number is a number."""
+        is_number = isinstance(dft, Decimal) and self.mode == "validation"
+        return float(dft) if is_number else super().encode_default(dft)
 
 
 _FORMATS = {

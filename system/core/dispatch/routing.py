@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..catalog.folder import Folder
 from ..catalog.library import Library, Version
 from ..catalog.outline import HOOKS, TASK_PARAMETER, ClassOutline, MethodOutline
-from ..catalog.tree import Folder
 from ..errors import NotFound
 from .signature import Signature, read_signature
 
@@ -60,8 +60,7 @@ class Endpoint:
     @property
     def name(self) -> str:
         """library/Class/method, with the folders before it: shop/orders/Orders/show."""
-        place = self.library.name.split(".")[2:]
-        return "/".join([*place, self.controller.__name__, self.outline.name])
+        return f"{self.library.place}/{self.controller.__name__}/{self.outline.name}"
 
 
 def kept_names(root: Folder) -> Iterator[tuple[str, str]]:

@@ -11,8 +11,9 @@ from typing import Any
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
+from ..catalog.folder import Folder
 from ..catalog.library import Library
-from ..catalog.tree import Catalog, Folder
+from ..catalog.tree import Catalog
 from ..dispatch.hooks import Hooks, class_hooks, folder_hooks
 from ..dispatch.params import Params
 from ..dispatch.request import request

@@ -39,8 +39,8 @@ class MethodSource:
 
     `parameters` are those that its body reads. `is_open`: it may read others too.
     `is_typed`: its signature has typed parameters. `is_live`: its live class knows more of it.
-    `refusals` are the statuses of 400 and above that its source names: `abort(404)`, `return page, 422`. `returned`
-    are the names in the dicts that it returns, where it returns nothing else.
+    `refusals` are the statuses of 400 and above that its source names: `abort(404)`, `return page, 422`;
+    `returned` are the names in the dicts that it returns, where it returns nothing else.
     """
 
     parameters: tuple[Parameter, ...] = ()

@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
 from ..catalog.outline import ClassOutline, MethodOutline
-from ..catalog.source import Broken, Readings, folders_in, is_public, libraries_in, parse
-from ..catalog.tree import Catalog, Folder
+from ..catalog.source import Broken, parse
+from ..catalog.tree import Catalog
 from ..dispatch.routing import VERBS, complete_verbs
 from .inference import MethodSource, read_methods
 from .kept import Kept
@@ -97,7 +98,6 @@ class Listing:
 
     def __init__(self, catalog: Catalog, home: str = "") -> None:
         self.catalog = catalog
-        self.readings = Readings()
         self._home = home
         self._libraries: Kept[ListedLibrary] = Kept(50_000)
         self._methods: Kept[dict[tuple[str, str], MethodSource]] = Kept()
@@ -109,25 +109,20 @@ class Listing:
         admits: Callable[[Folder], bool] = lambda folder: True,
     ) -> Iterator[ListedLibrary]:
         """Every library of a folder and of the folders in it, by name; none of a folder that `admits` refuses."""
-        folder = folder or self.catalog.roots["controller"]
-        if not admits(folder):
-            return
-        for library in libraries_in(folder, now):
+        for library in self.catalog.libraries("controller", now, admits, folder):
             yield self.list_library(library, now)
-        for inner in folders_in(folder, now):
-            yield from self.walk(now, inner, admits)
 
     def list_library(self, library: Library, now: float) -> ListedLibrary:
         """A library with its reachable classes and methods; the same object while nothing changed."""
         known = self._libraries.find(library.path)
         if known is not None and isinstance(known[0], Used) and known[0].is_current(now):
             return known[1]
-        moment = Moment(self.catalog, self.readings, now)
+        moment = Moment(self.catalog, now)
         try:
             listed = self._list(library, moment)
         except Exception as error:  # one library must not take the lists down
             log.error("%s cannot be listed: %s", library.path, error, exc_info=error)
-            listed = ListedLibrary(_place(library), library, "", {}, Broken(f"{type(error).__name__}: {error}"))
+            listed = ListedLibrary(library.place, library, "", {}, Broken(f"{type(error).__name__}: {error}"))
         self._libraries.put(library.path, moment.used(), listed)
         return listed
 
@@ -136,26 +131,20 @@ class Listing:
         library = self.catalog.find(method.origin_name, now)
         if not isinstance(library, Library):
             return MethodSource()
-        methods = self._methods.get(library.path, self.readings.read(library), lambda: _read_methods(library))
+        methods = self._methods.get(library.path, self.catalog.read(library), lambda: _read_methods(library))
         return methods.get((method.defined_in, method.name), MethodSource())
 
     def _list(self, library: Library, moment: Moment) -> ListedLibrary:
         reading = moment.read(library)
-        name = _place(library)
         if reading.outline is None:
-            return ListedLibrary(name, library, "", {}, reading.broken)
+            return ListedLibrary(library.place, library, "", {}, reading.broken)
         addresses = Addresses(moment, self.catalog.roots["controller"], self._home)
         classes = {}
         for outline in filter(lambda outline: is_public(outline.name), reading.outline.classes.values()):
             methods = {method.name: method for method in _list_class(library, outline, moment, addresses)}
             if methods:
                 classes[outline.name] = ListedClass(outline.name, plain_json(outline.doc), outline.line, methods)
-        return ListedLibrary(name, library, plain_json(reading.outline.doc), classes)
-
-
-def _place(library: Library) -> str:
-    """shop/orders."""
-    return "/".join(library.name.split(".")[2:])
+        return ListedLibrary(library.place, library, plain_json(reading.outline.doc), classes)
 
 
 def _schedules(outline: MethodOutline) -> Iterator[str]:
@@ -178,7 +167,7 @@ def _list_class(
             yield ListedMethod(
                 name=name,
                 controller=outline.name,
-                library=_place(library),
+                library=library.place,
                 path=library.path,
                 url=url,
                 short_url=short,

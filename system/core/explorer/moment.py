@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..catalog.folder import Folder
 from ..catalog.inheritance import FoundMethod, Inheritance
 from ..catalog.library import Library
 from ..catalog.outline import ClassOutline
-from ..catalog.source import Reading, Readings
-from ..catalog.tree import Catalog, Folder
+from ..catalog.source import Reading
+from ..catalog.tree import Catalog
 
 Place = Folder | Library | None
 _Contents = tuple[dict[str, Folder], dict[str, Library]]
@@ -19,7 +20,6 @@ class Used:
     """The files, folders and names that something was made of, as they were."""
 
     catalog: Catalog
-    readings: Readings
     files: tuple[tuple[Library, Reading], ...]
     folders: tuple[tuple[Folder, _Contents], ...]
     places: tuple[tuple[str, Place], ...]
@@ -27,7 +27,7 @@ class Used:
     def is_current(self, now: float) -> bool:
         """Whether all of them are still the same."""
         return (
-            all(self.readings.read(library) is reading for library, reading in self.files)
+            all(self.catalog.read(library) is reading for library, reading in self.files)
             and all(_holds(folder, contents, now) for folder, contents in self.folders)
             and all(self.catalog.find(name, now) is place for name, place in self.places)
         )
@@ -36,10 +36,9 @@ class Used:
 class Moment:
     """The catalogue as it is at `now`. Each file and folder is looked at once."""
 
-    def __init__(self, catalog: Catalog, readings: Readings, now: float) -> None:
+    def __init__(self, catalog: Catalog, now: float) -> None:
         self.now = now
         self._catalog = catalog
-        self._readings = readings
         self._inheritance = Inheritance(self)
         self._files: dict[Library, Reading] = {}
         self._folders: dict[Folder, _Contents] = {}
@@ -49,7 +48,7 @@ class Moment:
     def read(self, library: Library) -> Reading:
         """A file's outline, or why it has none."""
         if library not in self._files:
-            self._files[library] = self._readings.read(library)
+            self._files[library] = self._catalog.read(library)
         return self._files[library]
 
     def find(self, name: str) -> Place:
@@ -75,7 +74,7 @@ class Moment:
     def used(self) -> Used:
         """What was looked at."""
         files, folders, places = self._files.items(), self._folders.items(), self._places.items()
-        return Used(self._catalog, self._readings, tuple(files), tuple(folders), tuple(places))
+        return Used(self._catalog, tuple(files), tuple(folders), tuple(places))
 
 
 def _holds(folder: Folder, contents: _Contents, now: float) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..catalog.tree import Catalog, Folder
+from ..catalog.folder import Folder
+from ..catalog.tree import Catalog
 from ..settings import Settings
 from .components import Components
 from .descriptions import Description, Descriptions, LibraryDescriptions
@@ -106,7 +107,9 @@ def _collect(item: Description, components: Components) -> Description:
     """A method with the models of its parameters and answers among the components."""
     library = item.method.library
     parameters = tuple(replace(one, schema=components.take(one.schema, library)) for one in item.parameters)
-    answers = tuple(replace(one, schema=components.take(one.schema or {}, library)) for one in item.answers)
+    answers = tuple(
+        replace(one, schema=components.take(one.schema or {}, library, is_output=True)) for one in item.answers
+    )
     return replace(item, parameters=parameters, answers=answers)
 
 

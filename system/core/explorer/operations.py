@@ -27,9 +27,10 @@ PROBLEM: Schema = {
     "required": ["type", "title", "status", "detail"],
 }
 INVALID: Schema = {
-    "allOf": [{"$ref": "#/components/schemas/Problem"}],
     "type": "object",
-    "properties": {
+    "description": "What went wrong, and each value that was refused.",
+    "properties": PROBLEM["properties"]
+    | {
         "errors": {
             "type": "array",
             "items": {
@@ -45,7 +46,7 @@ INVALID: Schema = {
             },
         }
     },
-    "required": ["errors"],
+    "required": [*PROBLEM["required"], "errors"],
 }
 TASK: Schema = {
     "type": "object",

@@ -13,9 +13,9 @@ from typing import Any
 
 from flask import Flask, Response, render_template, send_from_directory
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.source import folders_in, is_public, libraries_in
-from ..catalog.tree import Catalog, Folder
+from ..catalog.tree import Catalog
 from ..dispatch.request import request
 from ..dispatch.responses import no_store
 from ..errors import NotFound
@@ -256,12 +256,12 @@ class Explorer:
         above = "/".join(names) + "/" if names else ""
         folders = [
             Node(name, "folder", above + name)
-            for name in (inner.name.rpartition(".")[2] for inner in folders_in(folder, now))
+            for name in (inner.name.rpartition(".")[2] for inner in folder.list_folders(now))
             if visitor.admits(folder.folders[name])
         ]
         libraries = [
             Node(library.short_name, "library", above + library.short_name)
-            for library in libraries_in(folder, now)
+            for library in folder.list_libraries(now)
         ]
         return sorted([*folders, *libraries], key=lambda node: (node.name.lower(), node.kind))
 
@@ -269,7 +269,7 @@ class Explorer:
         """Look at the files that are shown, and at no other."""
         for node in nodes:
             library = folder.libraries.get(node.name) if node.kind == "library" else None
-            if library is not None and self._listing.readings.is_broken(library):
+            if library is not None and self._catalog.sources.is_broken(library.path):
                 node.kind = "broken"
         return nodes
 

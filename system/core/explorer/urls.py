@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
 from ..catalog.outline import ClassOutline
-from ..catalog.source import is_public
-from ..catalog.tree import Folder
 from ..dispatch.routing import MAX_PATH, RESERVED, match
 from .moment import Moment
 
@@ -25,7 +24,7 @@ class Addresses:
 
     def of(self, library: Library, controller: str, method: str) -> tuple[str, str]:
         """The whole and the shortest address of a method; empty where nothing leads to it."""
-        folders = library.name.split(".")[2:-1]
+        folders = library.place.split("/")[:-1]
         wanted = (library, controller, method)
         whole = (*folders, library.short_name, controller, method)
         lands = [segments for segments in _shorter(whole, len(folders)) if self.find(segments) == wanted]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,10 +13,13 @@ from zoneinfo import ZoneInfo
 from celery.schedules import ParseException, crontab
 from celery.utils.time import LocalTimezone
 
-from ..catalog.outline import MethodOutline, Outline, read_outline
-from ..catalog.tree import Catalog, Folder
+from ..catalog.folder import is_public
+from ..catalog.library import Library
+from ..catalog.outline import MethodOutline
+from ..catalog.source import SourceCache
+from ..catalog.tree import Catalog
 from ..errors import TaskError
-from .celery_app import QUEUE
+from .queues import QUEUE
 
 log = logging.getLogger("kernkoa.schedules")
 
@@ -77,19 +78,25 @@ def find_zone(name: str) -> tzinfo:
 
 def list_schedules(catalog: Catalog) -> list[Schedule]:
     """Every scheduled method of the catalogue, by route. What cannot be used is logged and left out."""
-    found = _in_folder(catalog.roots["controller"], catalog.now(), ())
+    found = (
+        schedule
+        for library in catalog.libraries("controller", catalog.now())
+        for schedule in _in_library(library, catalog.sources)
+    )
     return sorted(found, key=lambda schedule: schedule.route)
 
 
-def _in_folder(folder: Folder, now: float, above: tuple[str, ...]) -> Iterator[Schedule]:
-    folder.refresh(now)
-    for name, library in folder.libraries.items():
-        outline = _read(library.path)
-        for class_name, class_outline in outline.classes.items() if outline else ():
-            for method in class_outline.methods.values():
-                yield from _of_method("/".join((*above, name, class_name, method.name)), method, library.path)
-    for name, inner in folder.folders.items():
-        yield from _in_folder(inner, now, (*above, name))
+def _in_library(library: Library, sources: SourceCache) -> Iterator[Schedule]:
+    """The schedules of a library; of a file that is broken now, those it had before. Most are not even parsed."""
+    mentions = sources.names(library.path).decorators & {"every", "cron"}
+    if not mentions and not sources.has_read(library.path):
+        return
+    reading = sources.read(library.path)
+    outline = reading.outline or reading.before
+    for owner in outline.classes.values() if outline else ():
+        for method in owner.methods.values():
+            if is_public(owner.name) and is_public(method.name):
+                yield from _of_method(f"{library.place}/{owner.name}/{method.name}", method, library.path)
 
 
 def _of_method(route: str, method: MethodOutline, path: str) -> Iterator[Schedule]:
@@ -111,25 +118,7 @@ def _of_method(route: str, method: MethodOutline, path: str) -> Iterator[Schedul
             _complain(f"{path}, line {method.line}: {error}")
 
 
-_outlines: dict[str, tuple[tuple[int, int, int], Outline | None]] = {}
 _complaints: set[str] = set()
-
-
-def _read(path: str) -> Outline | None:
-    """The outline of a file as it is now; None for one that does not compile."""
-    try:
-        status = os.stat(path)
-        mark = (status.st_mtime_ns, status.st_size, status.st_ino)
-        known = _outlines.get(path)
-        if known is None or known[0] != mark:
-            with open(path, "rb") as stream:
-                source = stream.read()
-            # most files schedule nothing: their syntax is left unread
-            mentions = b"every" in source or b"cron" in source or (known is not None and known[1] is not None)
-            _outlines[path] = (mark, read_outline(ast.parse(source, path)) if mentions else None)
-        return _outlines[path][1]
-    except (OSError, SyntaxError, ValueError):
-        return known[1] if (known := _outlines.get(path)) else None
 
 
 def _complain(text: str) -> None:

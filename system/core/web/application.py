@@ -98,7 +98,7 @@ class KernKoa(Flask):
         """The file of the catalogue whose top level is running in this thread; empty without one."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            if frame.f_code.co_name == "<module>" and frame.f_builtins is self.catalog.builtins:
+            if frame.f_code.co_name == "<module>" and frame.f_builtins is self.catalog.policy.builtins:
                 return frame.f_code.co_filename
             frame = frame.f_back
         return ""

@@ -42,6 +42,8 @@ class Dispatcher:
     def find(self, endpoint: str) -> Callable[..., Any] | None:
         """The method that an endpoint such as "shop.orders.Orders.show" names, None without one."""
         segments = tuple(endpoint.split("."))
+        if len(segments) < 3:  # not library, class and method: an endpoint of Flask's own
+            return None
         with suppress(NotFound, LibraryError):
             found = resolve(self._catalog, Route(segments), self._catalog.now()).endpoint
             return found.function if found.name == "/".join(segments) else None

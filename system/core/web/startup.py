@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..catalog.tree import PACKAGES, Catalog
+from ..catalog.tree import Catalog
 from ..errors import KernKoaError, LibraryError, SettingsError
 from .application import KernKoa
 
@@ -50,19 +50,14 @@ def _add(app: KernKoa, name: str) -> None:
 
 def _import_addon(catalog: Catalog, name: str) -> types.ModuleType:
     root, now = catalog.roots["addon"], catalog.now()
-    module = f"{PACKAGES['addon']}.{name}"
-    if catalog.is_package(module):
-        return importlib.import_module(module)
+    if root.has_package(name):
+        return importlib.import_module(f"{root.name}.{name}")
     root.refresh(now)
     if name in root.libraries:
         return root.libraries[name].current(now).module
     known = [
         *root.libraries,
-        *(
-            folder.name
-            for folder in os.scandir(root.path)
-            if catalog.is_package(f"{PACKAGES['addon']}.{folder.name}")
-        ),
+        *(folder.name for folder in os.scandir(root.path) if root.has_package(folder.name)),
     ]
     near = difflib.get_close_matches(name, known, 1, 0.6)
     advice = f" Did you mean {near[0]!r}?" if near else ""

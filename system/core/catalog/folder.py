@@ -1,0 +1,212 @@
+"""A folder of the catalogue: the folders and libraries in it, scanned again when the folder changed."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import time
+import types
+from typing import Any
+
+from .library import Library
+from .live_file import RACY_NS
+from .policy import LivePolicy
+from .source import Stamp, stamp_of
+
+# the folder that may hold packages of plain Python
+ADDONS = "system.addons"
+
+log = logging.getLogger("kernkoa.catalog")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name a folder, library, class or method: an ASCII identifier."""
+    return text.isascii() and text.isidentifier()
+
+
+def is_public(name: str) -> bool:
+    """Whether a segment of a URL may be this name."""
+    return is_name(name) and not name.startswith("_")
+
+
+class Package(types.ModuleType):
+    """A folder as Python sees it: its folders and libraries are attributes, each as it is on disk now."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        super().__init__(name)
+        vars(self).update(__path__=[folder.path], __folder__=folder)
+
+    def __getattr__(self, name: str) -> Any:
+        folder = folder_of(self)
+        if is_name(name) and folder.has_package(name):
+            return importlib.import_module(f"{folder.name}.{name}")
+        if name == "__all__":  # of a star import
+            return folder.public_names()
+        found = None if name.startswith("__") else folder.module_of(name)
+        if found is None:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """The import system binds a module to its package; a live one is looked up instead."""
+        folder = folder_of(self)
+        if name not in folder.libraries and name not in folder.folders:
+            super().__setattr__(name, value)
+
+
+def folder_of(package: types.ModuleType) -> Folder:
+    """The folder that a package stands for."""
+    folder: Folder = vars(package)["__folder__"]
+    return folder
+
+
+class Folder:
+    """A folder of the catalogue: the folders and libraries in it, by name.
+
+    `roots` are the real paths, each with a separator at its end, that a symbolic link may lead into.
+    """
+
+    __slots__ = (
+        "_is_linked",
+        "_roots",
+        "_stamp",
+        "above",
+        "due",
+        "folders",
+        "libraries",
+        "module",
+        "path",
+        "policy",
+    )
+
+    def __init__(
+        self,
+        policy: LivePolicy,
+        name: str,
+        path: str,
+        roots: tuple[str, ...],
+        above: Folder | None = None,
+        is_linked: bool = False,
+    ) -> None:
+        self.policy = policy
+        self.above = above
+        self.path = path
+        self.module = Package(self, name)
+        self.folders: dict[str, Folder] = {}
+        self.libraries: dict[str, Library] = {}
+        self.due = -1.0
+        self._roots = roots
+        self._is_linked = is_linked
+        self._stamp: Stamp | None = None
+
+    @property
+    def name(self) -> str:
+        """The dotted name, catalog.controller.shop."""
+        return self.module.__name__
+
+    @property
+    def place(self) -> str:
+        """The path below its root, shop/europe; empty for the root."""
+        return "/".join(self.name.split(".")[2:])
+
+    def list_libraries(self, now: float, hidden: bool = False) -> list[Library]:
+        """The libraries that a URL may name, by name; `hidden` adds all others."""
+        self.refresh(now)
+        return [library for name, library in sorted(self.libraries.items()) if hidden or is_public(name)]
+
+    def list_folders(self, now: float, hidden: bool = False) -> list[Folder]:
+        """The folders that a URL may name, by name; `hidden` adds all others."""
+        self.refresh(now)
+        return [folder for name, folder in sorted(self.folders.items()) if hidden or is_public(name)]
+
+    def public_names(self) -> list[str]:
+        """The names that a star import of the folder gives."""
+        self.refresh(self.policy.now())
+        return sorted(name for name in {*self.folders, *self.libraries} if is_public(name))
+
+    def module_of(self, name: str) -> types.ModuleType | None:
+        """The module of a folder or library in this one as it is now; None where there is none."""
+        for now in (self.policy.now(), self.policy.after_every_look()):
+            self.refresh(now)
+            if name in self.folders:
+                return self.folders[name].module
+            if name in self.libraries:
+                return self.libraries[name].use(now)
+        return None
+
+    def has_package(self, name: str) -> bool:
+        """Whether a name is that of an addon with an `__init__.py`: Python imports it itself, and once."""
+        return self.name == ADDONS and os.path.isfile(os.path.join(self.path, name, "__init__.py"))
+
+    def refresh(self, now: float) -> None:
+        """Scan the folder again if it is time to look and its stamp changed."""
+        if now < self.due:
+            return
+        stamp = stamp_of(self.path)
+        if stamp != self._stamp:
+            with self.policy.lock:
+                self._scan()
+            settled = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) > RACY_NS
+            self._stamp = stamp if settled else None
+        self.due = self.policy.next_look(now)
+
+    def _scan(self) -> None:
+        folders: dict[str, Folder] = {}
+        libraries: dict[str, Library] = {}
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    self._sort_in(entry, folders, libraries)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                log.error("The folder %s cannot be read: %s", self.path, error)
+        gone: list[Folder | Library] = [
+            *(library for name, library in self.libraries.items() if name not in libraries),
+            *(folder for name, folder in self.folders.items() if name not in folders),
+        ]
+        self.folders, self.libraries = folders, libraries
+        for item in gone:
+            item.forget()
+
+    def forget(self) -> None:
+        """The folder is gone: so are the modules of what was in it."""
+        inside: list[Folder | Library] = [*self.libraries.values(), *self.folders.values()]
+        for item in inside:
+            item.forget()
+        if sys.modules.get(self.name) is self.module:
+            del sys.modules[self.name]
+
+    def _sort_in(self, entry: os.DirEntry[str], folders: dict[str, Folder], libraries: dict[str, Library]) -> None:
+        stem, suffix = os.path.splitext(entry.name)
+        if not is_name(stem) or stem.startswith("__"):
+            return
+        if suffix == ".py" and entry.is_file() and self._holds(entry):
+            libraries[stem] = self.libraries.get(stem) or Library(
+                self.policy, self.module, f"{self.name}.{stem}", entry.path
+            )
+        elif not suffix and entry.is_dir() and self._is_followed(entry):
+            folders[stem] = self.folders.get(stem) or Folder(
+                self.policy,
+                f"{self.name}.{stem}",
+                entry.path,
+                self._roots,
+                self,
+                self._is_linked or entry.is_symlink(),
+            )
+
+    def _is_followed(self, entry: os.DirEntry[str]) -> bool:
+        """Whether what is in a folder belongs to the tree."""
+        return self._holds(entry) and not self._goes_round(entry) and not self.has_package(entry.name)
+
+    def _holds(self, entry: os.DirEntry[str]) -> bool:
+        """A symbolic link counts only where it leads to a place in the catalogue."""
+        return not entry.is_symlink() or os.path.realpath(entry.path).startswith(self._roots)
+
+    def _goes_round(self, entry: os.DirEntry[str]) -> bool:
+        """Whether a link makes the tree endless: one that leads upwards, or one behind another link."""
+        if not entry.is_symlink():
+            return False
+        target = os.path.join(os.path.realpath(entry.path), "")
+        return self._is_linked or os.path.join(os.path.realpath(self.path), "").startswith(target)

@@ -1,0 +1,47 @@
+"""What the libraries of a catalogue share: when they are looked at again, and what a broken one does."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .last_good import LastGood
+
+# A file is read when it has been quiet for this long where the version before can serve meanwhile.
+SETTLED_SECONDS = 0.1
+
+
+@dataclass(slots=True)
+class LivePolicy:
+    """How long a look at a file holds, and whether a broken file is an error although an older version runs.
+
+    `live_seconds` is 0 to look every time and infinite to never look again.
+    """
+
+    live_seconds: float
+    development: bool
+    last_good: LastGood
+    builtins: dict[str, Any] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the version before may serve while a file is still being written."""
+        return not self.development and self.live_seconds > 0
+
+    def now(self) -> float:
+        """The moment of a request: taken once, so that each file is looked at once."""
+        return time.monotonic()
+
+    def after_every_look(self) -> float:
+        """A moment at which each file is due, however young the last look at it."""
+        return self.now() + (0 if math.isinf(self.live_seconds) else self.live_seconds + SETTLED_SECONDS)
+
+    def next_look(self, now: float) -> float:
+        """When a file that was looked at now is looked at again."""
+        if not self.live_seconds:
+            return time.monotonic()
+        return min(now, time.monotonic()) + self.live_seconds
