@@ -17,11 +17,13 @@ class Components:
     """The schemas under `components` of an OpenAPI document.
 
     Two models of one name that differ get two names. The first in the order of the catalogue keeps its own, one of
-    another library has that before it; one that is sent and answered in two forms ends in Input or Output.
+    another library has that before it; one that is sent and answered in two forms ends in Input or Output. `reference` is how
+    one is referred to.
     """
 
-    def __init__(self, schemas: dict[str, Schema]) -> None:
+    def __init__(self, schemas: dict[str, Schema], reference: str = REFERENCE) -> None:
         self.schemas = schemas
+        self._reference = reference
         self._identities = dict.fromkeys(schemas, "")
         self._libraries: dict[str, str] = {}
 
@@ -34,9 +36,11 @@ class Components:
         for name, placed in names.items():
             if placed not in self.schemas:
                 titled = {"title": placed} if "title" in definitions[name] and placed != name else {}
-                self.schemas[placed] = _point(definitions[name], names) | titled  # generators name models by title
+                self.schemas[placed] = (
+                    self._point(definitions[name], names) | titled
+                )  # generators name models by title
         bare = {key: value for key, value in schema.items() if key != "$defs"}
-        return _point(bare, names)  # type: ignore[no-any-return]
+        return self._point(bare, names)  # type: ignore[no-any-return]
 
     def _place(self, name: str, definitions: dict[str, Schema], library: str, is_output: bool) -> str:
         """The name of a model among the components."""
@@ -55,6 +59,16 @@ class Components:
         name += "Output" if is_output else "Input"
         yield name
         yield from (f"{name}_{number}" for number in count(2))
+
+    def _point(self, value: Any, names: dict[str, str]) -> Any:
+        """A schema whose references lead to the components."""
+        if isinstance(value, str) and value.startswith(_INNER):
+            return self._reference.format(model=names.get(value.removeprefix(_INNER), value))
+        if isinstance(value, dict):
+            return {key: self._point(inner, names) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._point(inner, names) for inner in value]
+        return value
 
 
 def _reached(name: str, definitions: dict[str, Schema]) -> set[str]:
@@ -78,14 +92,3 @@ def _references(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _references(inner)
-
-
-def _point(value: Any, names: dict[str, str]) -> Any:
-    """A schema whose references lead to the components."""
-    if isinstance(value, str) and value.startswith(_INNER):
-        return REFERENCE.format(model=names.get(value.removeprefix(_INNER), value))
-    if isinstance(value, dict):
-        return {key: _point(inner, names) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_point(inner, names) for inner in value]
-    return value
