@@ -17,8 +17,8 @@ class Components:
     """The schemas under `components` of an OpenAPI document.
 
     Two models of one name that differ get two names. The first in the order of the catalogue keeps its own, one of
-    another library has that before it; one that is sent and answered in two forms ends in Input or Output. `reference` is how
-    one is referred to.
+    another library has that before it; one that is sent and answered in two forms ends in Input or Output.
+    `reference` is how one is referred to.
     """
 
     def __init__(self, schemas: dict[str, Schema], reference: str = REFERENCE) -> None:

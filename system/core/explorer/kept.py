@@ -12,8 +12,8 @@ Value = TypeVar("Value")
 class Kept(Generic[Value]):
     """The newest `most` values by name, each with the source that it was made of.
 
-    A value counts while its source is the same object, or an equal tuple. Threads may share it: at worst two of them
-    compute the same value.
+    A value counts while its source is the same object, or an equal tuple. Threads may share it: at worst two
+    of them compute the same value.
     """
 
     def __init__(self, most: int = 4096) -> None:
