@@ -391,7 +391,14 @@ def test_check_finds_lost_blocks_links_and_settings_and_no_more(checked: list[st
     )
     assert f"{templates}/link.html:2: url_for finds no method no/such" in checked
     assert any(line.startswith("config.py: redis_url is not a setting") for line in checked)
-    assert len(checked) == len(FAULTS) + 4,  "\n".join(checked)  # loads.py has two
+    assert len(checked) == len(FAULTS) + 4, "\n".join(checked)  # loads.py has two
+
+
+def test_the_chapter_lists_every_name_of_the_star() -> None:
+    import kernkoa
+
+    page = (ROOT / "docs" / "names.md").read_text(encoding="utf-8")
+    assert [name for name in kernkoa.__all__ if f"`{name}`" not in page] == []
 
 
 def test_the_hint_names_an_import_that_the_star_replaced(site: Any) -> None:

@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from datetime import date, time
 from enum import Enum
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import flask
@@ -16,9 +16,6 @@ from ..catalog.tree import Catalog
 from ..dispatch.routing import match
 from ..dispatch.walk import resolve
 from ..errors import LibraryError, NotFound
-
-if TYPE_CHECKING:
-    from .application import KernKoa
 
 # what may be the path of a method: not absolute, no query, no scheme
 NAME = re.compile(r"[A-Za-z][^?#:]*")
@@ -67,7 +64,7 @@ def redirect(location: str, code: int = 302, Response: type[Response] | None = N
 
     Any other `location` is used as it is, as in Flask. Raises UnknownRoute for values without such a method.
     """
-    app = cast("KernKoa", current_app)
+    app: Any = current_app
     if values or (NAME.fullmatch(location) and find_path(app.catalog, location) is not None):
         location = app.url_for(location, **values)
     return flask.redirect(location, code, Response)
