@@ -14,7 +14,7 @@ from ..catalog.star_import import find_replaced
 from ..dispatch.routing import match
 from ..dispatch.walk import resolve
 from ..errors import LibraryError, LoadError, NotFound
-from ..tasks.celery_app import QUEUE
+from ..tasks.queues import QUEUE
 from ..web.application import KernKoa
 from ..web.urls import NAME, find_path
 
