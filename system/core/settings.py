@@ -68,6 +68,7 @@ class Settings(BaseModel):
     templatePath: str = "templates"
     pdfPath: str = "pdfs"
     imagePath: str = "images"
+    staticPath: str = "static"
     varPath: str = "var"
 
     addons: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]] = Field(default_factory=list)
