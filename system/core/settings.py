@@ -71,6 +71,8 @@ class Settings(BaseModel):
     maxUploadBytes: Bytes = 75_000_000
     maxParamsBytes: Bytes = 5_000_000
     maxParams: Bytes = 1_000
+    maxJsonValues: Bytes = 100_000
+    maxJsonDepth: Annotated[int, Field(ge=1, le=150)] = 100
 
     redisUrl: Annotated[str, Field(pattern=r"^((rediss?|unix|redis\+socket|sentinel)://\S+)?$")] = ""
     queues: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = Field(default_factory=list)

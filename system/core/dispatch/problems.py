@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import KernKoaError
 from .request import KernelRequest
-from .responses import json_response
+from .responses import PROBLEM_TYPE, json_response
 
 UNEXPECTED = "The server failed to answer this request. The fault is in the site, not in what you sent."
 
@@ -57,9 +57,10 @@ def is_fault(error: BaseException, problem: Problem) -> bool:
 def render(problem: Problem, request: KernelRequest) -> Response:
     """The response for a problem, as the client wants to read it."""
     if request.wants_html:
-        response = Response(render_template("kernkoa/error.html", problem=problem))
+        page = render_template("kernkoa/error.html", problem=problem)
+        response = Response(page.encode("utf-8", "backslashreplace"))
     else:
-        response = json_response(problem.document(), mimetype="application/problem+json")
+        response = json_response(problem.document(), mimetype=PROBLEM_TYPE)
     response.status_code = problem.status
     response.headers.update(problem.headers)
     response.vary.add("Accept")

@@ -26,6 +26,7 @@ from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
 from ..dispatch.request import KernelRequest
+from ..dispatch.responses import check_sendable
 from ..errors import SetupError
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
@@ -133,7 +134,7 @@ class KernKoa(Flask):
         )  # an error in a hook makes another response: no hook runs for that
         if hooks:
             response = run_after(request.controller, hooks, response)
-        return super().process_response(response)
+        return check_sendable(super().process_response(response))
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         base = self.settings.base
