@@ -71,15 +71,14 @@ def _decode(body: bytes, decode: Callable[[str], Any]) -> Any:
 
 
 def _check_size(value: Any, most_values: int, most_levels: int) -> None:
-    level, count = [value], 0
-    for _ in range(most_levels + 1):
+    level, count = [value], 1
+    for _ in range(most_levels):
+        level = [child for item in level for child in _children(item)]
         count += len(level)
         if count > most_values:
             raise TooLarge(f"The JSON body has more than {most_values} values. Send less, or in parts.")
-        level = [child for item in level for child in _children(item)]
-        if not level:
-            return
-    raise MalformedBody(f"The JSON body is nested more than {most_levels} levels deep.")
+    if any(isinstance(item, dict | list) for item in level):
+        raise MalformedBody(f"The JSON body is nested more than {most_levels} levels deep.")
 
 
 def _children(value: Any) -> Any:

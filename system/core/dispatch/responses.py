@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
+from itertools import chain
 from typing import Any
 
-from flask import Response, current_app, has_request_context, stream_with_context
+from flask import Response, current_app, has_request_context
+from flask.globals import app_ctx, request_ctx
 from pydantic import BaseModel
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -40,6 +42,8 @@ def respond(value: Any) -> Response:
     if isinstance(value, str) and not isinstance(value, Enum):
         return _text(value)
     if isinstance(value, Response):
+        if isinstance(value.response, Iterator) and not value.direct_passthrough:
+            value.response = _keep_open(value.response, value.response)
         return value
     if value is None:
         return Response(status=204)
@@ -143,10 +147,38 @@ def _stream(values: Iterator[Any]) -> Response:
     first = next(values, _END)
     is_lines = first is not _END and (isinstance(first, Enum) or not isinstance(first, str | bytes | bytearray))
     encode = _encode_line if is_lines else _encode_piece
-    pieces = iter(()) if first is _END else _resume(encode(first), values, encode)
-    response = Response(stream_with_context(pieces), mimetype="application/jsonl" if is_lines else None)
+    pieces = iter(()) if first is _END else chain([encode(first)], map(encode, values))
+    response = Response(_keep_open(pieces, values), mimetype="application/jsonl" if is_lines else None)
     response.headers["X-Accel-Buffering"] = "no"  # nginx: pass each piece on as it comes
     return response
+
+
+def _keep_open(pieces: Iterator[Any], source: Iterator[Any]) -> Iterator[Any]:
+    """The pieces of a stream. The request's contexts stay open until the last was made or the client has left.
+
+    Flask's stream_with_context opens them again after the request was torn down: its transaction and connections
+    would be gone. A failure is logged with its method, and rolls back.
+    """
+
+    def run() -> Iterator[Any]:
+        count, name = 0, answering()
+        contexts: Any = (app_ctx, request_ctx)
+        app, sent = (context._get_current_object() for context in contexts)
+        with app, sent:
+            yield b""  # the contexts are entered before the request leaves them
+            try:
+                for piece in pieces:
+                    yield piece
+                    count += 1
+            except (Exception, SystemExit) as error:
+                log.error("%s failed in its stream, after %d pieces: %s", name, count, error, exc_info=error)
+                raise AnswerError(f"{name} failed in its stream, after {count} pieces.") from error
+            finally:
+                getattr(source, "close", lambda: None)()
+
+    running = run()
+    next(running)
+    return running
 
 
 def _encode_line(value: Any) -> bytes:
@@ -161,20 +193,6 @@ def _encode_piece(value: Any) -> bytes:
         return value.encode() if isinstance(value, str) else bytes(memoryview(value))
     except (UnicodeEncodeError, TypeError) as error:
         raise _refuse(f"a stream of text with the piece {value!r:.80}, which cannot be sent as text") from error
-
-
-def _resume(first: bytes, values: Iterator[Any], encode: Callable[[Any], bytes]) -> Iterator[bytes]:
-    """The pieces of a stream. A failure is logged with its method; a client that leaves ends the generator."""
-    count = 0
-    try:
-        yield first
-        for count, value in enumerate(values, 1):  # noqa: B007 - for the log
-            yield encode(value)
-    except (Exception, SystemExit) as error:
-        log.error("%s failed in its stream, after %d pieces: %s", answering(), count, error, exc_info=error)
-        raise _refuse(f"a stream that failed after {count} pieces: {error}") from error
-    finally:
-        getattr(values, "close", lambda: None)()
 
 
 def _refuse(what: str, advice: str = "") -> AnswerError:
