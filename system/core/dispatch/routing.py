@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..catalog.execution import Version
 from ..catalog.folder import Folder
-from ..catalog.library import Library, Version
+from ..catalog.library import Library
 from ..catalog.outline import HOOKS, TASK_PARAMETER, ClassOutline, MethodOutline
 from ..errors import NotFound, RequestError
 from .signature import Signature, read_signature

@@ -16,11 +16,12 @@ class Components:
     """The schemas under `components` of an OpenAPI document.
 
     Two models of one name that differ are told apart: the first in the order of the catalogue keeps the name, a
-    later one has that of its library before its own.
+    later one has that of its library before its own. `reference` is how one is referred to.
     """
 
-    def __init__(self, schemas: dict[str, Schema]) -> None:
+    def __init__(self, schemas: dict[str, Schema], reference: str = REFERENCE) -> None:
         self.schemas = schemas
+        self._reference = reference
         self._identities = dict.fromkeys(schemas, "")
 
     def take(self, schema: Schema, library: str) -> Schema:
@@ -31,9 +32,9 @@ class Components:
         names = {name: self._place(name, definitions, library) for name in definitions}
         for name, placed in names.items():
             if placed not in self.schemas:
-                self.schemas[placed] = _point(definitions[name], names)
+                self.schemas[placed] = self._point(definitions[name], names)
         bare = {key: value for key, value in schema.items() if key != "$defs"}
-        return _point(bare, names)  # type: ignore[no-any-return]
+        return self._point(bare, names)  # type: ignore[no-any-return]
 
     def _place(self, name: str, definitions: dict[str, Schema], library: str) -> str:
         """The name of a model among the components."""
@@ -42,6 +43,16 @@ class Components:
             if self._identities.setdefault(candidate, identity) == identity:
                 return candidate
         raise AssertionError("the candidates never end")
+
+    def _point(self, value: Any, names: dict[str, str]) -> Any:
+        """A schema whose references lead to the components."""
+        if isinstance(value, str) and value.startswith(_INNER):
+            return self._reference.format(model=names.get(value.removeprefix(_INNER), value))
+        if isinstance(value, dict):
+            return {key: self._point(inner, names) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._point(inner, names) for inner in value]
+        return value
 
 
 def _candidates(name: str, library: str) -> Iterator[str]:
@@ -75,14 +86,3 @@ def _references(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _references(inner)
-
-
-def _point(value: Any, names: dict[str, str]) -> Any:
-    """A schema whose references lead to the components."""
-    if isinstance(value, str) and value.startswith(_INNER):
-        return REFERENCE.format(model=names.get(value.removeprefix(_INNER), value))
-    if isinstance(value, dict):
-        return {key: _point(inner, names) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_point(inner, names) for inner in value]
-    return value
