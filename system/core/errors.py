@@ -24,10 +24,12 @@ KernKoaError
 └── RequestError             4xx  the client's fault
     ├── MissingParameter     400  params["name"] and the client sent no such name
     ├── MalformedBody        400  the body is not what its content type says
+    ├── CrossSiteRequest     403  another site's page sent a request with an unsafe verb
     ├── NotFound             404  the path leads to no method
     ├── MethodNotAllowed     405  the method does not take this verb
     ├── TooLarge             413  more than the settings allow
     ├── UnsupportedMediaType 415  a body of a type that the method cannot read
+    ├── UnknownHost          421  a Host that this site does not answer for
     ├── InvalidParameters    422  values that the signature refuses
     └── IdempotencyReused    422  an Idempotency-Key that came with another request before
 
@@ -266,6 +268,29 @@ class UnsupportedMediaType(RequestError, exceptions.UnsupportedMediaType):
 
     status = 415
     title = "Unsupported Media Type"
+
+
+class CrossSiteRequest(RequestError):
+    """A page of another site sent a request with a verb that may change something."""
+
+    status = 403
+    title = "Forbidden"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"A page of {origin[:200]} sent this request. Send it from a page of this site, or add that origin to "
+            '`origins` in config.py or to the method: @allow("POST", origins="https://…").'
+        )
+
+
+class UnknownHost(RequestError):
+    """The Host header names a host that this site does not answer for: RFC 9110, section 15.5.20."""
+
+    status = 421
+    title = "Misdirected Request"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"This site does not answer for the host {host[:200]!r}. Add it to `hosts` in config.py.")
 
 
 class InvalidParameters(RequestError, exceptions.UnprocessableEntity):

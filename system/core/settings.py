@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from flask import has_request_context, request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, model_validator
 
 from .errors import SettingsError
+
+# the settings whose environment variable is JSON; a list may be written with commas too
+_LISTS = frozenset({"queues", "addons", "hosts", "origins", "proxies"})
+_JSON = _LISTS | {"databases", "libs", "headers"}
 
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -59,9 +63,19 @@ class Settings(BaseModel):
     templatePath: str = "templates"
     pdfPath: str = "pdfs"
     imagePath: str = "images"
+    staticPath: str = "static"
     varPath: str = "var"
 
     addons: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]] = Field(default_factory=list)
+
+    hosts: list[Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^[0-9a-fA-F:.]+$")]] = Field(
+        default_factory=list
+    )
+    origins: list[Annotated[str, Field(pattern=r"^(\*|https?://[^\s/?#]+)$")]] = Field(default_factory=list)
+    proxies: list[IPvAnyNetwork] = Field(default_factory=list)
+    headers: dict[str, str] = Field(default_factory=dict)
+    hstsSeconds: Annotated[int, Field(ge=0)] = 0
+    strictVerbs: bool = False
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 5000
@@ -173,8 +187,10 @@ def _variables(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse_variable(name: str, text: str) -> Any:
-    if name not in ("databases", "libs", "queues", "addons"):
+    if name not in _JSON:
         return text
+    if name in _LISTS and not text.lstrip().startswith("["):
+        return text.replace(",", " ").split()
     try:
         return json.loads(text)
     except ValueError as error:

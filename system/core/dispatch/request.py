@@ -60,11 +60,12 @@ class KernelRequest(Request):
     def is_local(self) -> bool:
         """Whether a client on this machine asked this machine directly: only it sees source text and values.
 
-        No header may say that a proxy forwarded the request. The Host must name this machine, or else a page of
-        another site, whose name leads here (DNS rebinding), could read the answer.
+        No header may say that a proxy forwarded it, nor may it be HTTP/1.0: nginx's proxy_pass speaks that
+        where nothing else is configured. The Host must name this machine, or else a page of another site, whose
+        name leads here (DNS rebinding), could read the answer.
         """
         environ = self.environ
-        if any(name in environ for name in _FORWARDED):
+        if any(name in environ for name in _FORWARDED) or environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             return False
         return _is_loopback(environ.get("REMOTE_ADDR", "")) and _host_of(environ) in _THIS_MACHINE
 

@@ -7,7 +7,7 @@ of a request for which nothing is registered are skipped. The rest is Flask's ow
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -31,12 +31,13 @@ from ..errors import SetupError
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .dispatcher import Dispatcher
+from .headers import ResponseHeaders, StartResponse
+from .hosts import Hosts
 from .matching import Adapter, RuleMap
+from .origins import Origins
 from .sessions import Sessions
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
-
-StartResponse = Callable[..., Any]
 
 
 class KernKoa(Flask):
@@ -57,6 +58,7 @@ class KernKoa(Flask):
         root, templates = str(settings.path), settings.templatePath
         super().__init__("kernkoa", root_path=root, template_folder=templates, static_folder=None)
         self.settings = settings
+        self.hosts, self.origins, self.headers = Hosts(settings), Origins(settings), ResponseHeaders(settings)
         self.url_map.merge_slashes = False
         self.url_map.add(Rule("/<path:path>", endpoint="dispatch", build_only=True))  # url_for("dispatch", path=…)
         self.config.update(
@@ -104,6 +106,8 @@ class KernKoa(Flask):
         return Adapter(cast(KernelRequest, request), self.url_map.claims(request.path), self.dispatcher, make_real)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
+        self.hosts.check(request_ctx.request.environ)
+        self.origins.check(cast(KernelRequest, request_ctx.request))
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None
@@ -121,15 +125,15 @@ class KernKoa(Flask):
 
     def process_response(self, response: Response) -> Response:
         request = cast(KernelRequest, request_ctx.request)
-        hooks, request.hooks = (
-            request.hooks,
-            (),
-        )  # an error in a hook makes another response: no hook runs for that
+        # an error in a hook makes another response: no hook runs for that
+        hooks, request.hooks = request.hooks, ()
         if hooks:
             response = run_after(request.controller, hooks, response)
+        self.origins.add_headers(request, response)
         return check_sendable(super().process_response(response))
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response = self.headers.adding(environ, start_response)
         base = self.settings.base
         if base:
             path = environ.get("PATH_INFO", "")
