@@ -53,6 +53,8 @@ def create_app(settings: Settings) -> KernKoa:
     pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, partial(answer_error, app, pages))
     _report_reserved(app.catalog)
+    for line in settings.warnings:
+        log.warning("%s", line)
     return app
 
 
