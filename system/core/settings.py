@@ -93,6 +93,8 @@ class Settings(BaseModel):
     maxUploadBytes: Bytes = 75_000_000
     maxParamsBytes: Bytes = 5_000_000
     maxParams: Bytes = 1_000
+    maxJsonValues: Bytes = 100_000
+    maxJsonDepth: Annotated[int, Field(ge=1, le=150)] = 100
 
     redisUrl: Annotated[str, Field(pattern=_URL)] = ""
     brokerUrl: Annotated[str, Field(pattern=_URL)] = ""
