@@ -16,6 +16,7 @@ KernKoaError
 ├── DatabaseError            the database refused a statement
 │   ├── DatabaseConflict     409  a unique or foreign key refused it
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
+├── AnswerError              a method returned something that HTTP cannot carry
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
 │   ├── DatabaseUnavailable
@@ -180,6 +181,10 @@ class UnknownDatabase(DatabaseError, KeyError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}")
+
+
+class AnswerError(KernKoaError):
+    """A method returned what HTTP cannot carry; the message names the method and the place in the value."""
 
 
 class PrintError(KernKoaError):

@@ -27,6 +27,7 @@ from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
 from ..dispatch.request import KernelRequest
+from ..dispatch.responses import check_sendable
 from ..errors import SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
@@ -166,7 +167,7 @@ class KernKoa(Flask):
         if hooks:
             response = run_after(request.controller, hooks, response)
         self.origins.add_headers(request, response)
-        return super().process_response(response)
+        return check_sendable(super().process_response(response))
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         start_response = self.headers.adding(environ, start_response)
