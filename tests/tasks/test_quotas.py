@@ -73,10 +73,10 @@ def test_a_queue_takes_no_more_than_it_may(site: Bench) -> None:
 
 
 def test_params_are_stored_once(site: Bench) -> None:
-    before = site.server.client.info("memory")["used_memory"]
     rows = [{"name": f"row {number}", "number": number} for number in range(2_000)]
-    site.start("echo", rows, queue="reports")
-    assert site.server.client.info("memory")["used_memory"] - before < len(json.dumps(rows))
+    task_id = site.start("echo", rows, queue="reports")
+    assert site.server.client.memory_usage(f"kernkoa:task:{task_id}", samples=0) < len(json.dumps(rows)) / 2
+    assert site.server.client.memory_usage("kernkoa:reports", samples=0) < 5_000
 
 
 def test_an_id_that_no_task_can_have_is_a_404_without_redis(tmp_path: Path) -> None:
