@@ -88,8 +88,6 @@ def test_a_folder_has_no_circle_of_imports(folder: str) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        if folder in ("tasks",):
-            pytest.xfail("still to be opened")
         pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
 

@@ -10,14 +10,14 @@ page's upper left corner, font sizes in points. `{name}` in a text is a value of
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from string import Formatter
 from typing import Any
-from xml.sax.saxutils import escape
 
+from PIL.Image import DecompressionBombError
 from pydantic import ValidationError
 from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_CENTER, TA_LEFT, TA_RIGHT
@@ -43,8 +43,24 @@ from system.addons.print_format import (
     Table,
     Text,
 )
+from system.addons.print_text import clean, fill
 from system.core.errors import PrintError
 
+# what ReportLab and Pillow raise for a format, a value or an image that they cannot draw
+FOREIGN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    DecompressionBombError,
+    LayoutError,
+)
 SIZES = {"A4": A4, "A5": A5, "letter": LETTER}
 ALIGNMENTS = {"left": TA_LEFT, "center": TA_CENTER, "right": TA_RIGHT}
 
@@ -57,28 +73,40 @@ def draw(
     `images` is the folder of the format's images. Raises PrintError for anything that cannot be drawn: an invalid
     format, a missing name in the data, a missing image, invalid markup.
     """
+    if not isinstance(data, Mapping):
+        raise PrintError(f"The data of a print format is a dict, not a {type(data).__name__}.")
+    checked = _validate(layout)
     try:
-        checked = PrintFormat.model_validate(layout)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise PrintError(f"The print format is invalid: {faults}") from error
-    pdf = _Drawing(checked, data, images).draw()
+        pdf = _Drawing(checked, data, images).draw()
+    except FOREIGN as error:
+        raise PrintError(f"The print format cannot be drawn: {type(error).__name__}: {error}") from error
     if file is not None:
         _keep(pdf, file)
     return pdf
 
 
+def _validate(layout: Mapping[str, Any]) -> PrintFormat:
+    try:
+        return PrintFormat.model_validate(layout)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise PrintError(f"The print format is invalid: {faults}") from error
+
+
 def _keep(pdf: bytes, file: Path) -> None:
     """Write a temporary file and move it into place, so that readers never see half of it."""
     try:
+        file = Path(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=file.parent, prefix=".")
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(pdf)
         Path(aside).chmod(0o644)
         os.replace(aside, file)
-    except OSError as error:
-        raise PrintError(f"{file} cannot be written: {error.strerror}. Let this user write there.") from error
+    except (OSError, TypeError, ValueError) as error:
+        raise PrintError(
+            f"{file!r} cannot be written: {error}. Give the path of a file in a writable folder."
+        ) from error
 
 
 class _Drawing:
@@ -116,11 +144,7 @@ class _Drawing:
 
     def fill(self, text: str, row: Mapping[str, Any] | None = None, markup: bool = False, **more: Any) -> str:
         """The text with its placeholders replaced by values of the row, then of the data."""
-        formatter = _MARKUP if markup else _PLAIN
-        try:
-            return formatter.vformat(text, (), {**self.data, **(row or {}), **more})
-        except (KeyError, IndexError, AttributeError, ValueError, TypeError) as error:
-            raise PrintError(f"{text!r} cannot be filled from the data: {error!r}") from error
+        return fill(text, {**self.data, **(row or {}), **more}, markup)
 
     def flow(self, part: Any) -> list[Flowable]:
         if isinstance(part, Paragraph):
@@ -130,7 +154,7 @@ class _Drawing:
         if isinstance(part, Table):
             return [self.table(part), Spacer(0, part.below * mm)]
         if isinstance(part, Picture):
-            return [Image(self.image(part), *self.measure(part), hAlign="LEFT")]
+            return [Image(self.image(self.fill(part.image)), *self.measure(part), hAlign="LEFT")]
         return [PageBreak()] if isinstance(part, NewPage) else [Spacer(0, part.space * mm)]
 
     def paragraph(self, text: str, letters: Letters, row: Mapping[str, Any] | None = None, **more: Any) -> Any:
@@ -144,7 +168,7 @@ class _Drawing:
             splitLongWords=True,
         )
         try:
-            return FlowingText(self.fill(text, row, markup=True, **more), style)
+            return FlowingText(clean(self.fill(text, row, markup=True, **more), self.image), style)
         except ValueError as error:
             raise PrintError(f"{text!r} has invalid markup: {error}") from error
 
@@ -155,19 +179,24 @@ class _Drawing:
         if part.table not in self.data:
             raise PrintError(f"The data has no list {part.table!r} for the table.")
         records = list(self.data[part.table])
+        if not all(isinstance(record, Mapping) for record in records):
+            raise PrintError(f"The rows of the table {part.table!r} are dicts, and one of the data is not.")
         heads = [column.model_copy(update={"bold": True}) for column in part.columns]
         rows = [[self.paragraph(head.title, head) for head in heads]]
         rows += [[self.paragraph(column.value, column, row) for column in part.columns] for row in records]
         for texts in part.foot:
+            if len(texts) > len(heads):
+                raise PrintError(
+                    f"The foot of the table {part.table!r} has {len(texts)} texts for {len(heads)} columns."
+                )
             padded = texts + [""] * (len(heads) - len(texts))
             rows.append([self.paragraph(text, head) for text, head in zip(padded, heads, strict=True)])
         widths = [column.width * mm for column in part.columns]
         style = _table_style(len(records))
         return LongTable(rows, widths, style=style, repeatRows=1, hAlign="LEFT", splitInRow=1)
 
-    def image(self, part: Picture) -> str:
-        """The path of an image inside the image folder."""
-        name = self.fill(part.image)
+    def image(self, name: str) -> str:
+        """The path of an image inside the image folder. Raises PrintError if there is none of this name."""
         root = os.path.realpath(self.images or ".")
         path = os.path.realpath(os.path.join(root, name))
         if self.images is None or not path.startswith(root + os.sep) or not os.path.isfile(path):
@@ -177,8 +206,8 @@ class _Drawing:
     def measure(self, part: Picture) -> tuple[float, float]:
         """Width and height in points."""
         try:
-            width, height = ImageReader(self.image(part)).getSize()
-        except OSError as error:
+            width, height = ImageReader(self.image(self.fill(part.image))).getSize()
+        except FOREIGN as error:
             raise PrintError(f"{part.image!r} is not a readable image: {error}") from error
         if part.height:
             return (part.width or part.height * width / height) * mm, part.height * mm
@@ -195,7 +224,7 @@ class _Drawing:
             elif isinstance(part, PlacedPicture):
                 width, height = self.measure(part)
                 x, y = part.at[0] * mm, self.height - part.at[1] * mm
-                canvas.drawImage(self.image(part), x, y - height, width, height, mask="auto")
+                canvas.drawImage(self.image(self.fill(part.image)), x, y - height, width, height, mask="auto")
             else:
                 x1, y1, x2, y2 = (length * mm for length in part.line)
                 canvas.setLineWidth(part.thickness)
@@ -234,16 +263,6 @@ class _Pages(Canvas):  # type: ignore[misc]
             self._drawing.place(self, number, len(kept))
             super().showPage()
         super().save()
-
-
-class _Escaping(Formatter):
-    """Fills markup: escapes values, and turns their line ends into <br/>."""
-
-    def format_field(self, value: Any, format_spec: str) -> Any:
-        return escape(str(super().format_field(value, format_spec))).replace("\n", "<br/>")
-
-
-_PLAIN, _MARKUP = Formatter(), _Escaping()
 
 
 def _table_style(records: int) -> list[tuple[Any, ...]]:

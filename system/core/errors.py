@@ -18,7 +18,8 @@ KernKoaError
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
 │   ├── DatabaseUnavailable
-│   └── BrokerUnavailable
+│   ├── BrokerUnavailable
+│   └── QueueFull
 └── RequestError             4xx  the client's fault
     ├── MissingParameter     400  params["name"] and the client sent no such name
     ├── MalformedBody        400  the body is not what its content type says
@@ -191,6 +192,10 @@ class DatabaseUnavailable(ServiceUnavailable):
 
 class BrokerUnavailable(ServiceUnavailable):
     """The broker or the result backend of the tasks does not answer."""
+
+
+class QueueFull(ServiceUnavailable):
+    """As many tasks as the setting maxQueued wait in a queue."""
 
 
 class RequestError(StatusError):

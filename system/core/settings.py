@@ -19,6 +19,8 @@ from .errors import SettingsError
 
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
+_LOGIN = re.compile(r"(://|')[^']*@")
+_URL = r"^([A-Za-z][A-Za-z+]*://\S*)?$"
 
 # set to the process id of the development server's supervisor
 DEVELOPMENT = "KERNKOA_DEVELOPMENT"
@@ -72,12 +74,15 @@ class Settings(BaseModel):
     maxParamsBytes: Bytes = 5_000_000
     maxParams: Bytes = 1_000
 
-    redisUrl: Annotated[str, Field(pattern=r"^((rediss?|unix|redis\+socket|sentinel)://\S+)?$")] = ""
+    redisUrl: Annotated[str, Field(pattern=_URL)] = ""
+    brokerUrl: Annotated[str, Field(pattern=_URL)] = ""
     queues: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = Field(default_factory=list)
-    taskSeconds: Seconds = 0
+    taskSeconds: Seconds = 3_600
     leaseSeconds: Annotated[float, Field(ge=1)] = 30
     resultDays: Annotated[float, Field(gt=0)] = 7
+    maxTaskBytes: Bytes = 1_000_000
     maxResultBytes: Bytes = 1_000_000
+    maxQueued: Annotated[int, Field(ge=0)] = 100_000
     tasksPerChild: Annotated[int, Field(gt=0)] = 1_000
     taskMemoryBytes: Bytes = 512_000_000
     respondAsync: bool = False
@@ -179,7 +184,7 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else "settings"
         where = ".".join(str(part) for part in fault["loc"])
-        shown = "…" if "key" in name.lower() else repr(fault["input"])
+        shown = "…" if "key" in name.lower() else _LOGIN.sub(r"\1***@", repr(fault["input"]))
         lines.append(f"{origins.get(name, 'default')}: {where} = {shown} cannot be used: {fault['msg']}")
     return "\n".join(dict.fromkeys(lines))
 

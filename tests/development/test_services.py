@@ -16,7 +16,7 @@ import pytest
 
 from system.core.development.services import find_server, start_services
 from system.core.settings import Settings
-from system.core.tasks.celery_app import socket_path
+from system.core.tasks.redis_address import socket_path
 from tests.task_bench import ROOT, Bench, wait_for
 
 # what `python kernkoa.py` is to its services: a process that holds them, told what to do by lines

@@ -9,12 +9,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import redis
 
-from system.core.errors import SettingsError
-from system.core.settings import Settings, read_settings
-from system.core.tasks.celery_app import Address, TaskApp, read_address
+from system.core.settings import Settings
+from system.core.tasks.celery_app import TaskApp
 from tests.task_bench import Bench, wait_for
 
 CERTIFICATE = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
@@ -39,30 +37,6 @@ def redis_server(folder: Path, options: str) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
-
-
-def test_what_celery_and_redis_are_told(tmp_path: Path) -> None:
-    assert read_address(Settings(path=tmp_path, redisUrl="redis://:pw@host:6380/3")) == Address(
-        "redis://:pw@host:6380/3", "redis://:pw@host:6380/3", "redis://:pw@host:6380/3"
-    )
-    assert read_address(Settings(path=tmp_path, redisUrl="unix:///run/redis.sock?db=2")) == Address(
-        "redis+socket:///run/redis.sock?virtual_host=2",
-        "socket:///run/redis.sock?virtual_host=2",
-        "unix:///run/redis.sock?db=2",
-    )
-    assert read_address(Settings(path=tmp_path)).client == f"unix://{tmp_path}/var/redis.sock?db=0"
-    found = read_address(Settings(path=tmp_path, redisUrl="sentinel://:p%40w@a,b:26380/1?master=koa"))
-    assert found.broker == "sentinel://:p%40w@a:26379/1;sentinel://:p%40w@b:26380/1"
-    assert found.sentinels == (("a", 26379), ("b", 26380))
-    assert (found.master, found.database, found.password) == ("koa", 1, "p@w")
-    secure = read_address(Settings(path=tmp_path, redisUrl="rediss://host:6380/0"))
-    assert secure.broker == "rediss://host:6380/0?ssl_cert_reqs=required"
-
-
-def test_a_url_of_another_kind_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.py").write_text("redisUrl = 'amqp://localhost'", encoding="utf-8")
-    with pytest.raises(SettingsError, match="redisUrl"):
-        read_settings(tmp_path / "config.py", {})
 
 
 def test_pickle_is_accepted_nowhere(tmp_path: Path) -> None:
@@ -121,7 +95,7 @@ def test_sentinel_leads_to_the_new_master(tmp_path: Path) -> None:
             site.start_worker()
             assert site.run("echo", "before")["data"] == "before"
             kept = site.start("echo", "kept", delay=4)
-            wait_for(lambda: redis.Redis(port=second).get(f"kernkoa:task:{kept}"), what="the replica's copy")
+            wait_for(lambda: redis.Redis(port=second).exists(f"kernkoa:task:{kept}"), what="the replica's copy")
             master.close()
             wait_for(lambda: _role(second, "role") == "master", what="the new master")
             wait_for(

@@ -15,7 +15,14 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from system.core.dispatch.params import Params
 from system.core.errors import TaskError
-from system.core.tasks.payload import describe_origin, make_environ, pack_params, unpack_params
+from system.core.tasks.payload import (
+    decode_message,
+    describe_origin,
+    encode_message,
+    make_environ,
+    pack_params,
+    unpack_params,
+)
 from tests.conftest import Site
 
 
@@ -29,7 +36,10 @@ class Order(BaseModel):
 
 
 def travel(value: Any) -> Any:
-    return unpack_params(pack_params(value))
+    packed = pack_params(value)
+    message = decode_message(encode_message(packed, describe_origin(None, "http://a/"), answer=False))
+    assert message["answer"] is False
+    return unpack_params(message["params"])
 
 
 @pytest.mark.parametrize(

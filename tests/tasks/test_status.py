@@ -55,15 +55,18 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     [
         ({"status": "PENDING"}, {"status": "PENDING", "state": {}}),
         ({"status": "STARTED"}, {"status": "inProgress", "state": {}}),
-        ({"status": "halfway", "result": {"a": 1}}, {"status": "halfway", "state": {"a": 1}}),
-        ({"status": "SUCCESS", "result": None}, {"status": "SUCCESS", "data": None}),
-        ({"status": "REVOKED", "result": None}, {"status": "REVOKED", "state": {}}),
         (
-            {"status": "FAILURE", "result": {"exc_type": "OSError", "exc_message": ["no", 1]}, "traceback": "Tr"},
-            {"status": "FAILURE", "error": {"type": "OSError", "message": "no, 1"}},
+            {"status": "STARTED", "state": {"status": "halfway", "meta": {"a": 1}}},
+            {"status": "halfway", "state": {"a": 1}},
+        ),
+        ({"status": "SUCCESS", "result": None}, {"status": "SUCCESS", "data": None}),
+        ({"status": "REVOKED"}, {"status": "REVOKED", "state": {}}),
+        (
+            {"status": "FAILURE", "error": {"type": "OSError", "message": "no", "traceback": "Tr"}},
+            {"status": "FAILURE", "error": {"type": "OSError", "message": "no"}},
         ),
         (
-            {"status": "RETRY", "result": None, "state": {"status": "inProgress", "meta": {"n": 1}}},
+            {"status": "RETRY", "error": None, "state": {"status": "inProgress", "meta": {"n": 1}}},
             {"status": "RETRY", "state": {"n": 1}, "error": {"type": "Exception", "message": ""}},
         ),
     ],
@@ -73,7 +76,7 @@ def test_what_a_record_means(record: dict[str, Any], told: dict[str, Any]) -> No
 
 
 def test_the_traceback_is_for_development_alone() -> None:
-    record = {"status": "FAILURE", "result": {"exc_type": "E", "exc_message": ["m"]}, "traceback": "Traceback…"}
+    record = {"status": "FAILURE", "error": {"type": "E", "message": "m", "traceback": "Traceback…"}}
     assert describe_task(record, development=True)["error"]["traceback"] == "Traceback…"
     assert "traceback" not in describe_task(record)["error"]
 

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,8 @@ def test_the_example_counts_to_ten_and_says_so_on_the_way(site: Bench) -> None:
     assert code == 200
     assert link
     assert link[1] == str(site.port)
-    seen = []
-    while not seen or seen[-1]["status"] != "SUCCESS":
-        seen.append(site.status(link[2]))
-        time.sleep(0.03)
+    seen: list[dict[str, Any]] = []
+    wait_for(lambda: seen.append(site.status(link[2])) or seen[-1]["status"] == "SUCCESS", what="the end")
     numbers = [told["state"]["number"] for told in seen if told["status"] == "inProgress" and told["state"]]
     assert numbers == sorted(numbers)
     assert len(set(numbers)) > 1
@@ -170,12 +169,13 @@ def test_a_message_is_json_without_headers_and_cookies(site: Bench) -> None:
     headers = {"Cookie": "session=topsecret", "Authorization": "Bearer topsecret"}
     body = {"method": "echo", "params": {"a": 1}, "delay": 30}
     _, _, answer = site.request("POST", "/jobs/Jobs/start", body, headers)
+    task_id = json.loads(answer)["id"]
     stored = wait_for(lambda: site.server.client.hgetall("kernkoa:unacked"), what="the message")
-    text = b"".join(stored.values())
-    assert json.loads(answer)["id"].encode() in text
-    assert b"topsecret" not in text
-    message = json.loads(next(value for value in stored.values() if json.loads(answer)["id"].encode() in value))
+    message = json.loads(next(value for value in stored.values() if task_id.encode() in value))
     assert message[0]["content-type"] == "application/json"
+    record = b"".join(site.server.client.hgetall(f"kernkoa:task:{task_id}").values())
+    assert b'"params":{"value":{"a":1}}' in record
+    assert b"topsecret" not in b"".join(stored.values()) + record
     assert site.request("DELETE", f"/status/{json.loads(answer)['id']}")[0] == 200
 
 

@@ -26,9 +26,8 @@ from typing import Any
 
 from ..errors import SettingsError
 from ..settings import DEVELOPMENT, Settings
-from ..tasks.celery_app import read_address, socket_path
 from ..tasks.parent_process import make_lifeline
-from ..tasks.records import connect
+from ..tasks.redis_address import read_address, socket_path
 
 KERNEL = Path(__file__).resolve().parents[3]
 START_SECONDS = 5.0
@@ -153,7 +152,9 @@ class Services:
             return False
         from redis.exceptions import RedisError
 
-        client: Any = connect(read_address(self._settings))
+        from ..tasks.redis_client import make_client
+
+        client: Any = make_client(read_address(self._settings), patient=False)
         try:
             return bool(client.ping())
         except (RedisError, OSError):

@@ -9,7 +9,7 @@ from flask import Flask, Response, render_template
 
 from ..dispatch.request import request
 from ..dispatch.responses import json_response, no_store
-from ..tasks.celery_app import QUEUE
+from ..tasks.queues import QUEUE
 from ..tasks.records import Record
 from ..tasks.schedules import list_schedules
 from ..tasks.status import WORDS, describe_task, is_final, measure, show_seconds
@@ -47,8 +47,8 @@ def read_board(tasks: Tasks) -> dict[str, Any]:
     return {
         "tasks": rows,
         "counts": counts,
-        "queues": tasks.records.count_queued((QUEUE, *settings.queues)),
-        "workers": tasks.records.workers(settings.leaseSeconds),
+        "queues": tasks.queues.count((QUEUE, *settings.queues)),
+        "workers": tasks.heartbeats.alive(settings.leaseSeconds),
         "schedules": [schedule.describe() for schedule in list_schedules(tasks.catalog)],
     }
 

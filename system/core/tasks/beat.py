@@ -40,7 +40,7 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
         try:
             for schedule in list_schedules(tasks.catalog):
                 now = time.time()
-                due = schedule.due_after(tasks.records.remember_slot(schedule.route, now, first=True), zone)
+                due = schedule.due_after(self._last(tasks, schedule.route, now), zone)
                 if due <= now:
                     due = self._start(tasks, schedule, due, now)
                 soonest = min(soonest, due)
@@ -59,8 +59,23 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
             log.info("%s (%s) is started", schedule.route, schedule.when)
         except TaskError as error:
             log.error("%s (%s) cannot be started: %s", schedule.route, schedule.when, error)
-        tasks.records.remember_slot(schedule.route, last)
+        self._keep(tasks, schedule.route, last)
         return schedule.due_after(last, zone)
+
+    def _last(self, tasks: Tasks, route: str, now: float) -> float:
+        """When a method was last due; `now` for one that was not scheduled before."""
+        key = tasks.redis.key("schedules")
+        with tasks.redis.reached():
+            tasks.redis.client.hsetnx(key, route, now)
+            try:
+                return float(tasks.redis.client.hget(key, route))
+            except (TypeError, ValueError):
+                tasks.redis.client.hset(key, route, now)
+                return now
+
+    def _keep(self, tasks: Tasks, route: str, last: float) -> None:
+        with tasks.redis.reached():
+            tasks.redis.client.hset(tasks.redis.key("schedules"), route, last)
 
     def close(self) -> None:
         """Nothing to write."""

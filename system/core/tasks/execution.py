@@ -1,12 +1,14 @@
-"""What a worker does with a message: find the live method of that moment, run it, see that it ends well."""
+"""Executes one task message in a worker: finds the live method, runs it, records how it ended."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,132 +17,177 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from billiard.pool import SIG_SOFT_TIMEOUT, soft_timeout_sighandler
 from celery.exceptions import Ignore, Reject, Retry
 from flask import Flask, Response
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json
 
 from ..catalog.outline import TASK_PARAMETER
 from ..dispatch.calling import bind
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
-from ..dispatch.routing import Route
+from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import Resolved, resolve
 from ..errors import OutOfMemory, ResultRefused, TaskCancelled, TaskError, TaskExited, TaskTimeout, WorkerKilled
-from .payload import find_fault, make_environ, unpack_params
+from .failures import Failure, describe_error
+from .json_text import NotJson, encode_value
+from .output import output_of
+from .payload import decode_message, make_environ, unpack_params
 from .progress import Reporter
-from .records import Record, encode_tail
-from .submission import RUN, Tasks, task_arguments
+from .queues import RUN
+from .records import Record
+from .redis_connection import patiently
+from .submission import Tasks, task_arguments
 
 log = logging.getLogger("kernkoa.tasks")
 
 # a task that ended its worker so often is not tried again
 MOST_RUNS = 3
-# Celery's own words, and what another try does not better
 _NEVER_RETRIED = (Ignore, Retry, Reject, SoftTimeLimitExceeded, ResultRefused, TaskError)
 
 
 def register(app: Flask, tasks: Tasks) -> None:
-    """Make the one Celery task of a site: it runs any method."""
+    """Make the one Celery task of a site, which runs any task method."""
 
-    def run(task: Any, route: str, params: Any, origin: Any, queued: float, answer: bool = False) -> Any:
-        about = _describe(task, route, queued)
-        task.request.koa_about = about
-        message = {"route": route, "params": params, "origin": origin, "queued": queued, "answer": answer}
-        reporter = _begin(task, tasks, about, message)
-        _hear_time_limit(True)
+    def run(task: Any, *_: Any, **__: Any) -> str:
+        began = time.monotonic()
+        record = _start(task, tasks)
         try:
-            with app.request_context(make_environ(origin)), _ending_well(reporter, tasks):
-                log.info("%s[%s] runs for request %s of %s", route, reporter.id, origin["id"], origin["path"])
-                return _perform(reporter, tasks, route, params, answer)
-        finally:
-            reporter.close()
-            _hear_time_limit(False)  # what is done is not lost because its Redis is away for long
+            text = _run_method(app, tasks, task, record)
+        except (Ignore, Retry):
+            raise
+        except BaseException as error:
+            if isinstance(error, SystemExit) and terminate_handler_fired():
+                raise
+            failure = describe_error(error)
+            log.error(
+                "%s[%s] failed in %.3f s: %s", record["route"], task.request.id, time.monotonic() - began, failure
+            )
+            log.error("%s", failure.args[2])
+            raise failure from None
+        log.info("%s[%s] succeeded in %.3f s", record["route"], task.request.id, time.monotonic() - began)
+        return text
 
-    tasks.celery.task(run, name=RUN, bind=True, shared=False)
-
-
-def _hear_time_limit(hears: bool) -> None:
-    """Whether the soft time limit, a signal to the process, interrupts what it does. Threads have no limit."""
-    if threading.current_thread() is threading.main_thread() and SIG_SOFT_TIMEOUT is not None:
-        signal.signal(SIG_SOFT_TIMEOUT, soft_timeout_sighandler if hears else signal.SIG_IGN)
-
-
-def _describe(task: Any, route: str, queued: float) -> Record:
-    queue = (task.request.delivery_info or {}).get("routing_key")
-    return {
-        "route": route,
-        "queue": queue,
-        "queued": queued,
-        "started": time.time(),
-        "worker": task.request.hostname,
-    }
+    tasks.celery.task(run, name=RUN, bind=True, shared=False, throws=(Failure,))
 
 
-def _begin(task: Any, tasks: Tasks, about: Record, message: Record) -> Reporter:
-    """Write the start record, with the backend's patient client. Ends a run that should not be."""
-    backend = task.backend
-    reporter = Reporter(task, tasks.records, about, message)
-    record = {"status": "STARTED", "task_id": reporter.id, **about}
-    redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
-
-    def write() -> tuple[int, Record]:
-        return backend.records.start(backend.client, reporter.id, record, about["queue"], redelivered)  # type: ignore[no-any-return]
-
-    runs, old = backend.ensure(write, ())
-    if runs < 0:  # it was cancelled while it waited, has ended, or runs: this message is one too many
+def _start(task: Any, tasks: Tasks) -> Record:
+    """Record that the task runs. Raises Ignore for a message that must not run."""
+    request = task.request
+    about = request.delivery_info or {}
+    queue, redelivered = str(about.get("routing_key")), bool(about.get("redelivered"))
+    runs, record = patiently(lambda: task.backend.records.start(request.id, queue, request.hostname, redelivered))
+    if runs < 0:
+        log.info("A message of %s is passed over: %s", request.id, _PASSED_OVER[runs])
         raise Ignore
-    if runs > MOST_RUNS:
+    record = {"route": "", "queue": queue, **record, "task_id": request.id}
+    record["runs"] = runs
+    return record
+
+
+_PASSED_OVER = {
+    -1: "there is no such task, or its record was deleted",
+    -2: "it has ended, or was cancelled",
+    -3: "it runs already",
+}
+
+
+def _run_method(app: Flask, tasks: Tasks, task: Any, record: Record) -> str:
+    """Run the task method; returns its result as JSON text. Raises Ignore or Retry if the kernel asked for it."""
+    if record["runs"] > MOST_RUNS:
         raise WorkerKilled(
             f"The task ended its worker {MOST_RUNS} times and was given up. Look in the worker's log for what "
             "killed it: memory, a crash in a library, os._exit()."
         )
-    reporter.resume(old)
-    return reporter
+    message = decode_message(record.pop("message", b""))
+    reporter = Reporter(task, tasks, record)
+    origin = message["origin"]
+    _hear_time_limit(True)
+    try:
+        with app.request_context(make_environ(origin)), output_of(record), _control(reporter, tasks):
+            log.info(
+                "%s[%s] runs for request %s of %s", record["route"], reporter.id, origin["id"], origin["path"]
+            )
+            return _perform(reporter, tasks, record["route"], message)
+    finally:
+        _record_last_report(reporter)
+        _hear_time_limit(False)  # a result is not lost because Redis is away for longer than the task may run
+
+
+def _hear_time_limit(hears: bool) -> None:
+    """Whether the soft time limit, a signal to the process, interrupts it. Threads have no limit."""
+    if threading.current_thread() is threading.main_thread() and SIG_SOFT_TIMEOUT is not None:
+        signal.signal(SIG_SOFT_TIMEOUT, soft_timeout_sighandler if hears else signal.SIG_IGN)
+
+
+def _record_last_report(reporter: Reporter) -> None:
+    fields = reporter.close()
+    if fields and not reporter.retry_request:
+        patiently(lambda: reporter.backend.records.write(reporter.id, fields))
 
 
 @contextmanager
-def _ending_well(reporter: Reporter, tasks: Tasks) -> Iterator[None]:
-    """Whatever ends the method, the worker goes on and the record says what it was."""
+def _control(reporter: Reporter, tasks: Tasks) -> Iterator[None]:
+    """Turn what ends a method into what ends the task: only what the kernel itself asked for passes through."""
     try:
         yield
     except TaskCancelled:
-        raise Ignore from None
-    except MemoryError as error:  # Celery's worker would exit
+        if reporter.is_cancelled:
+            log.info("%s was cancelled", reporter.id)
+            raise Ignore from None
+        raise
+    except Retry as error:
+        if error is reporter.retry_request:
+            raise
+        raise TaskError(
+            "The task raised Retry itself. Write: raise celery_instance.retry(countdown=10)."
+        ) from error
+    except (Ignore, Reject) as error:
+        raise TaskError(
+            f"The task raised Celery's {type(error).__name__}: return instead, or raise an error."
+        ) from error
+    except MemoryError as error:
         raise OutOfMemory("The task ran out of memory.") from error
     except SoftTimeLimitExceeded as error:
         limit = tasks.settings.taskSeconds
         raise TaskTimeout(f"The task ran longer than taskSeconds = {limit:g} s, and was ended.") from error
     except SystemExit as error:
         if terminate_handler_fired():
-            _give_back(reporter)
+            _give_back(reporter, tasks)
             raise
         raise TaskExited(f"The task called sys.exit({error.code!r}).") from error
 
 
-def _give_back(reporter: Reporter) -> None:
-    """The worker is asked to end: the task is queued again, and this run does not count as a death."""
-    about = dict(reporter.request.koa_about)
-    state = reporter.close()
-    record = {"status": "PENDING", "task_id": reporter.id, **about, "state": state}
-    backend = reporter.backend
+def _give_back(reporter: Reporter, tasks: Tasks) -> None:
+    """The worker is asked to end: the message goes back to the queue, and this run does not count."""
+    record = reporter._record
+    fields = {"status": "PENDING", "runs": record["runs"] - 1, **reporter.close()}
     try:
-        backend.records.write_with(backend.client, reporter.id, encode_tail(record), -1, False)
-    except Exception as error:  # noqa: BLE001 - the process ends, whatever this says
-        log.warning("The record of %s says that it runs still: %s", reporter.id, error)
+        tasks.records.write(reporter.id, fields)
+    except Exception as error:  # noqa: BLE001 - the process ends in any case
+        log.warning("The record of %s still says that it runs: %s", reporter.id, error)
 
 
-def _perform(reporter: Reporter, tasks: Tasks, route: str, packed: Mapping[str, Any], answer: bool) -> Any:
-    # later than any look before: a task may have been sent the moment after its library was written
-    now = tasks.catalog.now() + float(tasks.settings.liveSeconds if tasks.settings.liveSeconds != "off" else 0)
-    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), now, tasks=True)
+def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, Any]) -> str:
+    answer = bool(message["answer"])
+    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), tasks.catalog.after_every_look(), tasks=True)
+    _check_reachable(resolved.endpoint, tasks, answer)
     policy: RetryPolicy = getattr(resolved.endpoint.function, "koa_retry", NO_RETRY)
     try:
-        params = unpack_params(packed)
+        params = unpack_params(message["params"])
         value = _answer(resolved, params) if answer else _call(resolved, params, reporter)
-        return jsonable(value, tasks.settings.maxResultBytes)
+        return encode_result(value, tasks.settings.maxResultBytes)
     except policy.on as error:
         if isinstance(error, _NEVER_RETRIED):
             raise
-        delay = policy.delay(reporter.request.retries)
+        delay = policy.delay(int(reporter.request.retries or 0))
         raise reporter.retry(exc=error, countdown=delay, max_retries=policy.times) from error
+
+
+def _check_reachable(endpoint: Endpoint, tasks: Tasks, answer: bool) -> None:
+    """A record in Redis starts no method that no one could have asked for."""
+    allowed = tasks.settings.respondAsync or getattr(endpoint.function, "koa_background", False)
+    if endpoint.outline.is_task == answer or (answer and not allowed):
+        raise TaskError(
+            f"{endpoint.name} cannot be run as {'an answer in the background' if answer else 'a task'}."
+        )
 
 
 def _call(resolved: Resolved, params: Any, reporter: Reporter) -> Any:
@@ -148,14 +195,19 @@ def _call(resolved: Resolved, params: Any, reporter: Reporter) -> Any:
     arguments = task_arguments(endpoint, resolved.arguments, params)
     if endpoint.outline.is_task:
         arguments[TASK_PARAMETER] = reporter
-    return endpoint.function(endpoint.controller(), **arguments)
+    return _finish(endpoint.function(endpoint.controller(), **arguments))
+
+
+def _finish(value: Any) -> Any:
+    """The result of an async method is that of its coroutine."""
+    return asyncio.run(value) if inspect.iscoroutine(value) else value
 
 
 def _answer(resolved: Resolved, params: Any) -> Any:
     """What a URL's method would have answered: JSON as its data, text as it is."""
     endpoint = resolved.endpoint
     args, kwargs = bind(endpoint, resolved.arguments, lambda: params)
-    response = respond(endpoint.function(endpoint.controller(), *args, **kwargs))
+    response = respond(_finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
     body = response.get_data()
     if response.status_code == 204 or not body:
         return None
@@ -174,18 +226,17 @@ def _read_text(response: Response, body: bytes) -> str:
         ) from error
 
 
-def jsonable(value: Any, most_bytes: int) -> Any:
-    """A result as JSON values. Raises ResultRefused for what is none, or is too big."""
+def encode_result(value: Any, most_bytes: int) -> str:
+    """A result as JSON text. Raises ResultRefused for what JSON cannot hold, or what is too big."""
     try:
-        text = to_json(value, inf_nan_mode="null")
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
-        place = find_fault(value, "result") or f"result ({error})"
+        text = encode_value(value, "result", nan="null")
+    except NotJson as error:
         raise ResultRefused(
-            f"{place} cannot be sent as JSON. Return text, numbers, dates, lists and dicts; of a file its address."
+            f"{error} cannot be sent as JSON. Return text, numbers, dates, lists and dicts; of a file its address."
         ) from error
     if len(text) > most_bytes:
         raise ResultRefused(
             f"The result has {len(text):,} bytes; maxResultBytes = {most_bytes:,}. Save it to a file or to a "
             "table and return where it is."
         )
-    return from_json(text)
+    return text.decode()

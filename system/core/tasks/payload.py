@@ -1,87 +1,103 @@
-"""What travels to a worker: the params of a task as JSON and back, and what it may know of the request."""
+"""What travels to a worker: the params of a task as JSON text and back, and what it may know of the request."""
 
 from __future__ import annotations
 
 import re
 import secrets
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Request
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 from werkzeug.datastructures import MultiDict
 
 from ..dispatch.params import Params
 from ..errors import TaskError
+from .json_text import NotJson, encode_value
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}")
+# texts from this size on are compressed
+_COMPRESSED = 1_024
 
 
-def pack_params(params: Any, name: str = "params") -> dict[str, Any]:
-    """Params as JSON. Dates, Decimals, UUIDs, dataclasses and pydantic models are made so.
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Params as they travel: their JSON text, and the value that the task will get."""
 
-    Raises TaskError, naming the key, for what is no JSON: files, connections, objects.
+    text: bytes
+    value: Any
+
+
+def pack_params(params: Any, name: str = "params") -> Packed:
+    """Params as JSON. Dates, Decimals, UUIDs, dataclasses and pydantic models are converted.
+
+    Raises TaskError, naming the place, for what JSON cannot hold: files, connections, objects, NaN.
     """
-    if isinstance(params, Params):
-        if params.files:
-            key = next(iter(params.files))
-            raise TaskError(
-                f"{name}.files[{key!r}] is an upload: it cannot travel to a worker. Save it to a file that the "
-                "worker can read, and pass the path."
-            )
-        packed: dict[str, Any] = {"values": dict(params), "json": params.json, "urlpath": params["urlpath"]}
-        for part, source in (("query", params.query), ("form", params.form)):
-            packed[part] = list(source.items(multi=True))
-        packed = {part: value for part, value in packed.items() if value or part == "values"}
-    else:
-        packed = {"value": params}
-    return from_json(encode(packed, name, params))  # type: ignore[no-any-return]
-
-
-def encode(value: Any, name: str, shown: Any) -> bytes:
-    """A value as JSON. Raises TaskError that names the place in `shown` which cannot be."""
     try:
-        return to_json(value, inf_nan_mode="null")
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
-        place = find_fault(shown, name) or f"{name} ({error})"
+        text = encode_value(_parts(params, name), name)
+    except NotJson as error:
+        place = str(error).replace(f"{name}['value']", name, 1)
         raise TaskError(
             f"{place} cannot be sent as JSON. Pass text, numbers, dates, lists and dicts; of a file its path, "
             "of a database row its values."
         ) from error
+    return Packed(text, unpack_params(from_json(text)))
 
 
-def find_fault(value: Any, place: str) -> str:
-    """The place and type of the first thing in a value that is no JSON; empty where there is none."""
-    children: list[tuple[Any, Any]] = []
-    if isinstance(value, Mapping):
-        children = list(value.items())
-    elif isinstance(value, list | tuple):
-        children = list(enumerate(value))
-    try:
-        for key, child in children:
-            found = find_fault(child, f"{place}[{key!r}]")
-            if found:
-                return found
-    except RecursionError:
-        return f"{place}, which contains itself or is nested too deeply,"
-    try:
-        to_json(value)
-    except (PydanticSerializationError, ValueError):
-        return f"{place}, a {type(value).__name__},"
-    return ""
+def _parts(params: Any, name: str) -> dict[str, Any]:
+    if not isinstance(params, Params):
+        return {"value": params}
+    if params.files:
+        key = next(iter(params.files))
+        raise TaskError(
+            f"{name}.files[{key!r}] is an upload: it cannot travel to a worker. Save it to a file that the "
+            "worker can read, and pass the path."
+        )
+    parts: dict[str, Any] = {"json": params.json, "segments": list(params.segments)}
+    for part, source in (("query", params.query), ("form", params.form)):
+        parts[part] = list(source.items(multi=True))
+    parts = {part: value for part, value in parts.items() if value}
+    made = _make_params(parts)
+    # only what the others do not tell: each value is stored once
+    parts["values"] = {key: value for key, value in params.items() if key not in made or made[key] != value}
+    return parts
 
 
 def unpack_params(packed: Mapping[str, Any]) -> Any:
-    """What pack_params packed: the value itself, or Params."""
-    if "value" in packed:
-        return packed["value"]
-    return Params(
-        packed["values"],
+    """The value that was packed, or Params."""
+    return packed["value"] if "value" in packed else _make_params(packed)
+
+
+def _make_params(packed: Mapping[str, Any]) -> Params:
+    made = Params(
         query=MultiDict(packed.get("query", ())),
         form=MultiDict(packed.get("form", ())),
         json_body=packed.get("json"),
-        segments=tuple(filter(None, packed.get("urlpath", "").split("/"))),
+        segments=tuple(packed.get("segments", ())),
+    )
+    made.update(packed.get("values", {}))
+    return made
+
+
+def encode_message(packed: Packed, origin: Mapping[str, str], answer: bool) -> bytes:
+    """What the record of a task keeps for the worker."""
+    text = to_json({"origin": origin, "answer": answer})[:-1] + b',"params":' + packed.text + b"}"
+    return zlib.compress(text, 1) if len(text) >= _COMPRESSED else text
+
+
+def decode_message(raw: bytes) -> dict[str, Any]:
+    """What encode_message encoded. Raises TaskError if it is something else."""
+    try:
+        found = from_json(raw if raw[:1] == b"{" else zlib.decompress(raw))
+        if set(found) == {"origin", "answer", "params"} and isinstance(found["origin"]["path"], str):
+            return dict(found)
+    except (ValueError, TypeError, LookupError, zlib.error):
+        pass
+    raise TaskError(
+        "The message of this task cannot be read: it was changed in Redis, or sent by another version."
     )
 
 

@@ -1,44 +1,53 @@
-"""What a running task holds: `celery_instance`, with which it tells how far it is."""
+"""`celery_instance`: what a running task reports with, and how it asks to be tried again."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from celery.exceptions import MaxRetriesExceededError, Retry
+from pydantic_core import to_json
 
 from ..errors import BrokerUnavailable, TaskCancelled
-from .records import FINAL, RESERVED_STATES, Record, Records, encode_tail
+from .failures import describe_error, encode_failure
+from .records import RESERVED_STATES, Record
+from .redis_connection import patiently
+
+if TYPE_CHECKING:
+    from .submission import Tasks
 
 log = logging.getLogger("kernkoa.tasks")
 
-# a report is written at most so often; the newest one in between when this time is over
+# reports are written at most so often; the newest one in between when this time is over
 PAUSE_SECONDS = 0.1
-# how long reports are spared after Redis did not answer one
+# no report is tried for so long after Redis did not answer one
 AWAY_SECONDS = 2.0
+DEFAULT_RETRIES = 3
 
 
 class Reporter:
-    """The `celery_instance` of a run. Its reports never raise; one of a cancelled task ends it.
+    """The `celery_instance` of a run. Its reports never raise, except that one of a cancelled task ends it.
 
-    `last_state` is what the task reported before, where it was delivered again or is retried; None at first.
-    Everything else is Celery's task: `request`, `retry()`, `app`, …
+    `last_state` is what the task reported last before it was run again; None at first. Everything else is
+    Celery's task: `request`, `app`, …
     """
 
-    def __init__(self, task: Any, records: Records, about: Record, message: Record) -> None:
+    def __init__(self, task: Any, tasks: Tasks, record: Record) -> None:
         self._task = task
-        self._records = records
-        self._about = about
-        self._message = message
+        self._tasks = tasks
+        self._record = record
         self._lock = threading.Lock()
         self._pending: tuple[str, Any] | None = None
         self._timer: threading.Timer | None = None
         self._due = 0.0
         self._closed = False
-        self._cancelled = False
+        self.is_cancelled = False
+        self.retry_request: Retry | None = None
         self.request = task.request
         self.id: str = task.request.id
-        self.last_state: Any = None
+        self.last_state: Any = (record.get("state") or {}).get("meta")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._task, name)
@@ -46,24 +55,23 @@ class Reporter:
     def update_state(
         self, task_id: str | None = None, state: str | None = None, meta: Any = None, **_: Any
     ) -> None:
-        """Tell how far the task is: `update_state(state="inProgress", meta={"number": 5})`.
+        """Report progress: `update_state(state="inProgress", meta={"number": 5})`. GET /status/<id> shows it.
 
-        GET /status/<id> shows it. Call it as often as you like: ten writes a second reach Redis, the last one
-        always. A state that is Celery's own word (SUCCESS, FAILURE, …) is refused, with a line in the log.
+        Call it as often as you like: ten reports a second reach Redis, the last one always. A state with a meaning
+        of its own (SUCCESS, FAILURE, …) is refused, with a line in the log.
         """
         if state in RESERVED_STATES:
-            log.warning("update_state(state=%r) is refused: it is Celery's own word. Take another.", state)
+            log.warning("update_state(state=%r) is refused: Celery uses this word itself. Take another.", state)
             return
-        self._pending = (state or "inProgress", meta)
-        if self._cancelled:
-            raise TaskCancelled
-        if self._timer is None:
-            self._write_or_wait()
+        self._report(state or "inProgress", meta)
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
-        """Tell how much of the work is done: `progress(3, 10, "reading")`. As cheap as update_state."""
-        self._pending = ("inProgress", (done, total, text))
-        if self._cancelled:
+        """Report how much of the work is done: `progress(3, 10, "reading")`. As cheap as update_state."""
+        self._report("inProgress", (done, total, text))
+
+    def _report(self, state: str, meta: Any) -> None:
+        self._pending = (state, meta)
+        if self.is_cancelled:
             raise TaskCancelled
         if self._timer is None:
             self._write_or_wait()
@@ -79,7 +87,7 @@ class Reporter:
                 self._timer.start()
                 return
             self._write()
-        if self._cancelled:
+        if self.is_cancelled:
             raise TaskCancelled
 
     def _write_later(self) -> None:
@@ -93,60 +101,53 @@ class Reporter:
         pending, self._pending = self._pending, None
         if pending is None:
             return
-        record = {"status": pending[0], "result": _meta(pending[1]), "task_id": self.id, **self._about}
-        record["state"] = {"status": record["status"], "meta": record["result"]}
         pause = PAUSE_SECONDS
         try:
-            runs, old = self._records.write(self.id, record)
-            self._about["state"] = record["state"]
-            self._cancelled = runs < 0 and old.get("status") == "REVOKED"
+            self.is_cancelled = self._tasks.records.write(self.id, {"state": _encode(pending)}) == "REVOKED"
         except BrokerUnavailable:
             pause = AWAY_SECONDS
         except Exception as error:  # noqa: BLE001 - a report costs no task its result, whatever the meta is
-            log.warning("A report of %s cannot be written: %s", self._about.get("route"), error)
+            log.warning("A report of %s cannot be written: %s", self._record.get("route"), error)
         self._due = time.monotonic() + pause
-
-    def resume(self, old: Record) -> None:
-        """Take up what a run before reported last."""
-        state = old.get("state")
-        if state and old["status"] not in FINAL:
-            self.last_state = state["meta"]
-            self.update_state(state=state["status"], meta=state["meta"])
 
     def retry(
         self,
         args: Any = None,
         kwargs: Any = None,
         exc: BaseException | None = None,
+        throw: bool = True,
         countdown: float = 0,
-        **more: Any,
-    ) -> Any:
-        """Celery's retry. The record says so before the message is sent, or that would be taken for a double."""
-        state = self.close()
-        told = {"exc_type": type(exc).__name__, "exc_message": [str(exc or "")], "exc_module": "builtins"}
-        record = {"status": "RETRY", "result": told if exc else None, "task_id": self.id, **self._about}
-        record |= {"state": state, "message": self._message}
-        backend = self._task.backend
-        backend.ensure(self._records.write_with, (backend.client, self.id, encode_tail(record), "reset", False))
-        backend.ensure(
-            self._records.wait, (backend.client, self.id, self._about["queue"], time.time() + countdown)
-        )
-        return self._task.retry(args, kwargs, exc=exc, countdown=countdown, **more)
+        max_retries: int | None = DEFAULT_RETRIES,
+        **_: Any,
+    ) -> Retry:
+        """Run the task again in `countdown` seconds, as Celery's retry; raises `exc` after `max_retries` times."""
+        retries = int(self.request.retries or 0)
+        if max_retries is not None and retries >= max_retries:
+            raise exc or MaxRetriesExceededError(f"The task was tried {retries + 1} times.")
+        fields = {"status": "RETRY", "runs": 0, **self.close()}
+        fields["error"] = encode_failure(exc) if exc else "null"
+        patiently(lambda: self._tasks.send_again(self._record, countdown, retries + 1, **fields))
+        self.retry_request = Retry(exc=describe_error(exc) if exc else None, when=countdown)
+        if throw:
+            raise self.retry_request
+        return self.retry_request
 
-    def close(self) -> Any:
-        """No report is written from now on; what the last one said, as a record keeps it."""
+    def close(self) -> Record:
+        """Write no report from now on; the last one that was not written, as a field of the record."""
         with self._lock:
             self._closed = True
             if self._timer is not None:
                 self._timer.cancel()
-            if self._pending is not None:
-                status, meta = self._pending
-                self._about["state"] = {"status": status, "meta": _meta(meta)}
-        return self._about.get("state")
+            pending, self._pending = self._pending, None
+        try:
+            return {"state": _encode(pending)} if pending else {}
+        except ValueError:
+            return {}
 
 
-def _meta(reported: Any) -> Any:
-    if not isinstance(reported, tuple):
-        return {} if reported is None else reported
-    done, total, text = reported
-    return {"done": done, "total": total, "text": text}
+def _encode(report: tuple[str, Any]) -> bytes:
+    state, meta = report
+    if isinstance(meta, tuple):
+        done, total, text = meta
+        meta = {"done": done, "total": total, "text": text}
+    return to_json({"status": state, "meta": {} if meta is None else meta}, inf_nan_mode="null")

@@ -1,347 +1,168 @@
-"""The records of the tasks in Redis: one JSON text for each, read with one GET, written with one script.
+"""The record of each task: a hash in Redis with its status, its last report, its result, and its message.
 
-A record begins {"runs":n,"status":"WORD": the script reads this much of it and nothing else. A final record
-(SUCCESS, FAILURE, REVOKED) is never written over, so a task that is run again cannot lose its result, nor a
-cancelled one come back.
+A final record (SUCCESS, FAILURE, REVOKED) is never written over: a task that is run again cannot lose its result,
+and a cancelled one does not come back.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
-from ..errors import BrokerUnavailable
-from .celery_app import ANSWER_SECONDS, CONNECT_SECONDS, DAY, Address
-
-log = logging.getLogger("kernkoa.tasks")
+from .redis_connection import RedisConnection
 
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
-# what update_state may not be told: Celery's own words mean something to Celery
+# words with a meaning of their own, which a report may not use as its state
 RESERVED_STATES = FINAL | {"PENDING", "RETRY", "STARTED", "RECEIVED", "REJECTED", "IGNORED"}
-# the newest tasks, which the board lists
+# as many of the newest tasks are listed
 MOST_LISTED = 10_000
+# a task whose message was sent again so often is given up
+MOST_RESENDS = 5
 
-# KEYS: the record, those who wait for a worker. ARGV: the record after its runs, its seconds to live, the id, "1"
-# where the message was delivered before. Answers the runs and the record before; -1 where that one is final, -2
-# where the task runs already and this is a second message of it.
-_START = """
-local old = redis.call('GET', KEYS[1]) or ''
-redis.call('ZREM', KEYS[2], ARGV[3])
-local status = string.match(old, '^{"runs":%d+,"status":"([^"]*)"')
-if status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return {-1, old} end
-if status and status ~= 'PENDING' and status ~= 'RETRY' and ARGV[4] == '0' then return {-2, old} end
-local runs = tonumber(string.match(old, '^{"runs":(%d+)') or '0') + 1
-redis.call('SET', KEYS[1], '{"runs":' .. runs .. ',' .. ARGV[1], 'EX', ARGV[2])
-return {runs, old}
-"""
+# what a status needs; the message is for the worker alone
+FIELDS = (
+    "status",
+    "route",
+    "queue",
+    "queued",
+    "due",
+    "started",
+    "done",
+    "worker",
+    "runs",
+    "state",
+    "result",
+    "error",
+)
+_LISTED = tuple(name for name in FIELDS if name not in ("result", "state"))
+_NUMBERS = frozenset({"queued", "due", "started", "done", "runs"})
+_JSON = frozenset({"state", "result", "error"})
 
-# KEYS: the record. ARGV: the record after its runs, its seconds to live, what to add to runs or "reset",
-# "1" to tell those who wait. Answers the runs and the record before, runs 0 where that one was final.
-_WRITE = """
-local old = redis.call('GET', KEYS[1]) or ''
-local status = string.match(old, '^{"runs":%d+,"status":"(%u+)"')
-if status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return {-1, old} end
-local runs = tonumber(string.match(old, '^{"runs":(%d+)') or '0')
-if ARGV[3] == 'reset' then runs = 0 else runs = math.max(0, runs + tonumber(ARGV[3])) end
-local new = '{"runs":' .. runs .. ',' .. ARGV[1]
-redis.call('SET', KEYS[1], new, 'EX', ARGV[2])
-if ARGV[4] == '1' then redis.call('PUBLISH', KEYS[1], new) end
-return {runs, old}
-"""
+_IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='FAILURE' or status=='REVOKED' end\n"
 
-# the same for a record that is there and not final only: REVOKED spliced into it
-_CANCEL = """
-local old = redis.call('GET', KEYS[1])
-if not old then return '' end
-local status = string.match(old, '^{"runs":%d+,"status":"(%u+)"')
-if status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return status end
-local record = cjson.decode(old)
-local tail = '"status":"REVOKED","result":null,"task_id":' .. cjson.encode(ARGV[1])
-for _, name in ipairs({'route', 'queue', 'worker', 'queued', 'started'}) do
-  if record[name] ~= nil then tail = tail .. ',"' .. name .. '":' .. cjson.encode(record[name]) end
-end
-local new = '{"runs":' .. record['runs'] .. ',' .. tail .. ',"done":' .. ARGV[2] .. '}'
-redis.call('SET', KEYS[1], new, 'EX', ARGV[3])
-redis.call('PUBLISH', KEYS[1], new)
-return 'cancelled'
+# KEYS: the record, those who wait for a worker. ARGV: the id, the seconds to live, "1" if the message was
+# delivered before, then the fields. Returns how often the task was started, and its record; or -1 if there is no
+# record, -2 if it is final, -3 if the task runs already and this is a second message of it.
+_START = (
+    _IS_FINAL
+    + """
+redis.call('ZREM', KEYS[2], ARGV[1])
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status then return {-1, {}} end
+if final(status) then return {-2, {}} end
+if status == 'STARTED' and ARGV[3] == '0' then return {-3, {}} end
+redis.call('HSET', KEYS[1], 'status', 'STARTED', unpack(ARGV, 4))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return {redis.call('HINCRBY', KEYS[1], 'runs', 1), redis.call('HGETALL', KEYS[1])}
 """
+)
+
+# KEYS: the record. ARGV: its seconds to live, then the fields. Returns the status before, '' without a record.
+_WRITE = (
+    _IS_FINAL
+    + """
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status or final(status) then return status or '' end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return status
+"""
+)
 
 Record = dict[str, Any]
-
-
-def make_key_prefix(name: str) -> str:
-    """What the keys of the records of a site begin with."""
-    return f"{name}:task:"
-
-
-def encode_tail(record: Record) -> str:
-    """A record as JSON, `status` first, without its opening brace: the script puts the runs before it."""
-    return to_json({"status": record["status"], **record}, inf_nan_mode="null").decode()[1:]
-
-
-def connect(address: Address) -> Any:
-    """A client of Redis that answers or fails within a second. A lost connection is tried once more."""
-    import redis  # 0.1 s: only where tasks are used
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-    from redis.sentinel import Sentinel
-
-    options: dict[str, Any] = {
-        "socket_timeout": ANSWER_SECONDS,
-        "retry": Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
-    }
-    if address.master:
-        options |= {
-            "socket_connect_timeout": CONNECT_SECONDS,
-            "db": address.database,
-            "password": address.password,
-        }
-        sentinel: Any = Sentinel
-        return sentinel(list(address.sentinels), **options).master_for(address.master)
-    if not address.client.startswith("unix:"):
-        options["socket_connect_timeout"] = CONNECT_SECONDS
-    return redis.Redis.from_url(address.client, **options)
+Raw = list[bytes | None]
 
 
 class Records:
-    """The records of a site's tasks. Its methods raise BrokerUnavailable where Redis does not answer."""
+    """The records of a site's tasks. Its methods raise BrokerUnavailable if Redis does not answer."""
 
-    def __init__(self, name: str, address: Address, seconds: float, advice: str = "") -> None:
-        self._name = name
-        self._address = address
+    def __init__(self, redis: RedisConnection, seconds: float) -> None:
+        self._redis = redis
         self._seconds = int(seconds)
-        self._advice = advice
-        self._prefix = make_key_prefix(name)
-        self._index = f"{name}:tasks:newest"
-        self._workers = f"{name}:workers"
-
-    @cached_property
-    def client(self) -> Any:
-        return connect(self._address)
-
-    @contextmanager
-    def reached(self) -> Iterator[None]:
-        """Redis's own errors become BrokerUnavailable."""
-        from redis.exceptions import RedisError
-
-        try:
-            yield
-        except (RedisError, OSError) as error:
-            raise self.unavailable(error) from error
-
-    def unavailable(self, error: BaseException) -> BrokerUnavailable:
-        log.warning("Redis does not answer: %s", error)
-        return BrokerUnavailable(
-            f"Tasks cannot be reached at the moment: Redis does not answer. {self._advice or 'Try again soon.'}"
-        )
 
     def key(self, task_id: str) -> str:
-        return self._prefix + task_id
+        return self._redis.key("task", task_id)
 
-    def mark(self, task_id: str, queue: str, message: Record, due: float) -> bool:
-        """Say that a task is queued, before it is; False where the id is taken.
+    @property
+    def index(self) -> str:
+        """The key of the newest tasks, by the time at which they were queued."""
+        return self._redis.key("tasks", "newest")
 
-        The mark keeps the message until a worker starts it: see find_lost.
-        """
-        queued = message["queued"]
-        record = {"status": "PENDING", "route": message["route"], "queue": queue, "queued": queued}
-        record |= {"task_id": task_id, "message": message}
-        with self.reached():
-            pipe = self.client.pipeline(transaction=False)
-            pipe.set(self.key(task_id), '{"runs":0,' + encode_tail(record), nx=True, ex=self._seconds)
-            pipe.zadd(self._index, {task_id: queued})
-            pipe.zremrangebyrank(self._index, 0, -MOST_LISTED - 1)
-            pipe.zadd(self._waiting(queue), {task_id: due}, nx=True)
-            return bool(pipe.execute()[0])
+    def start(self, task_id: str, queue: str, worker: str, redelivered: bool) -> tuple[int, Record]:
+        """Record that a task runs. Returns the number of its runs and the record, or what _START says."""
+        keys = [self.key(task_id), self._redis.key("waiting", queue)]
+        fields = ["worker", worker, "started", time.time()]
+        runs, found = self._redis.run_script(_START, keys, [task_id, self._seconds, int(redelivered), *fields])
+        names = (name.decode() for name in found[::2])
+        return int(runs), decode(dict(zip(names, found[1::2], strict=True)))
 
-    def _waiting(self, queue: str) -> str:
-        return f"{self._name}:waiting:{queue}"
-
-    def start(
-        self, client: Any, task_id: str, record: Record, queue: str, redelivered: bool
-    ) -> tuple[int, Record]:
-        """Say that a task runs: the runs so far, -1 where it ended, -2 where it runs; and the record before."""
-        keys = self.key(task_id), self._waiting(queue)
-        flag = "1" if redelivered else "0"
-        runs, old = client.eval(_START, 2, *keys, encode_tail(record), self._seconds, task_id, flag)
-        return runs, from_json(old) if old else {}
-
-    def find_lost(self, queue: str, seconds: float) -> list[Record]:
-        """The marks of tasks whose message is gone: popped for a worker that died before it had it.
-
-        Redis hands a message to a worker's socket and forgets it; the worker writes it down with its next command.
-        A queue is first in, first out: what was due well before the message that is next, is not in the queue any
-        more, and what no worker holds either, is lost. One worker looks, once in so many seconds.
-        """
-        with self.reached():
-            if not self.client.set(f"{self._name}:looked:{queue}", "1", nx=True, ex=max(1, int(seconds))):
-                return []
-            before = self._oldest(queue) - seconds
-            ids = [name.decode() for name in self.client.zrangebyscore(self._waiting(queue), 0, before, 0, 1000)]
-            if not ids:
-                return []
-            held = b"".join(self.client.hvals(f"{self._name}:unacked"))
-            gone = [task_id for task_id in ids if task_id.encode() not in held]
-            raw = self.client.mget([self.key(task_id) for task_id in gone]) if gone else []
-        records = [from_json(text) if text else {} for text in raw]
-        for task_id, record in zip(gone, records, strict=True):
-            if not _waits(record):
-                self.client.zrem(self._waiting(queue), task_id)
-        return [record for record in records if _waits(record)]
-
-    def _oldest(self, queue: str) -> float:
-        """When the message that is next in a queue was due; now where there is none, 0 where it cannot be told."""
-        raw = self.client.lindex(f"{self._name}:{queue}", -1)
-        if raw is None:
-            return time.time()
-        score = self.client.zscore(self._waiting(queue), from_json(raw)["headers"]["id"])
-        return float(score or 0)
-
-    def wait(self, client: Any, task_id: str, queue: str, due: float) -> None:
-        """A task waits for a worker again; raises the client's own errors."""
-        client.zadd(self._waiting(queue), {task_id: due})
-
-    def forget(self, task_id: str, queue: str) -> None:
-        """Take a mark back: the task could not be queued. Quiet where Redis is away: the mark expires."""
-        from redis.exceptions import RedisError
-
-        try:
-            pipe = self.client.pipeline()
-            pipe.delete(self.key(task_id)).zrem(self._index, task_id).zrem(self._waiting(queue), task_id).execute()
-        except (RedisError, OSError) as error:
-            log.debug("The mark of %s stays until it expires: %s", task_id, error)
-
-    def read(self, task_id: str) -> bytes | None:
-        """The raw record: one GET. None for an id that was never given, or has expired."""
-        with self.reached():
-            return self.client.get(self.key(task_id))  # type: ignore[no-any-return]
-
-    def write(self, task_id: str, record: Record, add: int | str = 0) -> tuple[int, Record]:
-        """Write a record unless the one there is final; the runs (-1 where it is) and the record before."""
-        with self.reached():
-            return self.write_with(self.client, task_id, encode_tail(record), add, record["status"] in FINAL)
-
-    def write_with(self, client: Any, task_id: str, tail: str, add: int | str, told: bool) -> tuple[int, Record]:
-        """As write, with a client and an encoded record of the caller's; raises that client's own errors."""
-        key = self.key(task_id)
-        runs, old = client.eval(_WRITE, 1, key, tail, self._seconds, add, "1" if told else "0")
-        return runs, from_json(old) if old else {}
+    def write(self, task_id: str, fields: Mapping[str, Any]) -> str:
+        """Write fields of a record unless it is final. Returns the status before; "" if there is no record."""
+        values = [part for item in fields.items() for part in item]
+        found = self._redis.run_script(_WRITE, [self.key(task_id)], [self._seconds, *values])
+        return str(found.decode() if isinstance(found, bytes) else found)
 
     def cancel(self, task_id: str) -> str:
-        """Cancel a task, queued or running: "cancelled", the status of one that ended, "" for an unknown id."""
-        with self.reached():
-            answer = self.client.eval(_CANCEL, 1, self.key(task_id), task_id, time.time(), self._seconds)
-        return str(answer.decode() if isinstance(answer, bytes) else answer)
+        """Cancel a task, queued or running. Returns the status before; "" for an unknown id."""
+        return self.write(task_id, {"status": "REVOKED", "done": time.time(), "message": ""})
 
-    def claim(self, token: str, value: str) -> str | None:
-        """Keep a value under a token for a day; the value that is there already, None where there was none."""
-        with self.reached():
-            key = f"{self._name}:once:{token}"
-            if self.client.set(key, value, nx=True, ex=DAY):
-                return None
-            return (self.client.get(key) or b"").decode() or None
+    def read(self, task_id: str) -> Raw | None:
+        """The raw values of FIELDS; None for an id that was never given, or has expired."""
+        with self._redis.reached():
+            raw: Raw = self._redis.client.hmget(self.key(task_id), FIELDS)
+        return raw if raw[0] is not None else None
 
-    def release(self, token: str) -> None:
-        with self.reached():
-            self.client.delete(f"{self._name}:once:{token}")
+    def statuses(self, task_ids: Iterable[str]) -> list[str]:
+        """The status of each task; "" for one without a record."""
+        with self._redis.reached():
+            pipe = self._redis.client.pipeline(transaction=False)
+            for task_id in task_ids:
+                pipe.hget(self.key(task_id), "status")
+            return [(found or b"").decode() for found in pipe.execute()]
 
     def newest(self, most: int) -> list[Record]:
-        """The records of the newest tasks, newest first."""
-        with self.reached():
-            ids = [name.decode() for name in self.client.zrevrange(self._index, 0, most - 1)]
-            raw = self.client.mget([self.key(task_id) for task_id in ids]) if ids else []
-        return [{"task_id": task_id, **from_json(text)} for task_id, text in zip(ids, raw, strict=True) if text]
+        """The records of the newest tasks, newest first, without their results."""
+        with self._redis.reached():
+            ids = [name.decode() for name in self._redis.client.zrevrange(self.index, 0, most - 1)]
+            pipe = self._redis.client.pipeline(transaction=False)
+            for task_id in ids:
+                pipe.hmget(self.key(task_id), _LISTED)
+            raw = pipe.execute()
+        records = (decode_fields(values, _LISTED) for values in raw)
+        return [{"task_id": task_id, **record} for task_id, record in zip(ids, records, strict=True) if record]
 
-    def count_queued(self, queues: tuple[str, ...]) -> dict[str, int]:
-        """How many messages wait in each queue."""
-        with self.reached():
-            pipe = self.client.pipeline(transaction=False)
-            for queue in queues:
-                pipe.llen(f"{self._name}:{queue}")
-            return dict(zip(queues, pipe.execute(), strict=True))
 
-    def greet(self, worker: str, about: Record) -> None:
-        """A worker says that it is alive."""
-        with self.reached():
-            self.client.hset(self._workers, worker, json.dumps({**about, "seen": time.time()}))
+def decode_fields(raw: Raw, names: tuple[str, ...] = FIELDS) -> Record:
+    """A record from the values of its fields; empty if there is none."""
+    return decode({name: value for name, value in zip(names, raw, strict=True) if value is not None})
 
-    def leave(self, worker: str) -> None:
-        with self.reached():
-            self.client.hdel(self._workers, worker)
 
-    def workers(self, seconds: float) -> list[Record]:
-        """The workers that said within so many seconds that they are alive."""
-        with self.reached():
-            told = self.client.hgetall(self._workers)
-        found = [{"name": name.decode(), **from_json(text)} for name, text in told.items()]
-        gone = [about["name"] for about in found if time.time() - about["seen"] > max(seconds, 3600)]
-        if gone:
-            with self.reached():
-                self.client.hdel(self._workers, *gone)
-        return sorted(
-            (about for about in found if time.time() - about["seen"] <= seconds), key=lambda about: about["name"]
-        )
-
-    def judge_server(self) -> list[str]:
-        """What a Redis is not set up for: it may lose tasks. Nothing where it does not tell its settings."""
-        from redis.exceptions import RedisError
-
+def decode(fields: Mapping[str, bytes]) -> Record:
+    """A record from its fields in Redis. What cannot be read there is left out."""
+    found: Record = {}
+    for name, value in fields.items():
         try:
-            found = self.client.config_get("appendonly", "maxmemory", "maxmemory-policy")
-        except (RedisError, OSError):
-            return []
-        told = {_text(name): _text(value) for name, value in found.items()}
-        warnings = []
-        if told.get("maxmemory", "0") != "0" and told.get("maxmemory-policy", "noeviction") != "noeviction":
-            warnings.append(
-                f"Redis has maxmemory-policy {told['maxmemory-policy']}: when it is full it throws queued tasks "
-                "away. Set it to noeviction."
-            )
-        if told.get("appendonly") == "no":
-            warnings.append("Redis has appendonly no: queued tasks are lost when it restarts. Set it to yes.")
-        return warnings
-
-    def renew(self, tags: set[str]) -> None:
-        """Renew the leases of messages that a worker holds, by their delivery tags."""
-        if tags:
-            with self.reached():
-                self.client.zadd(f"{self._name}:unacked_index", dict.fromkeys(tags, time.time()), xx=True)
-
-    def heads(self, task_ids: list[str]) -> list[bytes]:
-        """The beginnings of some records: enough to tell which are cancelled."""
-        with self.reached():
-            pipe = self.client.pipeline(transaction=False)
-            for task_id in task_ids:
-                pipe.getrange(self.key(task_id), 0, 40)
-            return list(pipe.execute())
-
-    def remember_slot(self, route: str, slot: float, first: bool = False) -> float:
-        """Keep when a scheduled method was last due; with `first` only where nothing is kept. What is kept."""
-        with self.reached():
-            key = f"{self._name}:schedules"
-            (self.client.hsetnx if first else self.client.hset)(key, route, slot)
-            return float(self.client.hget(key, route))
+            found[name] = _decode_field(name, value)
+        except ValueError:
+            continue
+    return found
 
 
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _decode_field(name: str, value: bytes) -> Any:
+    if name in _JSON:
+        return from_json(value)
+    if name in _NUMBERS:
+        return float(value)
+    return value if name == "message" else value.decode()
 
 
-def _waits(record: Record) -> bool:
-    return record.get("status") in ("PENDING", "RETRY") and "message" in record
-
-
-def watch(read: Callable[[], bytes | None], seen: bytes | None, seconds: float) -> bytes | None:
+def watch(read: Any, seen: Raw | None, seconds: float) -> Raw | None:
     """Read a record until it differs from what was seen, or the time is up."""
     deadline, pause = time.monotonic() + seconds, 0.005
-    raw = read()
+    raw: Raw | None = read()
     while raw == seen and time.monotonic() < deadline:
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
         pause = min(pause * 1.5, 0.25)

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Request, Response
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from werkzeug.http import parse_list_header
 
 from ..dispatch.calling import Runner, bind, run
 from ..dispatch.params import Params
 from ..dispatch.responses import json_response, respond
 from ..dispatch.walk import Resolved
-from ..errors import BrokerUnavailable, IdempotencyReused
-from .celery_app import QUEUE
+from ..errors import IdempotencyReused, ServiceUnavailable
 from .payload import pack_params
-from .records import FINAL, watch
-from .submission import Tasks
+from .queues import QUEUE
+from .records import FINAL, Raw, decode_fields, watch
+from .submission import DAY, Tasks
 
 LONGEST_WAIT = 30.0
 
@@ -75,19 +75,29 @@ def _start(tasks: Tasks, request: Request, resolved: Resolved, params: Params) -
     token = _digest(
         request.method, route, key, request.headers.get("Authorization"), request.headers.get("Cookie")
     )
-    fingerprint = _digest(packed)
+    fingerprint = hashlib.sha256(packed.text).hexdigest()
     task_id = str(uuid.uuid4())
-    known = tasks.records.claim(token, f"{task_id} {fingerprint}")
-    if known is not None:
+    known = _claim(tasks, token, f"{task_id} {fingerprint}")
+    if known:
         first_id, _, first_fingerprint = known.partition(" ")
         if first_fingerprint != fingerprint:
             raise IdempotencyReused("This Idempotency-Key came with other parameters before. Take a new one.")
         return first_id
     try:
         return tasks.send(route, packed, queue, task_id=task_id, answer=True)
-    except BrokerUnavailable:
-        tasks.records.release(token)
+    except ServiceUnavailable:
+        with tasks.redis.reached():
+            tasks.redis.client.delete(tasks.redis.key("once", token))
         raise
+
+
+def _claim(tasks: Tasks, token: str, value: str) -> str:
+    """Keep a value under a token for a day; returns the one that is there already, "" if there was none."""
+    with tasks.redis.reached():
+        key = tasks.redis.key("once", token)
+        if tasks.redis.client.set(key, value, nx=True, ex=DAY):
+            return ""
+        return str((tasks.redis.client.get(key) or b"").decode())
 
 
 def _digest(*parts: Any) -> str:
@@ -97,10 +107,10 @@ def _digest(*parts: Any) -> str:
 def _answer(tasks: Tasks, task_id: str, wait: float) -> Response:
     """The method's own answer where it came in time, else 202 and where to look."""
     deadline = time.monotonic() + wait
-    raw: bytes | None = None
+    raw: Raw | None = None
     while wait:
         raw = watch(lambda: tasks.records.read(task_id), raw, deadline - time.monotonic())
-        record = from_json(raw) if raw else {}
+        record = decode_fields(raw) if raw else {}
         if record.get("status") == "SUCCESS":
             return _mark(respond(record["result"]))
         if record.get("status") in FINAL or time.monotonic() >= deadline:

@@ -1,55 +1,43 @@
-"""Celery's result backend, writing the kernel's records: one round trip, nothing final written over."""
+"""Celery's result backend: writes the end of a task to its record, and waits for a Redis that is away."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from celery.backends.redis import RedisBackend, SentinelBackend
-from pydantic_core import from_json
+from celery.backends.base import Backend
 
-from .celery_app import TaskApp
-from .records import FINAL, Records, encode_tail, make_key_prefix
+from .failures import encode_failure
+from .records import FINAL, Records, decode_fields
+from .redis_connection import RedisConnection, patiently
+from .submission import DAY
 
 
-class _KeepsRecords:
-    """What both of Celery's Redis backends do otherwise here."""
+class RecordBackend(Backend):  # type: ignore[misc]
+    """The records of a site, as Celery's workers use them."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        app: TaskApp = self.app  # type: ignore[attr-defined]
-        self.task_keyprefix = make_key_prefix(app.settings.name).encode()
-        self.records = Records(app.settings.name, app.address, app.conf.result_expires)
+    supports_autoexpire = True
 
-    def on_task_call(self, producer: Any, task_id: str) -> None:
-        """No SUBSCRIBE for each call: it hangs for 19 s where Redis is away, and nobody here reads what comes."""
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.records = Records(RedisConnection(app.settings, patient=True), app.settings.resultDays * DAY)
 
-    def exception_safe_to_retry(self, error: BaseException) -> bool:
-        return isinstance(error, self.connection_errors)  # type: ignore[attr-defined]
-
-    def _store_result(
+    def store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **_: Any
     ) -> Any:
-        if state == "RETRY":
-            return result  # celery_instance.retry has written it
-        about = getattr(request, "koa_about", None)
-        client = self.client  # type: ignore[attr-defined]
-        if about is None:  # the worker's main process tells of a task whose own process is gone
-            old = client.get(self.records.key(task_id))
-            about = {name: value for name, value in (from_json(old) if old else {}).items() if name in _ABOUT}
-        record = {"status": state, "result": result, "traceback": traceback, "task_id": task_id, **about}
-        if state in FINAL:
-            record["done"] = time.time()
-        self.records.write_with(client, task_id, encode_tail(record), 0, state in FINAL)
+        """Record the end of a task; what is final already stays. `result` is JSON text, or an exception."""
+        if state not in FINAL:
+            return result  # what comes between start and end is recorded by the kernel itself
+        fields: dict[str, Any] = {"status": state, "done": time.time()}
+        if state == "SUCCESS":
+            fields |= {"result": result, "message": ""}
+        if state == "FAILURE":
+            fields["error"] = encode_failure(result)
+        patiently(lambda: self.records.write(task_id, fields))
         return result
 
-
-_ABOUT = frozenset({"route", "queue", "queued", "started", "worker", "state"})
-
-
-class RecordBackend(_KeepsRecords, RedisBackend):  # type: ignore[misc]
-    """Results in one Redis."""
-
-
-class SentinelRecordBackend(_KeepsRecords, SentinelBackend):  # type: ignore[misc]
-    """Results in the Redis that Sentinel names."""
+    def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
+        """What Celery's AsyncResult shows of a task."""
+        raw = self.records.read(task_id)
+        record = decode_fields(raw) if raw else {"status": "PENDING"}
+        return {"task_id": task_id, "traceback": None, "children": [], "result": None, **record}

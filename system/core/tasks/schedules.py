@@ -19,7 +19,7 @@ from ..catalog.outline import MethodOutline
 from ..catalog.source import SourceCache
 from ..catalog.tree import Catalog
 from ..errors import TaskError
-from .celery_app import QUEUE
+from .queues import QUEUE
 
 log = logging.getLogger("kernkoa.schedules")
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Request, Response, redirect, render_template
-from pydantic_core import from_json
 
 from ..dispatch.request import request
 from ..dispatch.responses import json_response, no_store
 from ..errors import MalformedBody, NotFound
 from ..settings import Settings
-from .records import FINAL, Record, watch
+from .records import FINAL, Raw, Record, decode_fields, watch
 from .submission import Tasks
 
 LONGEST_WAIT = 30.0
-LONGEST_ID = 64
+# a UUID, as exeTask makes them
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 WORDS = {
     "PENDING": "Queued",
@@ -50,31 +51,26 @@ def add_task_routes(app: Flask, tasks: Tasks) -> None:
 
 
 def describe_task(record: Record, development: bool = False) -> dict[str, Any]:
-    """What a program is told: status, and its state, data or error."""
-    status, result = record["status"], record.get("result")
+    """The JSON of a task's status: its state, data or error."""
+    status = record["status"]
+    report = record.get("state") if isinstance(record.get("state"), Mapping) else {}
+    state = (report or {}).get("meta", {})
     if status == "SUCCESS":
-        return {"status": status, "data": result}
+        return {"status": status, "data": record.get("result")}
     if status == "FAILURE":
         return {"status": status, "error": _describe_error(record, development)}
-    reported = (record.get("state") or {}).get("meta", {})
     if status == "RETRY":
-        return {"status": status, "state": reported, "error": _describe_error(record, development)}
+        return {"status": status, "state": state, "error": _describe_error(record, development)}
     if status == "STARTED":
-        return {"status": "inProgress", "state": reported}
-    if status in ("PENDING", "REVOKED"):
-        return {"status": status, "state": reported}
-    return {"status": status, "state": result}
+        return {"status": (report or {}).get("status", "inProgress"), "state": state}
+    return {"status": status, "state": state}
 
 
 def _describe_error(record: Record, development: bool) -> dict[str, str]:
-    result = record.get("result")
-    told = result if isinstance(result, Mapping) else {}
-    message = told.get("exc_message", "")
-    if isinstance(message, list):
-        message = ", ".join(str(part) for part in message)
-    error = {"type": str(told.get("exc_type", "Exception")), "message": str(message)}
-    if development and record.get("traceback"):
-        error["traceback"] = record["traceback"]
+    found = record.get("error") or {}
+    error = {"type": str(found.get("type", "Exception")), "message": str(found.get("message", ""))}
+    if development and found.get("traceback"):
+        error["traceback"] = found["traceback"]
     return error
 
 
@@ -82,9 +78,9 @@ def show_status(tasks: Tasks, task_id: str) -> Response:
     """The status of a task: a page for a browser, JSON else and for `?format=json`. `?wait=10` waits."""
     raw = _read(tasks, task_id)
     wait = _read_wait(request) if request.query_string else 0.0
-    if wait and not is_final(from_json(raw)) and _is_known(request, raw):
+    if wait and not is_final(decode_fields(raw)) and _is_known(request, raw):
         raw = watch(lambda: tasks.records.read(task_id), raw, wait) or raw
-    record = from_json(raw)
+    record = decode_fields(raw)
     if request.wants_html and request.args.get("format") != "json":
         response = Response(_render_page(record, task_id, tasks.settings))
     else:
@@ -96,7 +92,7 @@ def show_status(tasks: Tasks, task_id: str) -> Response:
     return no_store(response)
 
 
-def _is_known(request: Request, raw: bytes) -> bool:
+def _is_known(request: Request, raw: Raw) -> bool:
     """Whether the client has this record, by its ETag; one that sends none waits for the next."""
     tags = request.if_none_match
     return not tags or tags.contains(_make_tag(raw))
@@ -107,15 +103,15 @@ def is_final(record: Record) -> bool:
     return record.get("status") in FINAL
 
 
-def _read(tasks: Tasks, task_id: str) -> bytes:
-    raw = tasks.records.read(task_id) if len(task_id) <= LONGEST_ID else None
+def _read(tasks: Tasks, task_id: str) -> Raw:
+    raw = tasks.records.read(task_id) if _ID.fullmatch(task_id) else None
     if raw is None:
         raise NotFound("no task has this id, or its result has expired")
     return raw
 
 
-def _make_tag(raw: bytes) -> str:
-    return hashlib.blake2b(raw, digest_size=12).hexdigest()
+def _make_tag(raw: Raw) -> str:
+    return hashlib.blake2b(repr(raw).encode(), digest_size=12).hexdigest()
 
 
 def _read_wait(request: Request) -> float:
@@ -131,9 +127,9 @@ def _read_wait(request: Request) -> float:
 
 def cancel_task(tasks: Tasks, task_id: str) -> Response:
     """Cancel a task, queued or running; 404 for an unknown id, the status it has for one that ended."""
-    if not (len(task_id) <= LONGEST_ID and tasks.records.cancel(task_id)):
+    if not (_ID.fullmatch(task_id) and tasks.records.cancel(task_id)):
         raise NotFound("no task has this id, or its result has expired")
-    record = from_json(_read(tasks, task_id))
+    record = decode_fields(_read(tasks, task_id))
     return no_store(json_response(describe_task(record)))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context, request
 
@@ -14,28 +15,36 @@ from ..dispatch.calling import bind
 from ..dispatch.params import Params
 from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import Resolved, resolve
-from ..errors import BrokerUnavailable, NotFound, TaskError
+from ..errors import BrokerUnavailable, InvalidParameters, NotFound, QueueFull, TaskError, TooLarge
 from ..settings import Settings
-from .celery_app import QUEUE, TaskApp
-from .payload import describe_origin, pack_params, unpack_params
-from .records import Records
+from .heartbeats import Heartbeats
+from .json_text import walk
+from .payload import Packed, describe_origin, encode_message, pack_params
+from .queues import QUEUE, RUN, Queues, make_message
+from .records import FINAL, Record, Records
+from .redis_connection import RedisConnection
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 log = logging.getLogger("kernkoa.tasks")
 
-RUN = "kernkoa.run"
-NO_SERVER = "Set redisUrl in config.py, or start python kernkoa.py, which brings a server of its own."
+DAY = 86_400
+LONGEST_DELAY = 366 * DAY
 
 
 class Tasks:
-    """The tasks of a site: starts them, knows their records."""
+    """The tasks of a site: starts them, and has their records, their queues and the workers."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, celery: TaskApp) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, celery: Celery) -> None:
         self.settings = settings
         self.catalog = catalog
         self.celery = celery
         celery.site = self
-        advice = "" if settings.redisUrl else NO_SERVER
-        self.records = Records(settings.name, celery.address, celery.conf.result_expires, advice)
+        self.redis = RedisConnection(settings)
+        self.records = Records(self.redis, settings.resultDays * DAY)
+        self.queues = Queues(self.redis, self.records)
+        self.heartbeats = Heartbeats(self.redis)
 
     def exeTask(  # the contract's spelling
         self, controller: object, method: str, params: Any = None, *, queue: str | None = None, delay: float = 0
@@ -44,77 +53,102 @@ class Tasks:
 
         `method` is one of the caller's own class, or of any by its address, "folder/library/Class/method"; a task
         method has a `celery_instance` parameter. `params` is None, a Params or any JSON value. `queue` is one of
-        the setting `queues`; `delay` is seconds to wait. Answers {"type": "task", "id": …, "url": …}; GET of the
-        url tells how it goes. Raises TaskError for what cannot be a task, BrokerUnavailable where Redis is away.
+        the setting `queues`; `delay` is seconds to wait. Returns {"type": "task", "id": …, "url": …}; a GET of the
+        url shows its status. Raises TaskError for what cannot be a task, QueueFull if maxQueued tasks wait
+        already, BrokerUnavailable if Redis does not answer.
         """
         endpoint = self._find(controller, method)
         packed = pack_params(params)
-        check_arguments(endpoint, packed)
+        try:
+            task_arguments(endpoint, (), packed.value)
+        except InvalidParameters as error:
+            raise _blame(error, endpoint, params) from error
         chosen = queue or str(getattr(endpoint.function, "koa_queue", QUEUE))
         return self.describe(self.send(endpoint.name, packed, chosen, delay))
 
     def describe(self, task_id: str) -> dict[str, str]:
-        """What the caller of a task gets."""
+        """What exeTask returns for a task."""
         return {"type": "task", "id": task_id, "url": f"{self.settings.url}status/{task_id}"}
 
     def send(
         self,
         route: str,
-        packed: dict[str, Any],
+        packed: Packed,
         queue: str = QUEUE,
         delay: float = 0,
         task_id: str = "",
         origin: dict[str, str] | None = None,
         answer: bool = False,
     ) -> str:
-        """Mark a task as queued, then queue it; its id. An id that is given and taken is not queued again."""
+        """Record a task and queue it; returns its id. A `task_id` that is taken is not queued again."""
+        self._check(queue, delay, packed)
+        name = task_id or str(uuid.uuid4())
+        around = request if has_request_context() else None
+        now = time.time()
+        message = encode_message(packed, origin or describe_origin(around, self.settings.url), answer)
+        fields = {"status": "PENDING", "route": route, "queue": queue, "queued": now, "due": now + delay}
+        fields["message"] = message
+        most = self.settings.maxQueued
+        taken = self.queues.put(name, fields, now + delay, most, self._envelope(name, route, queue, now + delay))
+        if taken < 0:
+            raise QueueFull(f"{most:,} tasks wait in the queue {queue!r} already (maxQueued). Try again later.")
+        if taken and self.settings.brokerUrl:
+            self._publish_or_take_back(name, route, queue, delay)
+        return name
+
+    def send_again(self, record: Record, delay: float = 0, retries: int = 0, **fields: Any) -> str:
+        """Queue a task again unless it is final, and write `fields` to its record. Returns its status before."""
+        name, route, queue = record["task_id"], record["route"], record["queue"]
+        due = time.time() + delay
+        before = self.queues.put_again(name, queue, due, self._envelope(name, route, queue, due, retries), fields)
+        if before and before not in FINAL and self.settings.brokerUrl:
+            self._publish(name, route, queue, delay, retries)
+        return before
+
+    def _check(self, queue: str, delay: float, packed: Packed) -> None:
         if queue != QUEUE and queue not in self.settings.queues:
             known = ", ".join((QUEUE, *self.settings.queues))
             raise TaskError(f"There is no queue {queue!r}: add it to queues in config.py. There are: {known}.")
-        name = task_id or str(uuid.uuid4())
-        around = request if has_request_context() else None
-        message: dict[str, Any] = {
-            "route": route,
-            "params": packed,
-            "origin": origin or describe_origin(around, self.settings.url),
-            "queued": time.time(),
-            "answer": answer,
-        }
-        if not self.records.mark(name, queue, message, message["queued"] + delay) and task_id:
-            return name
+        if not (isinstance(delay, int | float) and math.isfinite(delay) and 0 <= delay <= LONGEST_DELAY):
+            raise TaskError(
+                f"delay={delay!r} cannot be used: write seconds, from 0 to {LONGEST_DELAY:,} (a year)."
+            )
+        size, most = len(packed.text), self.settings.maxTaskBytes
+        if size > most:
+            told = f"The params of this task have {size:,} bytes as JSON; maxTaskBytes = {most:,}."
+            sent = (request.content_length or 0) + len(request.query_string) if has_request_context() else 0
+            if sent >= most / 2:
+                raise TooLarge(f"{told} Send less.")
+            raise TaskError(f"{told} Save them to a file or to a table, and pass where they are.")
+
+    def _envelope(self, name: str, route: str, queue: str, due: float, retries: int = 0) -> str:
+        return "" if self.settings.brokerUrl else make_message(name, route, queue, due, retries)
+
+    def _publish_or_take_back(self, name: str, route: str, queue: str, delay: float) -> None:
         try:
-            self._publish(name, route, queue, delay, message)
+            self._publish(name, route, queue, delay)
         except BrokerUnavailable:
-            self.records.forget(name, queue)
+            self.queues.take_back(name, queue)
             raise
-        return name
 
-    def send_lost(self, seconds: float) -> None:
-        """Queue again what was lost between Redis and a worker that died."""
-        for queue in (QUEUE, *self.settings.queues):
-            for record in self.records.find_lost(queue, seconds):
-                log.warning("%s[%s] was lost on its way and is queued again", record["route"], record["task_id"])
-                with self.records.reached():
-                    self.records.wait(self.records.client, record["task_id"], queue, time.time())
-                self._publish(record["task_id"], record["route"], queue, 0, record["message"])
-
-    def _publish(self, name: str, route: str, queue: str, delay: float, message: dict[str, Any]) -> None:
+    def _publish(self, name: str, route: str, queue: str, delay: float, retries: int = 0) -> None:
+        """Send a message through a broker that is not Redis; returns when the broker has confirmed it."""
         from kombu.exceptions import OperationalError
-        from redis.exceptions import RedisError
 
         try:
             self.celery.tasks[RUN].apply_async(
-                kwargs=message,
                 task_id=name,
                 queue=queue,
                 countdown=delay or None,
+                retries=retries,
                 shadow=route,
-                argsrepr="()",  # the log of a worker is no place for what people send
+                argsrepr="()",
                 kwargsrepr="{}",
                 add_to_parent=False,
             )
-        except (OperationalError, RedisError, OSError) as error:
-            raise self.records.unavailable(error) from error
+        except (OperationalError, OSError) as error:
+            log.warning("The broker does not answer: %s", error)
+            raise BrokerUnavailable("Tasks cannot be started at the moment. Try again soon.") from error
 
     def _find(self, controller: object, method: str) -> Endpoint:
         """The task method that exeTask names."""
@@ -139,9 +173,21 @@ class Tasks:
         )
 
 
-def check_arguments(endpoint: Endpoint, packed: dict[str, Any]) -> None:
-    """Raises TaskError, or what the typed binding raises, for params that the method cannot take."""
-    task_arguments(endpoint, (), unpack_params(packed))
+def _blame(error: InvalidParameters, endpoint: Endpoint, params: Any) -> Exception:
+    """Whose fault it is that params do not fit: the client's if it sent these values, else the site's own."""
+    names = [str(fault["name"]).partition(".")[0].partition("[")[0] for fault in error.errors]
+    wrong = [params, *(params[name] for name in names if isinstance(params, dict) and name in params)]
+    sent = list(walk(_sent_values())) if has_request_context() else []
+    if isinstance(params, Params) or any(
+        type(item) is type(known) and item == known for item in wrong for known in sent
+    ):
+        return error
+    faults = "; ".join(f"{fault['name']} must be {fault.get('expected')}" for fault in error.errors)
+    return TaskError(f"exeTask was called with params that {endpoint.name} cannot take: {faults}.")
+
+
+def _sent_values() -> Any:
+    return [list(request.args.values()), list(request.form.values()), request.get_json(silent=True)]
 
 
 def task_arguments(endpoint: Endpoint, segments: tuple[str, ...], params: Any) -> dict[str, Any]:

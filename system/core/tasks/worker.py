@@ -1,13 +1,13 @@
-"""Celery's worker, as the kernel needs it: it renews the lease of what it holds, and survives its Redis.
+"""Celery's worker, adapted: it renews the leases of its messages, and outlives a restart of Redis.
 
-Late acknowledgement on Redis means that a message stays "unacknowledged" until its task is done; Celery hands it
-to another worker when it is that for an hour. Here that time is `leaseSeconds`, and a worker that is alive renews
-it.
+Late acknowledgement on Redis means that a message stays "unacknowledged" until its task is done; Celery gives it
+to another worker after an hour of that. Here that time is `leaseSeconds`, and a worker that is alive renews it.
 """
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import platform
 import signal
@@ -23,18 +23,24 @@ from celery.signals import worker_process_init
 from celery.worker import state
 from celery.worker.consumer import Consumer
 
-from ..errors import BrokerUnavailable
+from ..errors import BrokerUnavailable, TaskFailed
+from .output import capture_output
 from .parent_process import is_orphan, make_lifeline
-from .records import Records
+from .queues import QUEUE
+from .records import MOST_RESENDS
+from .redis_client import list_warnings
+from .submission import Tasks
 
 log = logging.getLogger("kernkoa.worker")
 
 SOLO = (
     "-P solo runs a task in the thread that renews the leases of what the worker holds: after leaseSeconds "
-    "another worker would run the same task. Take -P prefork (the default) or -P threads."
+    "another worker would run the same task. Use -P prefork (the default) or -P threads."
 )
-# how often a worker looks whether what it runs was cancelled
-WATCH_SECONDS = 1.0
+# how often a worker checks whether a task that it runs was cancelled
+CHECK_SECONDS = 1.0
+# a cancelled task has so long to end after it was asked to; then its process is killed
+KILL_SECONDS = 5.0
 
 
 class Renewal(threading.Thread):
@@ -43,17 +49,17 @@ class Renewal(threading.Thread):
     The event loop of a worker that is asked to end does so before its last task does.
     """
 
-    def __init__(self, consumer: Any, records: Records, seconds: float) -> None:
+    def __init__(self, consumer: Any, tasks: Tasks, seconds: float) -> None:
         super().__init__(name="leases", daemon=True)
         self._consumer = consumer
-        self._records = records
+        self._queues = tasks.queues
         self._seconds = seconds
 
     def run(self) -> None:
         while True:
             time.sleep(self._seconds)
             try:
-                self._records.renew(held_tags(self._consumer))
+                self._queues.renew(held_tags(self._consumer))
             except BrokerUnavailable as error:
                 log.warning("The leases cannot be renewed: %s", error)
 
@@ -71,7 +77,7 @@ def held_tags(consumer: Any) -> set[str]:
 
 
 class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Hands out the messages of the dead, sees to the leases of its own, says that this worker is alive."""
+    """Requeues messages of lost workers, renews leases, sends the heartbeat, ends cancelled tasks."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -79,23 +85,23 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         if consumer.pool is not None and type(consumer.pool).__module__.endswith(".solo"):
             raise ImproperlyConfigured(SOLO)
         self._entries: list[Any] = []
-        self._seen_revoked: set[str] = set()
         self._since = time.time()
-        settings = consumer.app.settings
-        self._lease = settings.leaseSeconds
-        self._seconds = settings.leaseSeconds / 3
-        self._records = Records(settings.name, consumer.app.address, consumer.app.conf.result_expires)
-        self._renewal = Renewal(consumer, self._records, self._seconds)
+        self._tasks: Tasks = consumer.app.site
+        self._lease = self._tasks.settings.leaseSeconds
+        self._seconds = self._lease / 3
+        self._renewal = Renewal(consumer, self._tasks, self._seconds)
+        self._cancelled: dict[str, float] = {}
 
     def start(self, consumer: Any) -> None:
         if not self._renewal.is_alive():
+            capture_output()
             self._renewal.start()
-            for warning in self._records.judge_server():
+            for warning in list_warnings(self._tasks.redis.client):
                 log.warning("%s", warning)
         repeat = consumer.timer.call_repeatedly
         self._entries = [
             repeat(self._seconds, self.tend, (consumer,)),
-            repeat(WATCH_SECONDS, self.look, (consumer,)),
+            repeat(CHECK_SECONDS, self.check, (consumer,)),
         ]
         self.tend(consumer)
 
@@ -109,19 +115,19 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def shutdown(self, consumer: Any) -> None:
         try:
-            self._records.leave(consumer.hostname)
+            self._tasks.heartbeats.remove(consumer.hostname)
         except BrokerUnavailable:
-            log.debug("Redis is away: the worker's name leaves the board by itself")
+            log.debug("Redis does not answer: the worker's name disappears from the board by itself")
 
     def tend(self, consumer: Any) -> None:
-        """Hand out what nobody holds; say that this worker is alive."""
+        """Renew leases, requeue what no worker holds, send the heartbeat."""
         try:
-            self._records.renew(held_tags(consumer))
+            self._tasks.queues.renew(held_tags(consumer))
             consumer.task_consumer.channel.qos.restore_visible(interval=1)
-            self._records.greet(consumer.hostname, self._about(consumer))
-            consumer.app.site.send_lost(self._lease)
+            self._tasks.heartbeats.send(consumer.hostname, self._about(consumer))
+            send_lost(self._tasks, self._lease)
         except (*consumer.connection_errors, *consumer.channel_errors, BrokerUnavailable) as error:
-            log.warning("What the dead have left must wait: %s", error)
+            log.warning("Unacknowledged messages cannot be requeued: %s", error)
 
     def _about(self, consumer: Any) -> dict[str, Any]:
         return {
@@ -136,53 +142,88 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
             "python": platform.python_version(),
         }
 
-    def look(self, consumer: Any) -> None:
+    def check(self, consumer: Any) -> None:
         """What is done every second."""
         if is_orphan():
             os.kill(os.getpid(), signal.SIGQUIT)
         self.end_cancelled(consumer)
 
     def end_cancelled(self, consumer: Any) -> None:
-        """End what was cancelled a look ago and did not end by itself at a report."""
+        """End the tasks that were cancelled a check ago and did not end at a report: ask first, then kill."""
         running = {request.id: request for request in tuple(state.active_requests)}
         if not running or not _can_terminate(consumer.pool):
+            self._cancelled = {}
             return
         try:
-            heads = self._records.heads(list(running))
+            statuses = self._tasks.records.statuses(running)
         except BrokerUnavailable:
             return
-        revoked = {name for name, head in zip(running, heads, strict=True) if b'"status":"REVOKED"' in head}
-        for name in revoked & self._seen_revoked:
-            log.info("%s[%s] was cancelled and is ended", running[name].name, name)
-            running[name].terminate(consumer.pool, signal=signal.SIGTERM)
-        self._seen_revoked = revoked
+        cancelled = [name for name, status in zip(running, statuses, strict=True) if status == "REVOKED"]
+        now = time.monotonic()
+        self._cancelled = {name: self._cancelled.get(name, now) for name in cancelled}
+        for name, since in self._cancelled.items():
+            if since < now:
+                _end_process(consumer.pool, running[name], now - since > KILL_SECONDS)
+
+
+def _end_process(pool: Any, request: Any, kill: bool) -> None:
+    log.info("%s[%s] was cancelled; its process is %s", request.name, request.id, "killed" if kill else "ended")
+    if kill:
+        pool.terminate_job(request.worker_pid, signal.SIGKILL)
+    else:
+        request.terminate(pool, signal=signal.SIGTERM)
+
+
+def send_lost(tasks: Tasks, seconds: float) -> None:
+    """Queue again what was lost between Redis and a worker that died."""
+    for queue in (QUEUE, *tasks.settings.queues):
+        for record in tasks.queues.find_lost(queue, seconds):
+            resends = int(record.get("resends", 0)) + 1
+            if resends > MOST_RESENDS:
+                tasks.celery.backend.mark_as_failure(record["task_id"], MessageLost(_LOST), store_result=True)
+                continue
+            log.warning("The message of %s[%s] was lost and is sent again", record["route"], record["task_id"])
+            tasks.send_again(record, resends=resends)
+
+
+class MessageLost(TaskFailed):
+    """No worker could take the message of a task, though it was sent several times."""
+
+
+_LOST = f"The message of this task was lost or could not be read {MOST_RESENDS} times. The worker's log says why."
 
 
 def _can_terminate(pool: Any) -> bool:
     return type(pool).__module__.endswith(".prefork")
 
 
-class KoaConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer with the lease, which outlives a Redis that restarts.
+def prepare_process(**_: Any) -> None:
+    """Make a process of the pool an ordinary one: it may start processes of its own, and print."""
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    capture_output()
 
-    Without mingle (a second at each start) and gossip: who is cancelled stands in the records.
+
+class KoaConsumer(Consumer):  # type: ignore[misc]
+    """Celery's consumer with the Lease step, which outlives a restart of Redis.
+
+    Without mingle (a second at each start) and gossip: which tasks are cancelled stands in the records.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "without_mingle": True, "without_gossip": True})
-        # a process of the pool ends with the worker, lest its task runs on beside the one taken over
+        # a process of the pool ends with the worker, or its task would run beside the one that takes it over
         hold_on = make_lifeline()
         worker_process_init.connect(lambda **_: hold_on(), weak=False)
+        worker_process_init.connect(prepare_process, weak=False)
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         default_steps = (*Consumer.Blueprint.default_steps, Lease)
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
-        """Found Redis again: renew what runs before kombu, with its first look, hands out what is overdue."""
+        """On reconnect, renew leases before kombu restores overdue messages."""
         connection = super().connection_for_read(heartbeat)
-        settings = self.app.settings
         try:
-            Records(settings.name, self.app.address, self.app.conf.result_expires).renew(held_tags(self))
+            self.app.site.queues.renew(held_tags(self))
         except BrokerUnavailable as error:
             log.warning("The leases cannot be renewed: %s", error)
         return connection
@@ -192,3 +233,17 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         if self.connection is not None:
             self.connection.close = lambda: None
         super().on_connection_error_after_connected(error)
+
+    def on_decode_error(self, message: Any, error: Exception) -> None:
+        super().on_decode_error(message, error)
+        self._fail(message, error)
+
+    def on_invalid_task(self, body: Any, message: Any, error: Exception) -> None:
+        super().on_invalid_task(body, message, error)
+        self._fail(message, error)
+
+    def _fail(self, message: Any, error: Exception) -> None:
+        """End the record of a task whose message cannot be read."""
+        name = message.headers.get("id") if isinstance(message.headers, dict) else None
+        if isinstance(name, str):
+            self.app.backend.mark_as_failure(name, error, store_result=True)

@@ -30,7 +30,7 @@ from ..errors import SetupError
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .dispatcher import Dispatcher
-from .matching import Adapter
+from .matching import Adapter, RuleMap
 from .sessions import Sessions
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -42,6 +42,9 @@ class KernKoa(Flask):
     """The application of a site; create_app sets its parts."""
 
     request_class = KernelRequest
+    url_map_class = RuleMap
+    session_interface = Sessions()
+    url_map: RuleMap
     catalog: Catalog
     load: Loader
     tasks: Tasks
@@ -50,11 +53,9 @@ class KernKoa(Flask):
 
     def __init__(self, settings: Settings) -> None:
         self.is_started = False
-        self._claimed: frozenset[str] = frozenset()
         root, templates = str(settings.path), settings.templatePath
         super().__init__("kernkoa", root_path=root, template_folder=templates, static_folder=None)
         self.settings = settings
-        self.session_interface = Sessions()
         self.url_map.merge_slashes = False
         self.url_map.add(Rule("/<path:path>", endpoint="dispatch", build_only=True))  # url_for("dispatch", path=…)
         self.config.update(
@@ -74,24 +75,14 @@ class KernKoa(Flask):
         loaders: list[BaseLoader] = [super().create_global_jinja_loader(), FileSystemLoader(KERNEL_TEMPLATES)]
         return ChoiceLoader(loaders)
 
-    def add_url_rule(self, rule: str, *args: Any, **kwargs: Any) -> None:
-        super().add_url_rule(rule, *args, **kwargs)
-        first = rule.split("/")[1]
-        self._claimed |= {"<" if "<" in first else first}
-
-    def claims(self, path: str) -> bool:
-        """Whether a Flask rule may answer the path, by its first segment; "<" stands for one of any segment."""
-        return path.split("/", 2)[1] in self._claimed or "<" in self._claimed
-
     def _check_setup_finished(self, f_name: str) -> None:
         """Refuses Flask's set-up methods while a library loads: it is loaded again whenever its file changes."""
         library = self._loading_library()
         if library or self._got_first_request:
-            called = (
-                f"{library} calls app.{f_name} while it loads" if library else f"app.{f_name} was called too late"
-            )
+            moment = f"while {library} loads" if library else "after the first request"
             raise SetupError(
-                f"{called}. Call it in `def startup(app)` of catalog/startup.py, which runs once at start."
+                f"The setup method '{f_name}' of the app was called {moment}. Call it in `def startup(app)` of "
+                "catalog/startup.py, which runs once at start."
             )
 
     def _loading_library(self) -> str:
@@ -107,7 +98,9 @@ class KernKoa(Flask):
         make_real = partial(super().create_url_adapter, request)
         if request is None:
             return make_real()
-        return Adapter(cast(KernelRequest, request), self.claims(request.path), self.dispatcher, make_real)
+        if self.config["TRUSTED_HOSTS"] is not None:
+            make_real()  # raises for a host that is not trusted
+        return Adapter(cast(KernelRequest, request), self.url_map.claims(request.path), self.dispatcher, make_real)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         if self.before_request_funcs or self.url_value_preprocessors:

@@ -7,11 +7,28 @@ from contextlib import suppress
 from typing import Any
 
 from werkzeug.exceptions import NotFound
-from werkzeug.routing import MapAdapter, Rule
+from werkzeug.routing import Map, MapAdapter, Rule, RuleFactory
 
 from ..dispatch.request import KernelRequest
 from ..errors import LibraryError
 from .dispatcher import Dispatcher, rule_of, view_args_of
+
+
+class RuleMap(Map):
+    """Flask's URL map, which knows whether a rule may match a path before it is searched."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._claimed: set[str] = set()
+        super().__init__(*args, **kwargs)
+
+    def add(self, rulefactory: RuleFactory) -> None:
+        firsts = (rule.rule.split("/")[1] for rule in rulefactory.get_rules(self) if not rule.build_only)
+        self._claimed |= {"<" if "<" in first else first for first in firsts}
+        super().add(rulefactory)
+
+    def claims(self, path: str) -> bool:
+        """Whether a rule may match a path, by its first segment; "<" stands for a variable one."""
+        return path.split("/", 2)[1] in self._claimed or "<" in self._claimed
 
 
 class Adapter:

@@ -1,40 +1,74 @@
-"""Flask's signed cookies, at no cost for a request that has none."""
+"""Flask's signed session cookies, without cost for a request that has none."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Flask, Request, Response
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+# a cookie that is not changed is signed again after this part of its life
+RENEWAL = 0.1
 
 
 class Session(SecureCookieSession):
-    """Lasts session_timeout minutes from the last request that came with it."""
+    """A session that lasts `session_timeout` minutes after its last request; Flask's `permanent` can be set."""
 
-    permanent = True
+    signed_at: float = 0
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the cookie outlives the browser: yes, unless it is set to False. Flask's default is no."""
+        return bool(self.get("_permanent", True))
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
 
 
 class Sessions(SecureCookieSessionInterface):
-    """The session of a request: opened from its cookie, saved where the request had or made one."""
+    """Opens the session of a request from its cookie, and sets the cookie when it was changed or grows old."""
 
-    session_class = Session
+    session_class: type[SecureCookieSession] = Session
 
     def __init__(self) -> None:
         self._serializer: URLSafeTimedSerializer | None = None
-        self._key: Any = None
+        self._keys: Any = None
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """The signer, made once for a key."""
-        if self._serializer is None or self._key != app.secret_key:
-            self._key = app.secret_key
-            self._serializer = super().get_signing_serializer(app)
+        """The signer, made once for the app's keys; None without a key."""
+        keys = (app.secret_key, *(app.config["SECRET_KEY_FALLBACKS"] or ()))
+        if self._keys != keys:
+            self._keys, self._serializer = keys, super().get_signing_serializer(app)
         return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if "HTTP_COOKIE" not in request.environ:
+        signer = self.get_signing_serializer(app)
+        if signer is None:
+            return None
+        value = "HTTP_COOKIE" in request.environ and request.cookies.get(self.get_cookie_name(app))
+        if not value:
             return self.session_class()
-        return super().open_session(app, request)
+        lifetime = int(app.permanent_session_lifetime.total_seconds())
+        try:
+            data, signed_at = signer.loads(value, max_age=lifetime, return_timestamp=True)
+        except BadSignature:
+            return self.session_class()
+        session = self.session_class(data)
+        if isinstance(session, Session):
+            session.signed_at = signed_at.timestamp()
+        return session
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Whether the response sets the cookie: Flask's rules where the site has set `permanent`."""
+        if session.modified or "_permanent" in session or not isinstance(session, Session):
+            return super().should_set_cookie(app, session)
+        return bool(app.config["SESSION_REFRESH_EACH_REQUEST"]) and self._is_old(app, session)
+
+    def _is_old(self, app: Flask, session: Session) -> bool:
+        return time.time() - session.signed_at >= app.permanent_session_lifetime.total_seconds() * RENEWAL
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if session or session.accessed or session.modified:

@@ -1,0 +1,101 @@
+"""The texts of a print format: placeholders filled from data, and markup limited to safe tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from jinja2 import StrictUndefined, TemplateRuntimeError
+from jinja2.sandbox import SandboxedEnvironment, SandboxedFormatter
+from reportlab.lib.colors import getAllNamedColors
+
+from system.core.errors import PrintError
+
+COLOR = re.compile(r"#[0-9a-fA-F]{6}|" + "|".join(sorted(getAllNamedColors())))
+NUMBER = re.compile(r"\d{1,4}(\.\d{1,3})?")
+# the tags of paragraphs and the values of their attributes; ReportLab has others, which read files or run code
+TAGS: dict[str, dict[str, re.Pattern[str]]] = {
+    **{name: {} for name in ("b", "strong", "i", "em", "u", "strike", "sub", "sup", "super", "br")},
+    "font": {"size": NUMBER, "color": COLOR, "face": re.compile(r"[\w -]{1,60}")},
+    "a": {"href": re.compile(r"(https?://|mailto:)[^\s\"'<>]+"), "color": COLOR},
+    "img": {
+        "src": re.compile(r".+"),
+        "width": NUMBER,
+        "height": NUMBER,
+        "valign": re.compile("top|middle|bottom"),
+    },
+}
+
+
+def fill(text: str, values: Mapping[str, Any], markup: bool = False) -> str:
+    """The text with its placeholders replaced; in markup the values are escaped.
+
+    Attributes with a leading underscore, and those that lead to Python's internals, are refused.
+    Raises PrintError for a placeholder without a value, or one that its format does not fit.
+    """
+    try:
+        return (_MARKUP if markup else _PLAIN).vformat(text, (), values)
+    except (LookupError, AttributeError, ValueError, TypeError, TemplateRuntimeError) as error:
+        raise PrintError(f"{text!r} cannot be filled from the data: {error!r}") from error
+
+
+class _Markup(SandboxedFormatter):
+    """Fills markup: escapes values, and turns their line ends into <br/>."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        return escape(str(super().format_field(value, format_spec))).replace("\n", "<br/>")
+
+
+_SANDBOX = SandboxedEnvironment(undefined=StrictUndefined)
+_PLAIN, _MARKUP = SandboxedFormatter(_SANDBOX), _Markup(_SANDBOX)
+
+
+def clean(markup: str, image: Callable[[str], str]) -> str:
+    """The markup, with the path of each image looked up by `image`. Raises PrintError for any other tag."""
+    cleaner = _Cleaner(image)
+    cleaner.feed(markup)
+    cleaner.close()
+    return "".join(cleaner.parts)
+
+
+class _Cleaner(HTMLParser):
+    """Writes markup again: the known tags and attributes, everything else escaped or refused."""
+
+    def __init__(self, image: Callable[[str], str]) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._image = image
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(escape(data))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        written = "".join(f" {name}={quoteattr(self._value(tag, name, value or ''))}" for name, value in attrs)
+        _check(tag)
+        self.parts.append(f"<{tag}{written}{'/' if tag in ('br', 'img') else ''}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        _check(tag)
+        if tag not in ("br", "img"):
+            self.parts.append(f"</{tag}>")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def _value(self, tag: str, name: str, value: str) -> str:
+        allowed = _check(tag)
+        if name not in allowed:
+            raise PrintError(f"<{tag}> has no attribute {name}, only: {', '.join(allowed) or 'none'}.")
+        if not allowed[name].fullmatch(value):
+            raise PrintError(f'<{tag} {name}="{value}"> cannot be printed: see docs/print-formats.md, Texts.')
+        return self._image(value) if name == "src" else value
+
+
+def _check(tag: str) -> dict[str, re.Pattern[str]]:
+    if tag not in TAGS:
+        raise PrintError(f"<{tag}> is not one of the tags of a print format: {', '.join(TAGS)}.")
+    return TAGS[tag]

@@ -1,0 +1,181 @@
+"""The queues of a site: puts a task into one, counts what waits, renews leases, finds messages that were lost."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic_core import from_json
+
+from .records import MOST_LISTED, Record, Records, decode
+from .redis_connection import RedisConnection
+
+QUEUE = "tasks"
+# the name of the one Celery task, which runs any task method
+RUN = "kernkoa.run"
+
+# KEYS: the record, the index of the newest, those who wait for a worker, the queue. ARGV: the id, when it was
+# queued, when it is due, how many may wait (0: any), how many are listed, the message or "", then the fields.
+# The record of a task that waits does not expire. Returns 1; 0 if the id is taken; -1 if too many wait.
+_PUT = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local most = tonumber(ARGV[4])
+if most > 0 and redis.call('ZCARD', KEYS[3]) >= most then return -1 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 7))
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -tonumber(ARGV[5]) - 1)
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
+if ARGV[6] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[6]) end
+return 1
+"""
+
+# The same for a task that waits again. KEYS: the record, those who wait, the queue. ARGV: the id, when it is due,
+# the message or "", then the fields. Returns the status before; '' if there is no record.
+_PUT_AGAIN = """
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status or status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return status or '' end
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+redis.call('PERSIST', KEYS[1])
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+if ARGV[3] ~= '' then redis.call('LPUSH', KEYS[3], ARGV[3]) end
+return status
+"""
+
+
+def make_message(task_id: str, route: str, queue: str, due: float, retries: int = 0) -> str:
+    """A message of Celery's protocol, version 2, as its Redis transport keeps it.
+
+    It has the id alone: what a user sent is in the record, where neither Celery nor kombu reads it.
+    """
+    late = due > time.time()
+    headers = {
+        "lang": "py",
+        "task": RUN,
+        "id": task_id,
+        "root_id": task_id,
+        "parent_id": None,
+        "group": None,
+        "shadow": route,
+        "eta": datetime.fromtimestamp(due, UTC).isoformat() if late else None,
+        "expires": None,
+        "retries": retries,
+        "timelimit": [None, None],
+        "argsrepr": "()",
+        "kwargsrepr": "{}",
+    }
+    properties = {
+        "correlation_id": task_id,
+        "delivery_mode": 2,
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": 0,
+        "body_encoding": "base64",
+        "delivery_tag": str(uuid.uuid4()),
+    }
+    return json.dumps({**_BODY, "headers": headers, "properties": properties})
+
+
+_BODY = {
+    "body": base64.b64encode(b'[[], {}, {"callbacks":null,"errbacks":null,"chain":null,"chord":null}]').decode(),
+    "content-encoding": "utf-8",
+    "content-type": "application/json",
+}
+
+
+class Queues:
+    """The queues of a site in Redis. Its methods raise BrokerUnavailable if Redis does not answer."""
+
+    def __init__(self, redis: RedisConnection, records: Records) -> None:
+        self._redis = redis
+        self._records = records
+
+    def put(self, task_id: str, fields: Record, due: float, most: int, message: str) -> int:
+        """Record a new task and put its message into its queue, both or neither. See _PUT."""
+        queue = fields["queue"]
+        keys = [self._records.key(task_id), self._records.index, self._waiting(queue), self._redis.key(queue)]
+        values = [part for item in fields.items() for part in item]
+        arguments = [task_id, fields["queued"], due, most, MOST_LISTED, message, *values]
+        return int(self._redis.run_script(_PUT, keys, arguments))
+
+    def put_again(self, task_id: str, queue: str, due: float, message: str, fields: Record) -> str:
+        """Let a task wait for a worker again, unless it is final. Returns its status before."""
+        keys = [self._records.key(task_id), self._waiting(queue), self._redis.key(queue)]
+        values = [part for item in {"status": "PENDING", "due": due, **fields}.items() for part in item]
+        found = self._redis.run_script(_PUT_AGAIN, keys, [task_id, due, message, *values])
+        return str(found.decode() if isinstance(found, bytes) else found)
+
+    def take_back(self, task_id: str, queue: str) -> None:
+        """Remove a task whose message could not be sent."""
+        with self._redis.reached():
+            pipe = self._redis.client.pipeline()
+            pipe.delete(self._records.key(task_id)).zrem(self._records.index, task_id)
+            pipe.zrem(self._waiting(queue), task_id).execute()
+
+    def _waiting(self, queue: str) -> str:
+        return self._redis.key("waiting", queue)
+
+    def count(self, queues: tuple[str, ...]) -> dict[str, int]:
+        """How many tasks wait for a worker, by queue."""
+        with self._redis.reached():
+            pipe = self._redis.client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.zcard(self._waiting(queue))
+            return dict(zip(queues, pipe.execute(), strict=True))
+
+    def renew(self, tags: set[str]) -> None:
+        """Renew the leases of the messages with these delivery tags."""
+        if tags:
+            with self._redis.reached():
+                held = self._redis.key("unacked_index")
+                self._redis.client.zadd(held, dict.fromkeys(tags, time.time()), xx=True)
+
+    def find_lost(self, queue: str, seconds: float) -> list[Record]:
+        """The records of tasks whose message is gone: popped for a worker that died before it had it.
+
+        Redis hands a message to a worker's socket and forgets it; the worker writes it down with its next command.
+        A queue is first in, first out: a task that was due well before the next message, and that no worker holds,
+        is lost. One worker looks, once in so many seconds.
+        """
+        with self._redis.reached():
+            client = self._redis.client
+            if not client.set(self._redis.key("looked", queue), "1", nx=True, ex=max(1, int(seconds))):
+                return []
+            before = self._oldest(queue) - seconds
+            waiting = client.zrangebyscore(self._waiting(queue), 0, before, 0, 1000)
+            held = b"".join(client.hvals(self._redis.key("unacked"))) if waiting else b""
+            gone = [name.decode() for name in waiting if name not in held]
+            pipe = client.pipeline(transaction=False)
+            for task_id in gone:
+                pipe.hgetall(self._records.key(task_id))
+            found = pipe.execute() if gone else []
+            records = [decode({name.decode(): value for name, value in fields.items()}) for fields in found]
+            over = [task_id for task_id, record in zip(gone, records, strict=True) if not _waits(record)]
+            if over:
+                client.zrem(self._waiting(queue), *over)
+        pairs = zip(gone, records, strict=True)
+        return [{"task_id": task_id, **record} for task_id, record in pairs if _waits(record)]
+
+    def _oldest(self, queue: str) -> float:
+        """When the next message of a queue was due; now if it is empty, 0 if it is not known."""
+        raw = self._redis.client.lindex(self._redis.key(queue), -1)
+        if raw is None:
+            return time.time()
+        task_id = read_task_id(raw)
+        score = self._redis.client.zscore(self._waiting(queue), task_id) if task_id else None
+        return float(score or 0)
+
+
+def read_task_id(raw: bytes) -> str:
+    """The id in a message; "" if it is no message."""
+    try:
+        found: Any = from_json(raw)["headers"]["id"]
+    except (ValueError, LookupError, TypeError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def _waits(record: Record) -> bool:
+    return record.get("status") in ("PENDING", "RETRY")

@@ -1,0 +1,92 @@
+"""A site's connection to Redis, without Celery: its client, its keys, its scripts, its errors."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, TypeVar
+
+from ..errors import BrokerUnavailable
+from ..settings import Settings
+from .redis_address import read_address
+
+log = logging.getLogger("kernkoa.tasks")
+
+NO_SERVER = "Set redisUrl in config.py, or start python kernkoa.py, which starts a server of its own."
+LONGEST_PAUSE = 2.0
+
+Result = TypeVar("Result")
+
+
+class RedisConnection:
+    """The Redis of a site. What is asked of it within `reached()` raises BrokerUnavailable if it does not answer.
+
+    A `patient` one, for a worker, waits ten seconds for an answer; that of a web process fails within one.
+    """
+
+    def __init__(self, settings: Settings, patient: bool = False) -> None:
+        self.address = read_address(settings)
+        self._name = settings.name
+        self._advice = "" if settings.redisUrl else NO_SERVER
+        self._patient = patient
+        self._scripts: dict[str, Any] = {}
+
+    @cached_property
+    def client(self) -> Any:
+        from .redis_client import make_client
+
+        return make_client(self.address, self._patient)
+
+    def key(self, *parts: str) -> str:
+        """The key of something of this site's: sites may share one Redis."""
+        return ":".join((self._name, *parts))
+
+    def run_script(self, source: str, keys: list[str], arguments: list[Any]) -> Any:
+        """Run a Lua script; its text is sent the first time only."""
+        script = self._scripts.get(source)
+        if script is None:
+            script = self._scripts[source] = self.client.register_script(source)
+        with self.reached():
+            return script(keys, arguments)
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Redis's own errors become BrokerUnavailable."""
+        from redis.exceptions import RedisError
+
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            raise self.unavailable(error) from error
+
+    def unavailable(self, error: BaseException) -> BrokerUnavailable:
+        """The 503 for an error of Redis, which the log explains."""
+        from .redis_client import is_permanent
+
+        if is_permanent(error):
+            log.error(
+                "Redis at %s refuses this site: %s. Waiting does not help: correct redisUrl in config.py.",
+                self.address.shown,
+                error,
+            )
+            return BrokerUnavailable(
+                "Tasks cannot be used: Redis refuses the connection. The site's log says why."
+            )
+        log.warning("Redis at %s does not answer: %s", self.address.shown, error)
+        return BrokerUnavailable(
+            f"Tasks cannot be reached at the moment: Redis does not answer. {self._advice or 'Try again soon.'}"
+        )
+
+
+def patiently(action: Callable[[], Result]) -> Result:
+    """Repeat an action until Redis answers, however long that takes: a worker must not lose a result."""
+    pause = 0.1
+    while True:
+        try:
+            return action()
+        except BrokerUnavailable:
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 1.5)

@@ -1,0 +1,69 @@
+"""Celery's transport over Redis, on the kernel's own connections: what is read from Redis is checked."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from kombu.transport import redis as kombu_redis
+
+from .redis_address import Address
+from .redis_client import make_pool
+
+log = logging.getLogger("kernkoa.worker")
+
+# what a text raises that is no message: not JSON, or JSON of another form
+_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+
+
+class _QoS(kombu_redis.QoS):
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put a message that was not acknowledged back into its queue; drop what is no message."""
+        try:
+            super().restore_by_tag(tag, client=client, leftmost=leftmost)  # type: ignore[no-untyped-call]
+        except _NO_MESSAGE as error:
+            log.error("What was kept unacknowledged under %r is no message, and is dropped: %r", tag, error)
+            self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
+
+
+class _Channel(kombu_redis.Channel):
+    QoS = _QoS
+
+    @property
+    def _address(self) -> Address:
+        found: Address = self.connection.client.transport_options["address"]
+        return found
+
+    def _get_pool(self, asynchronous: bool = False) -> Any:
+        self.keyprefix_fanout = self.keyprefix_fanout.format(db=self._address.options["db"])
+        patient = bool(self.connection.client.transport_options["patient"])
+        return make_pool(self._address, patient, self._watch_disconnect if asynchronous else lambda made: made)
+
+    def _watch_disconnect(self, connection_class: Any) -> Any:
+        """A class of connections that tell this channel when they are closed, as kombu's own do."""
+        channel = self
+
+        class Connection(connection_class):  # type: ignore[misc]
+            def disconnect(self, *args: Any, **options: Any) -> None:
+                super().disconnect(*args, **options)
+                if channel._registered:
+                    channel._on_connection_disconnect(self)  # type: ignore[no-untyped-call]
+
+        return Connection
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """Receive a message. What is in a queue and is no message is dropped, and the worker goes on."""
+        known = set(self.qos._delivered)
+        try:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
+        except _NO_MESSAGE as error:
+            log.error("What was in a queue is no message of Celery's, and is dropped: %r", error)
+            for tag in set(self.qos._delivered) - known:
+                self.qos.reject(tag, requeue=False)
+            return None
+
+
+class RedisTransport(kombu_redis.Transport):
+    """Named as text in Celery's settings."""
+
+    Channel = _Channel
