@@ -32,7 +32,7 @@ libs = {
     "addon": "system/addons",
 }
 # the files of system/addons that are switched on: ["auth"]
-addons: list[str] = []
+addons = ["agents"]
 
 pdfPath = "pdfs"
 imagePath = "images"

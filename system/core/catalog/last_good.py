@@ -30,11 +30,12 @@ class LastGood:
         except OSError as error:
             log.warning("%s cannot be kept: %s", kept, error)
 
-    def read(self, name: str) -> bytes | None:
-        """The source that was kept last, by any process; None without one."""
+    def read(self, name: str, since: float) -> bytes | None:
+        """The source that any process kept last, where that was after `since`, seconds since the epoch."""
         if self._folder is None:
             return None
+        kept = self._folder / f"{name}.py"
         try:
-            return (self._folder / f"{name}.py").read_bytes()
+            return kept.read_bytes() if kept.stat().st_mtime > since else None
         except OSError:
             return None

@@ -1,48 +1,73 @@
 """One live file of the catalogue: read, compiled, executed aside, swapped in only if it ran.
 
 The kernel compiles the source itself: a time-stamped .pyc serves stale code for two edits in one second.
+Libraries that change one another's state when they load (the classes of a SQLAlchemy Base, a registry) are
+partners: an edit of one executes all of them again, and they are swapped in together or not at all.
 """
 
 from __future__ import annotations
 
-import ast
 import logging
+import os
 import sys
 import threading
+import time
 import types
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.machinery import ModuleSpec
-from typing import Any
 
 from ..errors import LibraryError
+from .execution import Version, execute, restored
 from .live_file import LiveFile
 from .load_error import describe
-from .outline import Outline, read_outline
 from .policy import LivePolicy
+from .shared_state import State, state_of
 
 log = logging.getLogger("kernkoa.catalog")
 
 # A library that raised is tried again after this time: what it missed may have come back.
 RETRY_SECONDS = 5.0
+# How often a library is executed again at once because what it had imported changed meanwhile.
+MOST_ATTEMPTS = 3
+
+# what a file's content is, and how often it was executed again together with its partners
+Identity = tuple[bytes, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Version:
-    """A library as it ran once. A request in flight keeps the one that it began with."""
+@dataclass(slots=True, eq=False)
+class Load:
+    """A library that is being executed: what it used so far, and the state of what it used as it found it."""
 
-    module: types.ModuleType
-    outline: Outline
-    endpoints: dict[tuple[str, str], Any] = field(default_factory=dict)
+    library: Library
+    module: types.ModuleType | None = None
+    parts: dict[Library, Identity] = field(default_factory=dict)
+    states: dict[Library, State] = field(default_factory=dict)
+    version: Version | None = None
+    source: bytes = b""
+
+    def note(self, part: Library, now: float) -> None:
+        """Remember that a library is used: this one is stale when that one changes."""
+        load = _of_thread.load_of(part)
+        self.parts.update(load.parts if load else part._parts)
+        self.parts[part] = part.identity(now)
+        version = part._version_here()
+        if version is not None and part not in self.states:
+            self.states[part] = state_of(version.module, version.outline.imported)
 
 
-class _Loading(threading.local):
-    """The libraries that this thread is executing, the innermost last."""
+class _OfThread(threading.local):
+    """The loads of this thread, the innermost last, and those of partners that wait to be swapped in together."""
 
     def __init__(self) -> None:
-        self.stack: list[Library] = []
+        self.stack: list[Load] = []
+        self.together: dict[Library, Load | None] = {}
+
+    def load_of(self, library: Library) -> Load | None:
+        return next((load for load in self.stack if load.library is library), None)
 
 
-_loading = _Loading()
+_of_thread = _OfThread()
 
 
 class Library:
@@ -55,8 +80,9 @@ class Library:
     __slots__ = (
         "_failed_at",
         "_file",
-        "_loading_module",
-        "_loading_parts",
+        "_generation",
+        "_loaded_at",
+        "_partners",
         "_parts",
         "due",
         "error",
@@ -78,10 +104,11 @@ class Library:
         self.error: LibraryError | None = None
         self.due = -1.0
         self._file = LiveFile(policy, path)
-        self._parts: dict[Library, bytes] = {}  # what it was made of: its own file and those it loaded
-        self._loading_parts: dict[Library, bytes] = {}
-        self._loading_module: types.ModuleType | None = None
+        self._generation = 0
+        self._parts: dict[Library, Identity] = {}  # what it was made of: its own file and those it used
+        self._partners: dict[Library, None] = {}
         self._failed_at = 0.0
+        self._loaded_at = 0.0
 
     @property
     def short_name(self) -> str:
@@ -101,105 +128,226 @@ class Library:
         return self.version
 
     def use(self, now: float) -> types.ModuleType:
-        """The module for code that needs it now.
-
-        A library that is being executed was made of it from then on: it is stale when this one changes.
-        """
-        user = _loading.stack[-1] if _loading.stack else None
-        if user is not None:
-            now = self.policy.after_every_look()
-        try:
-            if self in _loading.stack and self._loading_module is not None:
-                return self._loading_module
+        """The module for code that needs it now. A library that is being executed depends on it from then on."""
+        user = _of_thread.stack[-1] if _of_thread.stack else None
+        if user is None:
             return self.current(now).module
+        now = self.policy.after_every_look()
+        try:
+            return self._module_for_load(now)
         finally:
-            if user is not None:
-                user._note_part(self, now)
+            if user.library is not self:
+                user.note(self, now)
 
-    def digest(self, now: float) -> bytes:
-        """What identifies the file's content now; empty where it is gone. Reads it only when it changed."""
-        return self._file.digest(now, self.version is not None)
+    def _module_for_load(self, now: float) -> types.ModuleType:
+        load = _of_thread.load_of(self)
+        if load is not None and load.module is not None:
+            return load.module
+        if self not in _of_thread.together:
+            return self.current(now).module
+        version = self._load_together(now).version
+        assert version is not None  # noqa: S101 - it is made or an error is raised
+        return version.module
+
+    def _version_here(self) -> Version | None:
+        """The version that this thread works with: the new one where partners are loaded together."""
+        if self in _of_thread.together:
+            load = _of_thread.together[self]
+            return load.version if load else None
+        return None if _of_thread.load_of(self) else self.version
+
+    def identity(self, now: float) -> Identity:
+        """What tells whether the library changed. Reads its file only where its stamp changed."""
+        return self._file.digest(now, self.version is not None), self._generation
 
     def _refresh(self, now: float) -> None:
         if self._is_stale(now):
             with self.policy.lock:
-                if self._loading_module is None and self._is_stale(now):  # no other thread was faster
+                if _of_thread.load_of(self) is None and self._is_stale(now):  # no other thread was faster
                     self._load(now)
         self.due = min(self.policy.next_look(now), max(self._file.due, now))
 
     def _is_stale(self, now: float) -> bool:
-        if not self._parts:
-            return True
-        if any(part.digest(now) != digest for part, digest in self._parts.items()):
+        if not self._parts or self._has_changed(self._parts, now):
             return True
         may_retry = self.error is not None and not isinstance(self.error.__cause__, SyntaxError)
         return may_retry and (self.policy.development or now - self._failed_at > RETRY_SECONDS)
 
-    def _load(self, now: float) -> None:
-        self._loading_parts = {}
-        try:
-            source, self._loading_parts[self] = self._file.read(now)
-            self.version, self.error = self._execute(source), None
-            self.policy.last_good.keep(self.name, source)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-            self._fail(describe(error, self.path), now)
-        self._parts = self._loading_parts
+    @staticmethod
+    def _has_changed(parts: dict[Library, Identity], now: float) -> bool:
+        return any(part.identity(now) != identity for part, identity in parts.items())
 
-    def _fail(self, error: LibraryError, now: float) -> None:
+    def _load(self, now: float) -> None:
+        """Execute the library, with its partners where it has some; again where what it used changed meanwhile."""
+        for _ in range(MOST_ATTEMPTS):
+            load = Load(self)
+            try:
+                self._load_once(load, now)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+                failure: BaseException | None = error
+            else:
+                failure = None
+            now = self.policy.after_every_look()
+            if not self._has_changed(load.parts, now):
+                break
+        if failure is not None:
+            self._parts = load.parts
+            self._fail(failure if isinstance(failure, _Refused) else describe(failure, self.path))
+
+    def _load_once(self, load: Load, now: float) -> None:
+        partners = self._group()
+        if len(partners) > 1:
+            load_together(partners, load, now)
+            return
+        try:
+            self._execute(load, now)
+        except (Exception, SystemExit):
+            partners = self._group(load.parts)
+            if len(partners) == 1:
+                raise
+            load_together(partners, load, now)  # it may collide with what a moved or removed file left
+        else:
+            self._swap_in(load)
+
+    def _execute(self, load: Load, now: float) -> None:
+        load.source, digest = self._file.read(now)
+        load.parts[self] = digest, self._generation
+        self._run(load)
+
+    def _run(self, load: Load) -> None:
+        def begin(module: types.ModuleType) -> None:
+            load.module = module
+
+        with _executing(load):
+            load.version = execute(load.source, self.path, self.name, self.policy.builtins, begin)
+
+    def _load_together(self, now: float) -> Load:
+        """The load of this library among its partners, executed where one of them needs it first."""
+        load = _of_thread.together[self]
+        if load is None:
+            load = _of_thread.together[self] = Load(self)
+            self._execute(load, now)
+        return load
+
+    def _swap_in(self, load: Load) -> None:
+        self.version, self.error, self._parts = load.version, None, load.parts
+        self._loaded_at = time.time()
+        self.policy.last_good.keep(self.name, load.source)
+
+    def _fail(self, error: LibraryError) -> None:
         if self.error is None or self.error.detail != error.detail:
             log.error("%s", error.detail, exc_info=None if error.line else error.__cause__)
-        self.error, self._failed_at = error, now
-        kept = None if self.version or self.policy.development else self.policy.last_good.read(self.name)
+        self.error, self._failed_at = error, self.policy.now()
+        kept = None if self.policy.development else self.policy.last_good.read(self.name, self._loaded_at)
         if kept is not None:
             self._restore(kept)
 
     def _restore(self, source: bytes) -> None:
+        load = Load(self, source=source)
         try:
-            self.version = self._execute(source)
+            self._run(load)
+            self.version, self._loaded_at = load.version, time.time()
             log.warning("%s: the last version that loaded goes on serving", self.path)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
             log.warning("%s: its last version does not load either: %s", self.path, error)
 
-    def _execute(self, source: bytes) -> Version:
-        """Run the source as a new module, in sys.modules meanwhile: dataclasses and pydantic look there."""
-        tree = ast.parse(source, self.path)
-        code = compile(tree, self.path, "exec", dont_inherit=True)
-        module = self._new_module()
-        previous = sys.modules.get(self.name)
-        self._loading_module = sys.modules[self.name] = module
-        _loading.stack.append(self)
-        try:
-            exec(code, module.__dict__)  # noqa: S102 - a file of the user's own catalogue
-        except BaseException:
-            self._put_back(previous)
-            raise
-        finally:
-            _loading.stack.pop()
-            self._loading_module = None
-        return Version(module, read_outline(tree))
+    def _group(self, parts: Iterable[Library] = ()) -> list[Library]:
+        """This library and its partners, in the order in which they became partners; those of `parts` too.
 
-    def _new_module(self) -> types.ModuleType:
-        module = types.ModuleType(self.name)
-        spec = ModuleSpec(self.name, None, origin=self.path)
-        vars(module).update(
-            __file__=self.path,
-            __package__=self.package.__name__,
-            __spec__=spec,
-            __builtins__=self.policy.builtins,
-        )
-        return module
-
-    def _put_back(self, previous: types.ModuleType | None) -> None:
-        if previous is None:
-            sys.modules.pop(self.name, None)
-        else:
-            sys.modules[self.name] = previous
-
-    def _note_part(self, part: Library, now: float) -> None:
-        self._loading_parts[part] = part.digest(now)
-        self._loading_parts.update(part._loading_parts if part._loading_module else part._parts)
+        What a partner uses and what is itself made of a partner belongs to them.
+        """
+        group = dict.fromkeys([*(part for part in parts if part._partners), self])
+        queue = list(group)
+        while queue:
+            library = queue.pop(0)
+            made_of_partners = [part for part in library._parts if not group.keys().isdisjoint(part._parts)]
+            for partner in (*library._partners, *made_of_partners):
+                if partner not in group and os.path.exists(partner.path):
+                    group[partner] = None
+                    queue.append(partner)
+        return list(group)
 
     def forget(self) -> None:
-        """The file is gone: so is its module."""
+        """The file is gone: so is its module, and what it left with its partners goes at their next look."""
         if self.version is not None and sys.modules.get(self.name) is self.version.module:
             del sys.modules[self.name]
+        for partner in self._partners:
+            partner._parts, partner.due = {}, -1.0
+
+
+@contextmanager
+def _executing(load: Load) -> Iterator[None]:
+    """Keep a load on the thread's stack; at its end, those whose state it changed are its partners."""
+    _of_thread.stack.append(load)
+    try:
+        yield
+    finally:
+        _of_thread.stack.pop()
+        for part, before in load.states.items():
+            version = part._version_here()
+            after = state_of(version.module, version.outline.imported) if version else before
+            if after != before:
+                part._partners[load.library] = load.library._partners[part] = None
+                for outer in _of_thread.stack:
+                    if part in outer.states:
+                        outer.states[part] = after
+
+
+class _Refused(LibraryError):
+    """A library did not load because of one that it shares state with."""
+
+
+def load_together(libraries: list[Library], load: Load, now: float) -> None:
+    """Execute libraries that share state as new modules; all of them are swapped in, or none.
+
+    `load` is that of the library whose edit is the cause. Raises what the libraries raise.
+    """
+    others, partners = _of_thread.together, {library: library._partners for library in libraries}
+    _of_thread.together = {**others, **dict.fromkeys(libraries)}
+    _begin_again(libraries, 1, {library: {} for library in libraries})
+    try:
+        with restored(*(library.name for library in libraries)):
+            loads = [library._load_together(now) for library in libraries]
+    except BaseException as error:
+        _begin_again(libraries, -1, partners)
+        load.parts = {library: library.identity(now) for library in libraries}
+        raise _refuse(error, load.library, libraries) from error
+    finally:
+        _of_thread.together = others
+    for done in loads:
+        done.library._swap_in(done)
+    load.parts = load.library._parts
+
+
+def _begin_again(libraries: list[Library], step: int, partners: Mapping[Library, dict[Library, None]]) -> None:
+    for library in libraries:
+        library._generation += step
+        library._partners = dict(partners[library])
+
+
+def _refuse(error: BaseException, cause: Library, libraries: list[Library]) -> LibraryError:
+    """The error of the one whose edit made them all load, which says what has to be in order first."""
+    if not isinstance(error, Exception | SystemExit):
+        raise error
+    others = ", ".join(library.path for library in libraries if library is not cause)
+    fault = describe(error, _path_of(error, libraries) or cause.path)
+    if fault.path == cause.path:
+        return fault
+    detail = (
+        f"{fault.detail} ({cause.path} shares state with {others}: they are loaded together, so each of them "
+        "has to load. Until then all of them stay as they were.)"
+    )
+    refused = _Refused(detail, fault.path, fault.line, fault.text)
+    refused.__cause__ = fault.__cause__
+    return refused
+
+
+def _path_of(error: BaseException, libraries: list[Library]) -> str:
+    """The file among these in which an error was raised, or which does not compile."""
+    if isinstance(error, SyntaxError):
+        return error.filename or ""
+    paths, found, trace = {library.path for library in libraries}, "", error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        found, trace = (path if path in paths else found), trace.tb_next
+    return found

@@ -12,15 +12,19 @@ from .source import Stamp, stamp_of
 # A file younger than this when it was read may have changed again with the same stamp: the clock of a file
 # system ticks every few milliseconds, some network ones every second or two.
 RACY_NS = 2_000_000_000
-# A file is read when it has been quiet for this long, so that a half-written one is not taken for whole.
+# A file is read when it has been quiet for this long, so that a half-written one is not taken for whole:
+# the second where its content looks unfinished.
 QUIET_SECONDS = 0.01
-LONGEST_WAIT_SECONDS = 0.5
+UNFINISHED_SECONDS = 0.5
+SMALL_BYTES = 200  # a file this small may well lose half of its content in one edit
+# An emptied file keeps the version before for this long: the content comes with the next write.
+EMPTY_SECONDS = 2.0
 
 
 class LiveFile:
     """A file, looked at as often as the policy says and read only when its stamp changed."""
 
-    __slots__ = ("_digest", "_is_racy", "_stamp", "due", "path", "policy")
+    __slots__ = ("_digest", "_ends_with_newline", "_is_racy", "_size", "_stamp", "due", "path", "policy")
 
     def __init__(self, policy: LivePolicy, path: str) -> None:
         self.policy = policy
@@ -29,6 +33,8 @@ class LiveFile:
         self._stamp: Stamp | None = None
         self._digest = b""
         self._is_racy = False
+        self._size = 0
+        self._ends_with_newline = False
 
     def digest(self, now: float, has_version: bool) -> bytes:
         """What identifies the content now; empty where the file is gone.
@@ -41,43 +47,57 @@ class LiveFile:
         stamp = stamp_of(self.path)
         if stamp == self._stamp and not self._is_racy:
             return self._digest
-        if has_version and self._may_settle(stamp, now):
-            self.due = now + SETTLED_SECONDS
-            return self._digest
         try:
-            self.read(now)
+            if has_version and self._is_for_later(stamp, now):
+                self._stamp, self.due = None, min(self.due, now + SETTLED_SECONDS)
+            else:
+                self.read(now)
         except OSError:
             self._stamp, self._digest = None, b""
         return self._digest
 
-    def _may_settle(self, stamp: Stamp, now: float) -> bool:
-        """Whether the file is still being written, perhaps; never where every file is to be looked at again."""
-        return self.policy.may_wait and now <= time.monotonic() and 0 <= _age_ns(stamp) < SETTLED_SECONDS * 1e9
+    def _is_for_later(self, stamp: Stamp, now: float) -> bool:
+        """Whether the file is perhaps still being written, and the version before can serve meanwhile.
+
+        Where every file is to be looked at again only an empty one is left for later.
+        """
+        age = age_of(stamp)
+        may_wait = self.policy.may_wait and now <= time.monotonic()
+        if age >= EMPTY_SECONDS or (may_wait and age < SETTLED_SECONDS):
+            return age < EMPTY_SECONDS
+        content = Path(self.path).read_bytes()
+        return not content.strip() or (may_wait and age < UNFINISHED_SECONDS and self._looks_unfinished(content))
 
     def read(self, now: float) -> tuple[bytes, bytes]:
         """The content, once it has been quiet for a moment, and its digest. Raises OSError."""
         self.due = self.policy.next_look(now)
-        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        deadline = time.monotonic() + UNFINISHED_SECONDS
         while True:
             before = stamp_of(self.path)
-            age = _age_ns(before)
-            if 0 <= age < QUIET_SECONDS * 1e9 and time.monotonic() < deadline:
-                time.sleep(QUIET_SECONDS - age / 1e9)
+            if age_of(before) < QUIET_SECONDS and time.monotonic() < deadline:
+                time.sleep(QUIET_SECONDS)
                 continue
             content = Path(self.path).read_bytes()
             after = stamp_of(self.path)
-            if after == before or time.monotonic() >= deadline:
-                self._stamp = after
-                self._is_racy = 0 <= _age_ns(after) < RACY_NS
-                self._digest = identify(content)
-                return content, self._digest
+            may_change = age_of(after) < UNFINISHED_SECONDS and self._looks_unfinished(content)
+            if (after == before and not may_change) or time.monotonic() >= deadline:
+                return content, self._note(content, after)
+            time.sleep(QUIET_SECONDS)
+
+    def _looks_unfinished(self, content: bytes) -> bool:
+        """Whether a content is shorter than half of the one before, or lost the line end at its end."""
+        is_shrunk = self._size >= SMALL_BYTES and len(content) < self._size / 2
+        return is_shrunk or (self._ends_with_newline and not content.endswith(b"\n"))
+
+    def _note(self, content: bytes, stamp: Stamp) -> bytes:
+        self._stamp = stamp
+        self._is_racy = age_of(stamp) < RACY_NS / 1e9
+        self._size, self._ends_with_newline = len(content), content.endswith(b"\n")
+        self._digest = hashlib.blake2b(content, digest_size=16).digest()
+        return self._digest
 
 
-def _age_ns(stamp: Stamp) -> int:
-    """How long ago a file changed; negative for a clock that is behind."""
-    return time.time_ns() - max(stamp.modified_ns, stamp.changed_ns)
-
-
-def identify(content: bytes) -> bytes:
-    """A short digest of a content."""
-    return hashlib.blake2b(content, digest_size=16).digest()
+def age_of(stamp: Stamp) -> float:
+    """The seconds since a file changed; infinite for a time stamp in the future."""
+    age = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns)
+    return age / 1e9 if age >= 0 else float("inf")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..catalog.execution import Version
 from ..catalog.folder import Folder, is_public
-from ..catalog.library import Library, Version
+from ..catalog.library import Library
 from ..catalog.outline import ClassOutline, Outline, read_outline
 from ..dispatch.routing import find_class, find_method
 from ..errors import LibraryError

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..catalog.execution import Version
 from ..catalog.folder import Folder, is_public
-from ..catalog.library import Library, Version
+from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..errors import NotFound
 from .routing import Endpoint, Route, find_class, make_endpoint

@@ -1,0 +1,167 @@
+"""The methods of the catalogue as tools: which there are, what they are called, what they take."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from system.core.dispatch.hooks import read_hooks
+from system.core.dispatch.routing import Endpoint, Route
+from system.core.dispatch.walk import resolve
+from system.core.explorer.descriptions import Description, Descriptions, LibraryDescriptions
+from system.core.explorer.kept import Kept
+from system.core.explorer.listing import ListedLibrary, ListedMethod, Listing
+
+from .decorators import LONGEST_NAME, ToolMark
+from .schemas import input_schema
+from .visits import Visit
+
+LONGEST_DESCRIPTION = 4_000  # characters
+_PLAIN = ToolMark()
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PREFERRED = ("POST", "PUT", "PATCH", "DELETE", "GET")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodTool:
+    """A method as a tool. `verb` is the one that it is called with; `is_background`: it may run as a task."""
+
+    name: str
+    method: ListedMethod
+    verb: str
+    described: dict[str, Any]  # as the protocol lists it
+    is_background: bool = False
+
+    @property
+    def path(self) -> str:
+        return self.method.url
+
+
+class Tools:
+    """The tools of a site, live: a method is one when it is typed or documented, and nothing hides it."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._listing = listing
+        self._catalog = listing.catalog
+        self._descriptions = Descriptions(listing)
+        self._libraries: Kept[tuple[MethodTool, ...]] = Kept(50_000)
+        self._places: dict[str, tuple[str, str, str]] = {}  # by the name of the tool: library, class, method
+
+    def every(self, visit: Visit) -> list[MethodTool]:
+        """The tools that a visitor may call, in the order of the catalogue; no two have one name."""
+        now, found = self._catalog.now(), {}
+        for listed in self._listing.walk(now, admits=visit.admits_folder):
+            for tool in self._of_library(listed, now):
+                if self._admits(visit, listed, tool, now):
+                    unique = tool if tool.name not in found else _rename(tool)
+                    found[unique.name] = unique
+        self._places = {
+            tool.name: (tool.method.library, tool.method.controller, tool.method.name) for tool in found.values()
+        }
+        return list(found.values())
+
+    def find(self, name: str, visit: Visit) -> MethodTool | None:
+        """The tool of a name, where the visitor may call it."""
+        place = self._places.get(name)
+        found = self._at(name, place, visit) if place else None
+        return found or next((tool for tool in self.every(visit) if tool.name == name), None)
+
+    def _at(self, name: str, place: tuple[str, str, str], visit: Visit) -> MethodTool | None:
+        """The tool at the place where the last list saw it; None where it is no more."""
+        now = self._catalog.now()
+        library = self._catalog.find(f"catalog.controller.{place[0].replace('/', '.')}", now)
+        folders = visit.folders_of(library)
+        if folders is None or not all(map(visit.admits_folder, folders)):
+            return None
+        listed = self._listing.list_library(library, now)  # type: ignore[arg-type]
+        for tool in self._of_library(listed, now):
+            if (tool.method.controller, tool.method.name) == place[1:] and name in (tool.name, _rename(tool).name):
+                return replace(tool, name=name) if self._admits(visit, listed, tool, now) else None
+        return None
+
+    def _of_library(self, listed: ListedLibrary, now: float) -> tuple[MethodTool, ...]:
+        known = self._descriptions.of_library(listed, now)
+        return self._libraries.get(listed.library.path, known, lambda: tuple(self._make(known, now)))
+
+    def _make(self, known: LibraryDescriptions, now: float) -> Iterator[MethodTool]:
+        for item in known.methods.values():
+            if item.fault or not (item.source.is_typed or item.method.doc):
+                continue
+            if any(parameter.is_file and parameter.required for parameter in item.parameters):
+                continue
+            mark = self._mark(item.method, now)
+            if not mark.hidden:
+                yield self._tool(item, mark, now)
+
+    def _tool(self, item: Description, mark: ToolMark, now: float) -> MethodTool:
+        method = item.method
+        name = mark.name or name_of(method.place)
+        doc = mark.description or method.doc or f"Calls {method.place}."
+        described = {
+            "name": name,
+            "title": f"{method.controller}.{method.name}",
+            "description": doc[:LONGEST_DESCRIPTION],
+            "inputSchema": input_schema(item.parameters, method.library),
+            "annotations": _annotations(method),
+        }
+        verb = "GET" if _READS.issuperset(method.verbs) else next(v for v in _PREFERRED if v in method.verbs)
+        function = self._endpoint(method, now).function if self._is_marked(method, "background") else None
+        return MethodTool(name, method, verb, described, bool(getattr(function, "koa_background", False)))
+
+    def _mark(self, method: ListedMethod, now: float) -> ToolMark:
+        """What `@tool` says; the library is loaded for it where the method has such a decorator."""
+        if not self._is_marked(method, "tool"):
+            return _PLAIN
+        mark = getattr(self._endpoint(method, now).function, "koa_tool", _PLAIN)
+        return mark if isinstance(mark, ToolMark) else _PLAIN
+
+    def _is_marked(self, method: ListedMethod, decorator: str) -> bool:
+        library = self._catalog.find(method.origin_name, self._catalog.now())
+        outline = self._catalog.read(library).outline if library is not None else None  # type: ignore[arg-type]
+        owner = outline.classes.get(method.defined_in) if outline else None
+        return owner is not None and owner.methods[method.name].is_decorated(decorator)
+
+    def _endpoint(self, method: ListedMethod, now: float) -> Endpoint:
+        route = Route(tuple((method.url or method.place).strip("/").split("/")))
+        return resolve(self._catalog, route, now, tasks=True).endpoint
+
+    def _admits(self, visit: Visit, listed: ListedLibrary, tool: MethodTool, now: float) -> bool:
+        """Whether the visitor may call a tool: its guards say so, and where one is needed, there is one."""
+        if not visit.is_guarded:
+            return True
+        method = tool.method
+        if visit.show(listed).find(method.controller, method.name) is None:
+            return False
+        return not visit.needs_guard or any("before" in each for each in read_hooks(self._endpoint(method, now)))
+
+
+def name_of(place: str) -> str:
+    """The name of a tool from its route: shop/orders/Orders/show is shop_orders_Orders_show.
+
+    A longer one keeps its end, which says most, behind a digest of the whole.
+    """
+    name = place.replace("/", "_")
+    return name if len(name) <= LONGEST_NAME else f"{_digest(place)}_{name[-(LONGEST_NAME - 9) :]}"
+
+
+def _rename(tool: MethodTool) -> MethodTool:
+    """The tool under a second name, for where its first is taken."""
+    name = f"{tool.name[: LONGEST_NAME - 9]}_{_digest(tool.method.place)}"
+    return replace(tool, name=name, described=tool.described | {"name": name})
+
+
+def _digest(place: str) -> str:
+    return hashlib.blake2b(place.encode(), digest_size=4).hexdigest()
+
+
+def _annotations(method: ListedMethod) -> dict[str, Any]:
+    """Hints for the client, from the verbs: RFC 9110, section 9.2."""
+    verbs = frozenset(method.verbs) - {"HEAD", "OPTIONS"}
+    is_read_only = _READS.issuperset(verbs)
+    return {
+        "readOnlyHint": is_read_only,
+        "destructiveHint": "DELETE" in verbs,
+        "idempotentHint": is_read_only or verbs <= {"PUT", "DELETE"},
+    }

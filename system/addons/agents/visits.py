@@ -1,0 +1,50 @@
+"""Who asks, and what they may see: the setting `agents` and the `before` hooks decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from system.core.catalog.folder import Folder
+from system.core.catalog.library import Library
+from system.core.catalog.tree import Catalog
+from system.core.explorer.access import Visitor
+from system.core.explorer.listing import ListedLibrary
+from system.core.settings import Settings
+
+
+class Visit:
+    """One request of an assistant. `environ` is the WSGI environment that its calls are made with.
+
+    `needs_guard`: only what stands behind a `before` hook is shown; `is_guarded`: the hooks are asked.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        environ: Mapping[str, Any],
+        is_guarded: bool,
+        needs_guard: bool = False,
+    ) -> None:
+        self.environ = environ
+        self.is_guarded = is_guarded
+        self.needs_guard = needs_guard
+        self._root = catalog.roots["controller"]
+        self._visitor = Visitor(catalog, settings)
+        self._visitor.is_guarded = is_guarded
+
+    def admits_folder(self, folder: Folder) -> bool:
+        return self._visitor.admits(folder)
+
+    def show(self, listed: ListedLibrary) -> ListedLibrary:
+        return self._visitor.show(listed)
+
+    def folders_of(self, place: Folder | Library | None) -> tuple[Folder, ...] | None:
+        """The folders on the way to a library; None where there is no library."""
+        if not isinstance(place, Library):
+            return None
+        found = [self._root]
+        for name in place.place.split("/")[:-1]:
+            found.append(found[-1].folders[name])
+        return tuple(found)

@@ -1,0 +1,70 @@
+"""Runs the source of a library as a new module, beside the one that serves."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+from .outline import Outline, read_outline
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    """A library as it ran once. A request in flight keeps the one that it began with."""
+
+    module: types.ModuleType
+    outline: Outline
+    endpoints: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+
+def execute(
+    source: bytes,
+    path: str,
+    name: str,
+    builtins: dict[str, Any],
+    begin: Callable[[types.ModuleType], None],
+) -> Version:
+    """Run a source as the module `name`, in sys.modules meanwhile: dataclasses and pydantic look there.
+
+    `begin` receives the module before it runs. Raises what the source raises; sys.modules is then as before.
+    """
+    tree = ast.parse(source, path)
+    code = compile(tree, path, "exec", dont_inherit=True)
+    module = _new_module(path, name, builtins)
+    begin(module)
+    with restored(name):
+        sys.modules[name] = module
+        exec(code, module.__dict__)  # noqa: S102 - a file of the user's own catalogue
+    return Version(module, read_outline(tree))
+
+
+@contextmanager
+def restored(*names: str) -> Iterator[None]:
+    """Put these modules of sys.modules back where the block raises."""
+    before = {name: sys.modules.get(name) for name in names}
+    try:
+        yield
+    except BaseException:
+        for name, module in before.items():
+            if module is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module
+        raise
+
+
+def _new_module(path: str, name: str, builtins: dict[str, Any]) -> types.ModuleType:
+    module = types.ModuleType(name)
+    vars(module).update(
+        __file__=path,
+        __package__=name.rpartition(".")[0],
+        __spec__=ModuleSpec(name, None, origin=path),
+        __builtins__=builtins,
+    )
+    return module

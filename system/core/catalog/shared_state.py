@@ -1,0 +1,71 @@
+"""What a library's module holds, so that it can be told whether another library changed it while it was loaded."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+from collections import deque
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any
+
+# the packages of the catalogue's libraries
+OWN = ("catalog.", "system.addons.")
+# how many objects of a module are looked at
+MOST_OBJECTS = 5_000
+_LEAVES = (
+    types.ModuleType,
+    types.CodeType,
+    types.BuiltinFunctionType,
+    types.FrameType,
+    types.GenericAlias,
+    str,
+    bytes,
+    int,
+    float,
+)
+
+
+# the identity of each object, and how many it holds
+State = Mapping[int, int]
+
+
+def state_of(module: types.ModuleType, imported: Mapping[str, str]) -> State:
+    """The objects that a module holds: its containers and instances, and what is in them.
+
+    `imported` says where its names come from: what other packages made is left out. No code of the objects is run.
+    """
+    foreign = {id(value) for value in _foreign_values(imported)}
+    queue = deque(value for value in vars(module).values() if id(value) not in foreign)
+    seen: dict[int, int] = {}
+    while queue and len(seen) < MOST_OBJECTS:
+        value = queue.popleft()
+        if id(value) in seen:
+            continue
+        held = list(_held_by(value))
+        seen[id(value)] = len(held)
+        queue.extend(held)
+    return seen
+
+
+def _held_by(value: Any) -> Iterable[object]:
+    kind = type(value)
+    if issubclass(kind, _LEAVES):
+        return ()
+    if issubclass(kind, types.FunctionType):
+        return filter(None, (value.__closure__, value.__defaults__, value.__kwdefaults__))
+    if issubclass(kind, type):
+        is_own = str(vars(value).get("__module__")).startswith(OWN)
+        return (held for name, held in vars(value).items() if name != "_abc_impl") if is_own else ()
+    if issubclass(kind, dict):  # the collector does not visit keys that are text
+        return chain(dict.keys(value), dict.values(value))
+    return gc.get_referents(value)
+
+
+def _foreign_values(imported: Mapping[str, str]) -> Iterable[object]:
+    for source in imported.values():
+        origin, _, member = source.partition(":")
+        module = sys.modules.get(origin)
+        if module is not None and not origin.startswith(OWN):
+            yield from vars(module).values() if member == "*" else (vars(module).get(member),)

@@ -1,0 +1,155 @@
+"""Every way that Python can spell an import gives the file as it is now, in a process that looked at nothing before."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = "catalog.model.shop"
+
+# what stands at the top of the library or of its method, and the value that it gives
+SPELLINGS = [
+    (f"import {HERE}.prices", f"{HERE}.prices.N"),
+    (f"import {HERE}.prices as p", "p.N"),
+    (f"from {HERE} import prices", "prices.N"),
+    (f"from {HERE} import prices as p", "p.N"),
+    (f"from {HERE} import (prices, other)", "prices.N"),
+    (f"from {HERE}.prices import N", "N"),
+    (f"from {HERE}.prices import N as M", "M"),
+    ("from catalog.model import shop", "shop.prices.N"),
+    (f"import {HERE}", f"{HERE}.prices.N"),
+    (f"import {HERE} as shop", "shop.prices.N"),
+    ("import catalog", f"{HERE}.prices.N"),
+    ("from catalog import model", "model.shop.prices.N"),
+    ("from ..model.shop import prices", "prices.N"),
+    ("from ..model.shop.prices import N", "N"),
+    ("from ..model import shop", "shop.prices.N"),
+    (f"import importlib; p = importlib.import_module('{HERE}.prices')", "p.N"),
+    (f"from importlib import import_module; p = import_module('{HERE}.prices')", "p.N"),
+    (f"import importlib; p = importlib.import_module('.prices', '{HERE}')", "p.N"),
+    (f"p = __import__('{HERE}.prices', fromlist=['N'])", "p.N"),
+    (f"p = getattr(__import__('{HERE}', fromlist=['prices']), 'prices')", "p.N"),
+    ("from .near import N", "N"),
+    ("from . import near", "near.N"),
+    ("import near", "near.N"),
+    ("from near import N", "N"),
+    ("import deep.lib", "deep.lib.N"),
+    ("from deep import lib", "lib.N"),
+    ("from deep.lib import N", "N"),
+    ("from .deep import lib", "lib.N"),
+    ("from .deep.lib import N", "N"),
+]
+STARS = [f"from {HERE}.prices import *", "from .near import *", "from near import *", "from .deep.lib import *"]
+PACKAGE_STARS = [f"from {HERE} import *", "from ..model.shop import *"]
+
+
+def write_all(site: Any, value: object) -> None:
+    text = f"N = {value!r}\n"
+    for path in ("catalog/model/shop/prices.py", "catalog/model/shop/other.py", "near.py", "deep/lib.py"):
+        site.write(path, text)
+
+
+def at_top(statement: str, value: str) -> str:
+    return f"{statement}\n\nclass Lib:\n    def index(self): return str({value})\n"
+
+
+def in_method(statement: str, value: str) -> str:
+    return f"class Lib:\n    def index(self):\n        {statement}\n        return str({value})\n"
+
+
+ALL = [
+    *((at_top, *spelling) for spelling in SPELLINGS),
+    *((in_method, *spelling) for spelling in SPELLINGS),
+    *((at_top, star, "N") for star in STARS),
+    *((at_top, star, "prices.N") for star in PACKAGE_STARS),
+]
+NAMES = [f"{place.__name__}: {statement}" for place, statement, _ in ALL]
+
+
+@pytest.mark.parametrize(("place", "statement", "value"), ALL, ids=NAMES)
+@pytest.mark.parametrize("settings", [{"development": True}, {"liveSeconds": 0}], ids=["development", "live"])
+def test_a_spelling_finds_the_file_and_its_next_state(
+    site: Any, place: Any, statement: str, value: str, settings: dict[str, Any]
+) -> None:
+    write_all(site, 1)
+    site.write("lib.py", place(statement, value))
+    client = site.client(**settings)
+    assert client.get("/lib").text == "1"
+    write_all(site, 2)
+    assert client.get("/lib").text == "2"
+
+
+@pytest.mark.parametrize(
+    "statement", [f"from {HERE} import fresh", f"import {HERE}.fresh as fresh", "import fresh"]
+)
+@pytest.mark.parametrize("live_seconds", [0, 3600])
+def test_a_file_added_a_moment_ago_is_found(site: Any, statement: str, live_seconds: float) -> None:
+    site.write("catalog/model/shop/prices.py", "N = 1\n")
+    site.write("lib.py", f"class Lib:\n    def index(self):\n        {statement}\n        return str(fresh.N)\n")
+    client = site.client(liveSeconds=live_seconds)
+    assert client.get("/lib").status_code == 500
+    site.write("catalog/model/shop/fresh.py", "N = 2\n")
+    site.write("fresh.py", "N = 2\n")
+    assert client.get("/lib").text == "2"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"from {HERE} import prices",
+        f"from {HERE}.prices import N",
+        f"import {HERE}.prices",
+        f"from {HERE} import *",
+    ],
+)
+def test_a_removed_file_is_not_found(site: Any, statement: str) -> None:
+    prices = site.write("catalog/model/shop/prices.py", "N = 1\n")
+    call = "import importlib; importlib.import_module('catalog.controller.helper')"
+    site.write("helper.py", f"{statement}\nsaid = 'there' if 'prices' in dir() or 'N' in dir() else 'gone'\n")
+    site.write(
+        "lib.py", f"class Lib:\n    def index(self):\n        {call}\n        import helper; return helper.said\n"
+    )
+    client = site.client(development=True)
+    first = client.get("/lib")
+    prices.unlink()
+    site.write("helper.py", f"{statement}\nsaid = 'there' if 'prices' in dir() or 'N' in dir() else 'gone' \n")
+    second = client.get("/lib")
+    assert first.status_code == 200
+    assert second.status_code == 500 or second.text == "gone"
+
+
+def test_code_outside_the_catalogue_gets_the_live_module_too(site: Any) -> None:
+    site.write("catalog/model/shop/prices.py", "N = 1\n")
+    site.app(development=True)
+    import importlib
+
+    package = importlib.import_module(HERE)
+    assert package.prices.N == 1
+    site.write("catalog/model/shop/prices.py", "N = 2\n")
+    assert package.prices.N == 2
+    assert importlib.import_module(f"{HERE}.prices").N == 2
+
+
+@pytest.mark.parametrize("statement", [f"from {HERE} import prices", "from ..model import shop", "import near"])
+def test_the_commands_find_it_too(site: Any, statement: str) -> None:
+    write_all(site, 1)
+    value = {"import near": "near.N", "from ..model import shop": "shop.prices.N"}.get(statement, "prices.N")
+    site.write("lib.py", at_top(statement, value))
+    (site.root / "config.py").write_text("")
+    environ = {**os.environ, "KERNKOA_CONFIG": str(site.root / "config.py")}
+    for words, said in ((["check"], ""), (["call", "/lib"], "1")):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "kernkoa.py"), *words],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert said in done.stdout
