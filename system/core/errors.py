@@ -17,6 +17,7 @@ KernKoaError
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
+│   ├── FolderClosed         its guard _folder.py cannot be read
 │   ├── DatabaseUnavailable
 │   ├── BrokerUnavailable
 │   └── QueueFull
@@ -184,6 +185,13 @@ class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after)}
+
+
+class FolderClosed(ServiceUnavailable):
+    """The guard of a folder, `_folder.py`, cannot be read; the log of `kernkoa.catalog` says why."""
+
+    def __init__(self) -> None:
+        super().__init__("This part of the site is closed for the moment. Try again later.")
 
 
 class DatabaseUnavailable(ServiceUnavailable):

@@ -26,6 +26,7 @@ class LivePolicy:
     last_good: LastGood
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    guarded: set[str] = field(default_factory=set)  # the names of folders that had a guard
 
     @property
     def may_wait(self) -> bool:
