@@ -3,6 +3,7 @@
 KernKoaError
 ├── SettingsError            a setting has a value that cannot be used
 ├── LoadError                load.… was asked for something that is not in the catalogue
+├── UnknownRoute             url_for or redirect was given the path of no method
 ├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
 ├── SetupError               a set-up method of Flask was called outside of start-up
 ├── TaskError                exeTask was called with something that cannot be a task
@@ -15,6 +16,7 @@ KernKoaError
 ├── DatabaseError            the database refused a statement
 │   ├── DatabaseConflict     409  a unique or foreign key refused it
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
+├── AnswerError              a method returned something that HTTP cannot carry
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
 │   ├── FolderClosed         its guard _folder.py cannot be read
@@ -24,10 +26,12 @@ KernKoaError
 └── RequestError             4xx  the client's fault
     ├── MissingParameter     400  params["name"] and the client sent no such name
     ├── MalformedBody        400  the body is not what its content type says
+    ├── CrossSiteRequest     403  another site's page sent a request with an unsafe verb
     ├── NotFound             404  the path leads to no method
     ├── MethodNotAllowed     405  the method does not take this verb
     ├── TooLarge             413  more than the settings allow
     ├── UnsupportedMediaType 415  a body of a type that the method cannot read
+    ├── UnknownHost          421  a Host that this site does not answer for
     ├── InvalidParameters    422  values that the signature refuses
     └── IdempotencyReused    422  an Idempotency-Key that came with another request before
 
@@ -86,6 +90,15 @@ class SettingsError(KernKoaError):
 
 class LoadError(KernKoaError, LookupError):
     """load.… was asked for something that is not in the catalogue."""
+
+
+class UnknownRoute(KernKoaError, LookupError):
+    """url_for or redirect was given the path of no method."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"No method answers {path!r}. List the paths with: python kernkoa.py routes {path.split('/')[0]}"
+        )
 
 
 class LibraryError(KernKoaError):
@@ -169,6 +182,10 @@ class UnknownDatabase(DatabaseError, KeyError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}")
+
+
+class AnswerError(KernKoaError):
+    """A method returned what HTTP cannot carry; the message names the method and the place in the value."""
 
 
 class PrintError(KernKoaError):
@@ -269,6 +286,29 @@ class UnsupportedMediaType(RequestError, exceptions.UnsupportedMediaType):
 
     status = 415
     title = "Unsupported Media Type"
+
+
+class CrossSiteRequest(RequestError):
+    """A page of another site sent a request with a verb that may change something."""
+
+    status = 403
+    title = "Forbidden"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"A page of {origin[:200]} sent this request. Send it from a page of this site, or add that origin to "
+            '`origins` in config.py or to the method: @allow("POST", origins="https://…").'
+        )
+
+
+class UnknownHost(RequestError):
+    """The Host header names a host that this site does not answer for: RFC 9110, section 15.5.20."""
+
+    status = 421
+    title = "Misdirected Request"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"This site does not answer for the host {host[:200]!r}. Add it to `hosts` in config.py.")
 
 
 class InvalidParameters(RequestError, exceptions.UnprocessableEntity):

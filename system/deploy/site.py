@@ -158,6 +158,8 @@ class Site:
             found["KERNKOA_BASE"] = self.base
         if self.redis:
             found["KERNKOA_REDIS_URL"] = "redis://127.0.0.1:6379/0"
+        if self.domain:
+            found["KERNKOA_HOSTS"] = self.domain
         if self.frozen:
             found["KERNKOA_LIVE_SECONDS"] = "off"
         return found
@@ -183,6 +185,7 @@ class Facts:
 
     base: str
     images: Path
+    static: Path
     upload_bytes: int
     redis_url: str
 

@@ -158,7 +158,7 @@ def test_a_404_tells_programs_the_same(client: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/images/nothing.png", "images answers the files of the folder imagePath"),
+        ("/images/nothing", "images answers the files of the folder imagePath"),
         ("/_koa/nothing", "_koa answers the kernel's own pages"),
         ("/a//b", "empty segment"),
         ("/" + "a/" * 200, "too many"),
@@ -256,8 +256,8 @@ def test_a_template_that_does_not_compile_shows_its_line(client: Any) -> None:
         ("selfless", "Write def selfless(self, params)."),
         ("missing_template", "Did you mean welcome.html"),
         ("bad_template", "Did you mean user?"),
-        ("unsupported", "A method cannot return this. It returns str, bytes"),
-        ("unsupported_json", "A method cannot return this."),
+        ("unsupported", "A method returns str, bytes"),
+        ("unsupported_json", "A method returns str, bytes"),
         ("typo", "Did you mean render_template"),
         ("nothing", "The value before .items is None"),
         ("setting", "config.py sets no nothing"),

@@ -9,13 +9,13 @@ from flask import current_app, g, has_request_context, request, session
 from werkzeug.exceptions import Forbidden
 from werkzeug.local import LocalProxy
 
+from system.core.tasks.payload import USER
+
 from . import passwords
 from .store import KEY_PREFIX, Store, User
 from .throttle import Throttle
 
 SESSION = "koa_user"
-# the user of a task's request, in its WSGI environment: no header of a client can have this name
-TASK_USER = "koa.user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def identify() -> User | Anonymous:
     if "koa_user" not in g:
         g.koa_user = _look_up() or ANONYMOUS
         if g.koa_user:
-            request.environ[TASK_USER] = g.koa_user.name
+            request.environ[USER] = g.koa_user.name
     found: User | Anonymous = g.koa_user
     return found
 
@@ -70,8 +70,8 @@ current_user: Any = LocalProxy(identify)
 
 def _look_up() -> User | None:
     store = auth_of_app().store
-    if TASK_USER in request.environ:
-        user = store.find(request.environ[TASK_USER])
+    if USER in request.environ:
+        user = store.find(request.environ[USER])
     elif "HTTP_AUTHORIZATION" in request.environ:
         user = _by_header(store)
     else:

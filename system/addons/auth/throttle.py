@@ -17,15 +17,15 @@ LIMITS: Mapping[str, int] = {"pair": 5, "address": 50, "account": 100}
 class Throttle:
     """Counts attempts before they are checked, so that many at once are no more than many in turn."""
 
-    def __init__(self, site: str, records: Any) -> None:
+    def __init__(self, site: str, redis: Any) -> None:
         self._prefix = f"{site}:auth:"
-        self._records = records
+        self._redis = redis
 
     def enter(self, name: str, address: str) -> None:
         """Count an attempt. Raises TooManyRequests (429) beyond a limit, BrokerUnavailable without Redis."""
         places = self._places(name, address)
-        with self._records.reached():
-            pipeline = self._records.client.pipeline()
+        with self._redis.reached():
+            pipeline = self._redis.client.pipeline()
             for key in places.values():
                 pipeline.set(key, 0, ex=SECONDS, nx=True)
                 pipeline.incr(key)
@@ -40,8 +40,8 @@ class Throttle:
     def passed(self, name: str, address: str) -> None:
         """Take back an attempt that was right."""
         places = self._places(name, address)
-        with self._records.reached():
-            pipeline = self._records.client.pipeline()
+        with self._redis.reached():
+            pipeline = self._redis.client.pipeline()
             pipeline.delete(places.pop("pair"))
             for key in places.values():
                 pipeline.decr(key)

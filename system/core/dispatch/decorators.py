@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 Mark = Callable[[AnyFunction], AnyFunction]
 
+_ORIGIN = re.compile(r"\*|https?://[^\s/?#]+")
 LONGEST_DELAY = 600.0
 
 
@@ -33,13 +35,20 @@ class RetryPolicy:
 NO_RETRY = RetryPolicy(0, False, ())
 
 
-def allow(*verbs: str) -> Callable[[AnyFunction], AnyFunction]:
-    """Let a method answer these HTTP verbs only: `@allow("POST")`. GET brings HEAD with it."""
+def allow(*verbs: str, origins: str | Sequence[str] = ()) -> Callable[[AnyFunction], AnyFunction]:
+    """Let a method answer these HTTP verbs only: `@allow("POST")`. GET brings HEAD with it.
+
+    `origins` are those whose pages may call it and read its answer: `@allow("POST", origins="https://shop.example")`.
+    """
+    trusted = (origins,) if isinstance(origins, str) else tuple(origins)
+    if not all(_ORIGIN.fullmatch(origin) for origin in trusted):
+        raise TypeError(f'origins = {origins!r}: write scheme and host, such as "https://shop.example", or "*"')
     if not verbs or not all(isinstance(verb, str) and verb.isalpha() for verb in verbs):
         raise TypeError('@allow needs the verbs: write @allow("POST") or @allow("GET", "PUT")')
 
     def mark(function: AnyFunction) -> AnyFunction:
         function.koa_verbs = frozenset(verb.upper() for verb in verbs)  # type: ignore[attr-defined]
+        function.koa_origins = trusted  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import zlib
 from collections.abc import Mapping
@@ -18,7 +17,8 @@ from ..dispatch.params import Params
 from ..errors import TaskError
 from .json_text import NotJson, encode_value
 
-_REQUEST_ID = re.compile(r"[\w.:-]{1,64}")
+# in the WSGI environment of a request: no header of a client can have these names
+REQUEST_ID, USER = "kernkoa.request_id", "kernkoa.user"
 # texts from this size on are compressed
 _COMPRESSED = 1_024
 
@@ -102,22 +102,22 @@ def decode_message(raw: bytes) -> dict[str, Any]:
 
 
 def describe_origin(request: Request | None, url: str) -> dict[str, str]:
-    """What a task may know of the request that started it: where the site is, the path, an id for the log.
-
-    No header, no cookie and nothing of the session travels.
+    """What a task may know of the request that started it: where the site is, the path, an id for the log, the
+    name of the user. No header, no cookie and nothing of the session travels.
     """
     if request is None:
         return {"root": url, "path": "/", "id": secrets.token_hex(8)}
-    given = request.environ.get("HTTP_X_REQUEST_ID", "")
-    name = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-    return {"root": request.url_root, "path": request.path, "id": name}
+    name = request.environ.get(REQUEST_ID) or secrets.token_hex(8)
+    user = {"user": request.environ[USER]} if USER in request.environ else {}
+    return {"root": request.url_root, "path": request.path, "id": name} | user
 
 
 def make_environ(origin: Mapping[str, str]) -> dict[str, Any]:
     """The WSGI environment (PEP 3333) of a request to the same site and path: config.url and url_for are right."""
     root = urlsplit(origin["root"])
     default = "443" if root.scheme == "https" else "80"
-    return {
+    user = {USER: origin["user"]} if "user" in origin else {}
+    return user | {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": root.path.rstrip("/"),
         "PATH_INFO": origin["path"].encode().decode("latin-1"),
@@ -127,6 +127,7 @@ def make_environ(origin: Mapping[str, str]) -> dict[str, Any]:
         "SERVER_PORT": str(root.port or default),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_X_REQUEST_ID": origin["id"],
+        REQUEST_ID: origin["id"],
         "REMOTE_ADDR": "",
         "wsgi.url_scheme": root.scheme,
         "wsgi.input": _NO_BODY,
