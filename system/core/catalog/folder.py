@@ -188,7 +188,7 @@ class Folder:
             *(folder for name, folder in self.folders.items() if name not in folders),
         ]
         if GUARD in libraries:
-            self.policy.guarded.add(self.name)
+            self.policy.guards[self.name] = libraries[GUARD]
         fault = "" if GUARD in libraries else self._fault_without_guard()
         self._fault = fault or self._fault  # closed before it is swapped in, opened after
         self.folders, self.libraries = folders, libraries
@@ -201,11 +201,11 @@ class Folder:
         path = os.path.join(self.path, f"{GUARD}.py")
         if os.path.lexists(path):
             fault = "it is no regular file, or leads out of the catalogue"
-        elif self.name in self.policy.guarded and os.path.isdir(self.path):
+        elif self.name in self.policy.guards and os.path.isdir(self.path):
             fault = "it was there and is gone; to open the folder leave an empty one, or start the site again"
         else:
             return ""
-        self.policy.guarded.add(self.name)
+        self.policy.guards.setdefault(self.name)
         if fault != self._fault:
             log.error("%s cannot be read, so its folder is closed: %s", path, fault)
         return fault
@@ -235,7 +235,8 @@ class Folder:
             )
 
     def _library(self, stem: str, path: str) -> Library:
-        return self.libraries.get(stem) or Library(self.policy, self.module, f"{self.name}.{stem}", path)
+        former = self.policy.guards.get(self.name) if stem == GUARD else self.libraries.get(stem)
+        return former or Library(self.policy, self.module, f"{self.name}.{stem}", path)
 
     def _is_followed(self, entry: os.DirEntry[str]) -> bool:
         """Whether what is in a folder belongs to the tree."""

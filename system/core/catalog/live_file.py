@@ -87,9 +87,9 @@ class LiveFile:
             time.sleep(QUIET_SECONDS)
 
     def _looks_unfinished(self, content: bytes) -> bool:
-        """Whether a content is shorter than half of the one before, or lost the line end at its end."""
+        """Whether a content is empty, shorter than half of the one before, or lost the line end at its end."""
         is_shrunk = self._size >= SMALL_BYTES and len(content) < self._size / 2
-        return is_shrunk or (self._ends_with_newline and not content.endswith(b"\n"))
+        return is_shrunk or not content.strip() or (self._ends_with_newline and not content.endswith(b"\n"))
 
     def _note(self, content: bytes, stamp: Stamp) -> bytes:
         self._stamp = stamp

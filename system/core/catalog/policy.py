@@ -26,7 +26,7 @@ class LivePolicy:
     last_good: LastGood
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    guarded: set[str] = field(default_factory=set)  # the names of folders that had a guard
+    guards: dict[str, Any] = field(default_factory=dict)  # the guard that each folder has or had, by its name
 
     @property
     def may_wait(self) -> bool:
