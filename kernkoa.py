@@ -7,9 +7,9 @@ import time
 from datetime import datetime, timedelta
 
 if __name__ == "__main__":
-    from system.core.commands.cli import main
+    from system.core.commands.environment import run
 
-    main()
+    run()
 
 from flask import (
     Response,
@@ -19,7 +19,6 @@ from flask import (
     g,
     jsonify,
     make_response,
-    redirect,
     render_template,
     request,
     send_file,
@@ -33,6 +32,7 @@ from system.core.dispatch.decorators import allow, background, cron, every, expo
 from system.core.dispatch.params import Params
 from system.core.runtime import app, celery, dbs, exeTask, load, start
 from system.core.runtime import settings as config
+from system.core.web.urls import redirect
 
 __all__ = [
     "Params",

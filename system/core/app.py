@@ -6,6 +6,7 @@ import logging
 from functools import partial
 
 from flask import Response, got_request_exception
+from werkzeug.exceptions import InternalServerError
 
 from .catalog.loader import Loader
 from .catalog.tree import Catalog
@@ -54,12 +55,16 @@ def create_app(settings: Settings) -> KernKoa:
     pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, partial(answer_error, app, pages))
     _report_reserved(app.catalog)
+    for line in settings.warnings:
+        log.warning("%s", line)
     return app
 
 
 def answer_error(app: KernKoa, pages: Pages | None, error: Exception) -> Response:
     """The response for any error; errors of the site are logged. `pages` explain it in development."""
     app.dbs.release(error=True)
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
+        error = error.original_exception  # raised when the response was finished
     problem = describe(error)
     if is_fault(error, problem):
         reason = error.detail if isinstance(error, KernKoaError) else type(error).__name__

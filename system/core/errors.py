@@ -3,6 +3,7 @@
 KernKoaError
 ├── SettingsError            a setting has a value that cannot be used
 ├── LoadError                load.… was asked for something that is not in the catalogue
+├── UnknownRoute             url_for or redirect was given the path of no method
 ├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
 ├── SetupError               a set-up method of Flask was called outside of start-up
 ├── TaskError                exeTask was called with something that cannot be a task
@@ -15,6 +16,7 @@ KernKoaError
 ├── DatabaseError            the database refused a statement
 │   ├── DatabaseConflict     409  a unique or foreign key refused it
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
+├── AnswerError              a method returned something that HTTP cannot carry
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
 │   ├── DatabaseUnavailable
@@ -87,6 +89,15 @@ class SettingsError(KernKoaError):
 
 class LoadError(KernKoaError, LookupError):
     """load.… was asked for something that is not in the catalogue."""
+
+
+class UnknownRoute(KernKoaError, LookupError):
+    """url_for or redirect was given the path of no method."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"No method answers {path!r}. List the paths with: python kernkoa.py routes {path.split('/')[0]}"
+        )
 
 
 class LibraryError(KernKoaError):
@@ -170,6 +181,10 @@ class UnknownDatabase(DatabaseError, KeyError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}")
+
+
+class AnswerError(KernKoaError):
+    """A method returned what HTTP cannot carry; the message names the method and the place in the value."""
 
 
 class PrintError(KernKoaError):
