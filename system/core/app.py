@@ -26,7 +26,6 @@ from .tasks.submission import Tasks
 from .web.application import KernKoa
 from .web.dispatcher import Dispatcher
 from .web.matching import ViewFunctions
-from .web.url_building import make_url_builder
 from .web.views import add_routes
 
 log = logging.getLogger("kernkoa")
@@ -45,7 +44,6 @@ def create_app(settings: Settings) -> KernKoa:
     app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
     app.dispatcher = Dispatcher(app.catalog, settings, app.tasks)
-    app.url_build_error_handlers.append(make_url_builder(app.catalog))
     app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
     add_routes(app, settings)
     register(app, app.tasks)
