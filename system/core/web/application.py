@@ -28,7 +28,7 @@ from ..database.databases import Databases
 from ..dispatch.calling import run_after
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import check_sendable
-from ..errors import SetupError, UnknownRoute
+from ..errors import LibraryError, NotFound, SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .dispatcher import Dispatcher
@@ -158,6 +158,8 @@ class KernKoa(Flask):
         request = cast(KernelRequest, request_ctx.request)
         if request.resolved is not None:
             return self.dispatcher.answer(request)
+        if isinstance(request.routing_exception, NotFound | LibraryError):
+            return self.dispatcher.refuse(request, request.routing_exception)
         return super().dispatch_request()
 
     def process_response(self, response: Response) -> Response:

@@ -276,6 +276,15 @@ def test_in_development_it_serves_this_machine_only(site: Site) -> None:
         assert response.status_code in (403, 421)
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+)
+def test_a_page_of_another_site_is_refused(assistant: Assistant, headers: dict[str, str]) -> None:
+    client = assistant._client
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert client.post("/_koa/mcp", json=message, headers=headers).status_code == 403
+
+
 def test_only_post_of_json_is_answered(assistant: Assistant) -> None:
     client = assistant._client
     for verb in ("get", "delete"):
