@@ -136,7 +136,7 @@ def _respond_tuple(value: tuple[Any, ...]) -> Response:
         )
     body = respond(value[0])
     if isinstance(value[0], StartedTask) and body.status_code == 303:
-        status = None
+        return body
     made: Any = tuple(item for item in (body, status, headers) if item is not None)
     return current_app.make_response(made)
 
