@@ -240,7 +240,8 @@ def test_a_guard_keeps_its_tools_from_who_may_not_call_them(site: Site) -> None:
     client = site.client(**ADDONS, agents="public")
     stranger, friend = Assistant(client), Assistant(client, Authorization="Bearer good")
     assert "inner_shop_Shop_total" not in stranger.tools()
-    assert stranger.send("tools/call", {"name": "inner_shop_Shop_total"}).get_json()["error"]["code"] == -32602
+    refused = stranger.send("tools/call", {"name": "inner_shop_Shop_total", "arguments": {"price": 1}})
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert friend.call("inner_shop_Shop_total", price=1)["structuredContent"] == {"total": 1.0}
     assert {"open_Open_run", "inner_shop_Shop_total"} <= set(friend.tools())
 
