@@ -32,6 +32,7 @@ import json, pathlib
 from system.core.settings import read_settings
 settings = read_settings(pathlib.Path("config.py").resolve())
 print(json.dumps({"base": settings.base, "redis": settings.redisUrl, "upload": settings.maxUploadBytes,
+                  "controllers": settings.libs["controller"],
                   "images": str(settings.folder(settings.imagePath).resolve())}))
 """
 
@@ -62,7 +63,9 @@ def learn(machine: Machine) -> Facts:
             "and home folders are often closed. Move it, for example to /srv/kernkoa."
         )
     found = json.loads(done.stdout)
-    return Facts(found["base"], Path(found["images"]), found["upload"], found["redis"])
+    return Facts(
+        found["base"], Path(found["images"]), found["upload"], found["redis"], Path(found["controllers"])
+    )
 
 
 def prepare(machine: Machine) -> Path | None:

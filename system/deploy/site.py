@@ -187,6 +187,7 @@ class Facts:
     images: Path
     upload_bytes: int
     redis_url: str
+    controllers: Path = Path("catalog/controller")
 
 
 def check_options(site: Site) -> None:

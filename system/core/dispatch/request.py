@@ -103,13 +103,16 @@ class KernelRequest(Request):
         except ValueError as error:
             raise MalformedBody(f"The body is not a valid {self.mimetype}: {error}.") from error
 
+    def _limit(self, most: int) -> None:
+        self.max_content_length = min(most, self.max_content_length or most)
+
     def _read_body(self, args: MultiDict[str, str], segments: Sequence[str], settings: Settings) -> Params:
         most = settings.maxParams
         if self.is_json:
-            self.max_content_length = settings.maxParamsBytes
+            self._limit(settings.maxParamsBytes)
             return Params(query=args, json_body=_decode(self.get_data(cache=True)), segments=segments)
         if self.mimetype == "application/x-www-form-urlencoded":
-            self.max_content_length = settings.maxParamsBytes
+            self._limit(settings.maxParamsBytes)
             if self.get_data(cache=True).count(b"&") >= most:
                 raise TooLarge(f"The form has more than {most} fields. Send fewer of them.")
         unread = "" if self.mimetype in _FORMS else self.mimetype or "application/octet-stream"
