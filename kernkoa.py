@@ -7,9 +7,9 @@ import time
 from datetime import datetime, timedelta
 
 if __name__ == "__main__":
-    from system.core.commands.cli import main
+    from system.core.commands.environment import run
 
-    main()
+    run()
 
 from flask import (
     Response,
@@ -19,10 +19,10 @@ from flask import (
     g,
     jsonify,
     make_response,
-    redirect,
     render_template,
     request,
     send_file,
+    send_from_directory,
     session,
     stream_template,
     url_for,
@@ -32,6 +32,7 @@ from system.core.dispatch.decorators import allow, background, cron, every, expo
 from system.core.dispatch.params import Params
 from system.core.runtime import app, celery, dbs, exeTask, load, start
 from system.core.runtime import settings as config
+from system.core.web.urls import redirect
 
 __all__ = [
     "Params",
@@ -63,6 +64,7 @@ __all__ = [
     "request",
     "retry",
     "send_file",
+    "send_from_directory",
     "session",
     "stream_template",
     "sys",

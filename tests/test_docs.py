@@ -84,10 +84,10 @@ def test_every_link_and_picture_leads_to_a_file(page: Path) -> None:
 
 
 def test_the_settings_page_names_every_setting() -> None:
-    from system.core.settings import Settings
+    from system.core.settings import INTERNAL, Settings
 
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    names = {field.alias or name for name, field in Settings.model_fields.items()} - {"development"}
+    names = {field.alias or name for name, field in Settings.model_fields.items()} - {*INTERNAL}
     assert not {name for name in names if f"`{name}`" not in page}
 
 

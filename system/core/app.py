@@ -23,8 +23,8 @@ from .tasks.execution import register
 from .tasks.status import add_task_routes
 from .tasks.submission import Tasks
 from .web.application import KernKoa
-from .web.guarded import RootGuard
 from .web.dispatcher import Dispatcher
+from .web.guarded import RootGuard
 from .web.matching import ViewFunctions
 from .web.views import add_routes
 
@@ -54,6 +54,8 @@ def create_app(settings: Settings) -> KernKoa:
     pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, partial(answer_error, app, pages))
     _report_reserved(app.catalog)
+    for line in settings.warnings:
+        log.warning("%s", line)
     return app
 
 

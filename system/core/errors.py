@@ -3,6 +3,7 @@
 KernKoaError
 ├── SettingsError            a setting has a value that cannot be used
 ├── LoadError                load.… was asked for something that is not in the catalogue
+├── UnknownRoute             url_for or redirect was given the path of no method
 ├── LibraryError             a file of the catalogue does not compile, or raised when it was loaded
 ├── SetupError               a set-up method of Flask was called outside of start-up
 ├── TaskError                exeTask was called with something that cannot be a task
@@ -87,6 +88,15 @@ class SettingsError(KernKoaError):
 
 class LoadError(KernKoaError, LookupError):
     """load.… was asked for something that is not in the catalogue."""
+
+
+class UnknownRoute(KernKoaError, LookupError):
+    """url_for or redirect was given the path of no method."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"No method answers {path!r}. List the paths with: python kernkoa.py routes {path.split('/')[0]}"
+        )
 
 
 class LibraryError(KernKoaError):

@@ -8,7 +8,7 @@ import re
 import runpy
 import secrets
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from flask import has_request_context, request
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, model_validator
 
 from .errors import SettingsError
+from .spelling import near_names
 
 # the settings whose environment variable is JSON; a list may be written with commas too
 _LISTS = frozenset({"secretKeys", "queues", "addons", "hosts", "origins", "proxies"})
@@ -28,6 +29,10 @@ _URL = r"^([A-Za-z][A-Za-z+]*://\S*)?$"
 
 # set to the process id of the development server's supervisor
 DEVELOPMENT = "KERNKOA_DEVELOPMENT"
+
+PREFIX = "KERNKOA_"  # of environment variables
+# fields of Settings that no setting sets
+INTERNAL = ("development", "warnings")
 
 DEFAULT_LIBS = {
     "controller": "catalog/controller",
@@ -64,6 +69,7 @@ class Settings(BaseModel):
     templatePath: str = "templates"
     pdfPath: str = "pdfs"
     imagePath: str = "images"
+    staticPath: str = "static"
     varPath: str = "var"
 
     addons: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]] = Field(default_factory=list)
@@ -103,8 +109,9 @@ class Settings(BaseModel):
     respondAsync: bool = False
     timezone: str = ""
 
-    # whether this process is the development server; not a setting of config.py
+    # not settings of config.py: whether this process is the development server, and names that look misspelled
     development: bool = False
+    warnings: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -146,12 +153,27 @@ def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) ->
             origins[name] = variable
     values["path"] = (config_file.parent / values["path"]).resolve()
     values["development"] = is_development(environ)
+    values["warnings"] = tuple(_misspelled(values, environ))
     try:
         settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(_explain(error, origins)) from error
     _check_databases(settings)
     return settings
+
+
+def _misspelled(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each name of config.py or of the environment that is no setting but is spelled like one."""
+    fields = [field.alias or name for name, field in Settings.model_fields.items() if name not in INTERNAL]
+    for name in values:
+        near = near_names(name, fields, 1, 0.8)
+        if near and name not in fields and name not in INTERNAL:
+            yield f"config.py: {name} is not a setting. Did you mean {near[0]}?"
+    known = {variable.removeprefix(PREFIX) for variable in _variables(values).values()}
+    for name in sorted(name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)):
+        near = near_names(name, sorted(known), 1, 0.8)
+        if near and name not in known:
+            yield f"The environment variable {PREFIX}{name} is not a setting. Did you mean {PREFIX}{near[0]}?"
 
 
 def is_development(environ: Mapping[str, str] = os.environ) -> bool:
@@ -175,14 +197,14 @@ def _run_config(config_file: Path) -> dict[str, Any]:
 
 def _is_setting(name: str, value: object) -> bool:
     made_elsewhere = isinstance(value, types.ModuleType | types.FunctionType | type)
-    return not name.startswith("_") and name != "development" and not made_elsewhere
+    return not name.startswith("_") and name not in INTERNAL and not made_elsewhere
 
 
 def _variables(values: Mapping[str, Any]) -> dict[str, str]:
     """The environment variable of each setting: secretKey is KERNKOA_SECRET_KEY."""
-    fields = [field.alias or name for name, field in Settings.model_fields.items() if name != "development"]
+    fields = [field.alias or name for name, field in Settings.model_fields.items() if name not in INTERNAL]
     names = dict.fromkeys([*fields, *values])
-    return {name: "KERNKOA_" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper() for name in names}
+    return {name: PREFIX + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper() for name in names}
 
 
 def _parse_variable(name: str, text: str) -> Any:

@@ -10,10 +10,11 @@ MOST_COMPARED = 1000
 LONGEST_NAME = 100
 
 
-def near_names(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+def near_names(name: str, known: Iterable[str], most: int = 3, likeness: float = 0.6) -> list[str]:
     """The known names that are spelled like a name, the nearest first, at most `most` of them.
 
-    Upper and lower case are the same. At most MOST_COMPARED names are looked at, none longer than LONGEST_NAME.
+    `likeness` is between 0 and 1 (the same). Upper and lower case are the same. At most MOST_COMPARED names are
+    looked at, none longer than LONGEST_NAME.
     """
     if not name or len(name) > LONGEST_NAME:
         return []
@@ -21,7 +22,7 @@ def near_names(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     for other in islice(known, MOST_COMPARED):
         if len(other) <= LONGEST_NAME:
             by_text.setdefault(other.lower(), other)
-    return [by_text[text] for text in difflib.get_close_matches(name.lower(), by_text, most, 0.6)]
+    return [by_text[text] for text in difflib.get_close_matches(name.lower(), by_text, most, likeness)]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -32,8 +32,8 @@ import json, pathlib
 from system.core.settings import read_settings
 settings = read_settings(pathlib.Path("config.py").resolve())
 print(json.dumps({"base": settings.base, "redis": settings.redisUrl, "upload": settings.maxUploadBytes,
-                  "controllers": settings.libs["controller"],
-                  "images": str(settings.folder(settings.imagePath).resolve())}))
+    folders = Path(found["images"]), Path(found["static"])
+    return Facts(found["base"], *folders, found["upload"], found["redis"], Path(found["controllers"]))
 """
 
 
@@ -54,7 +54,8 @@ def learn(machine: Machine) -> Facts:
     """The settings of config.py and the environment. Raises DeployError with the kernel's message."""
     site = machine.site
     if not site.has_python or (machine.owner and not user_exists(machine.owner)):
-        return Facts(site.base, site.clone / "images", 75_000_000, site.overrides.get("KERNKOA_REDIS_URL", ""))
+        redis = site.overrides.get("KERNKOA_REDIS_URL", "")
+        return Facts(site.base, site.clone / "images", site.clone / "static", 75_000_000, redis)
     done = run_as(machine.owner, [site.python, "-B", "-c", READ_SETTINGS], site.clone, environment(site))
     if done.returncode:
         raise DeployError(
@@ -63,9 +64,8 @@ def learn(machine: Machine) -> Facts:
             "and home folders are often closed. Move it, for example to /srv/kernkoa."
         )
     found = json.loads(done.stdout)
-    return Facts(
-        found["base"], Path(found["images"]), found["upload"], found["redis"], Path(found["controllers"])
-    )
+    folders = Path(found["images"]), Path(found["static"])
+    return Facts(found["base"], *folders, found["upload"], found["redis"], Path(found["controllers"]))
 
 
 def prepare(machine: Machine) -> Path | None:

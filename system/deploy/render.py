@@ -14,7 +14,7 @@ WEB_GROUP = "www-data"
 
 def rendered(site: Site, facts: Facts, web_group: str = WEB_GROUP) -> dict[Path, tuple[str, int]]:
     """Every file that an installation writes: path, content and mode."""
-    values = _values(site, facts.images, web_group)
+    values = _values(site, facts.images, facts.static, web_group)
     files = {
         Path("/etc/tmpfiles.d") / f"{site.slug}.conf": (HERE / "kernkoa.tmpfiles", 0o644),
         site.environment_file: (HERE / "kernkoa.default", 0o640),
@@ -38,7 +38,7 @@ def rendered(site: Site, facts: Facts, web_group: str = WEB_GROUP) -> dict[Path,
 def render_uwsgi(site: Site, web_group: str = WEB_GROUP) -> str:
     """kernkoa_uwsgi.ini for this site."""
     shipped = (site.clone / "kernkoa_uwsgi.ini").read_text(encoding="utf-8")
-    text = replaced(shipped, _values(site, site.clone / "images", web_group))
+    text = replaced(shipped, _values(site, site.clone / "images", site.clone / "static", web_group))
     if site.processes:
         text = re.sub(r"(?m)^processes = .*$", f"processes = {site.processes}", text)
     return text
@@ -47,14 +47,15 @@ def render_uwsgi(site: Site, web_group: str = WEB_GROUP) -> str:
 def render_nginx(site: Site, facts: Facts) -> str:
     """kernkoa_nginx.conf for this site."""
     shipped = (site.clone / "kernkoa_nginx.conf").read_text(encoding="utf-8")
-    text = replaced(shipped, _values(site, facts.images, WEB_GROUP))
+    text = replaced(shipped, _values(site, facts.images, facts.static, WEB_GROUP))
     text = text.replace(f"{site.current}/catalog/controller", str(site.current / facts.controllers))
     # with a domain it is one of several sites; without one it serves every host name of this port
     default = "" if site.domain else " default_server"
     for address in ("", "[::]:"):
         text = text.replace(f"listen {address}80 default_server;", f"listen {address}{site.port}{default};")
     text = text.replace("server_name localhost;", f"server_name {site.domain or 'localhost'};")
-    text = text.replace("location /images/ {", f"location {facts.base}/images/ {{")
+    for folder in ("images", "static"):
+        text = text.replace(f"location /{folder}/ {{", f"location {facts.base}/{folder}/ {{")
     text = text.replace("client_max_body_size 76m;", f"client_max_body_size {facts.upload_bytes // 2**20 + 2}m;")
     certificate = site.certificate_files()
     if certificate:
@@ -71,13 +72,14 @@ def replaced(text: str, values: Mapping[str, str]) -> str:
     return re.sub("|".join(map(re.escape, keys)), lambda match: values[match[0]], text)
 
 
-def _values(site: Site, images: Path, web_group: str) -> dict[str, str]:
+def _values(site: Site, images: Path, static: Path, web_group: str) -> dict[str, str]:
     """Each value in the shipped files, for /usr/local/kernkoa, and its replacement for this site."""
     variable = site.slug.replace("-", "_")
     settings = " ".join(f'"{name}={value}"' for name, value in site.overrides.items())
     return {
         "/usr/local/kernkoa/venv3": str(site.venv),
         "/usr/local/kernkoa/images": str(images),
+        "/usr/local/kernkoa/static": str(static),
         "/usr/local/kernkoa/pdfs": str(site.clone / "pdfs"),
         "/usr/local/kernkoa": str(site.current),
         "/var/lib/kernkoa/": f"{site.state}/",

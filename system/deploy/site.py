@@ -185,6 +185,7 @@ class Facts:
 
     base: str
     images: Path
+    static: Path
     upload_bytes: int
     redis_url: str
     controllers: Path = Path("catalog/controller")

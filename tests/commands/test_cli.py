@@ -196,15 +196,15 @@ def test_call_runs_a_method_with_arguments_and_parameters(kernkoa: Any, site: An
 
 def test_call_takes_the_verb_that_the_method_takes(kernkoa: Any, site: Any) -> None:
     site.write("shop/orders.py", ORDERS)
-    assert kernkoa("call", "shop/orders/Orders/add", "name=x").stdout == "added x"
-    assert kernkoa("call", "shop/orders/Orders/add", "--json", '{"name": "y"}').stdout == "added y"
+    assert kernkoa("call", "shop/orders/Orders/add", "name=x").stdout == "added x\n"
+    assert kernkoa("call", "shop/orders/Orders/add", "--json", '{"name": "y"}').stdout == "added y\n"
     refused = kernkoa("call", "shop/orders/Orders/add", "name=x", "--verb", "get")
     assert (refused.returncode, "405" in refused.stderr) == (1, True)
 
 
 def test_call_streams_and_keeps_the_sub_path(kernkoa: Any, site: Any) -> None:
     site.write("shop/orders.py", ORDERS)
-    assert kernkoa("call", "shop/orders/stream", KERNKOA_BASE="/sub/path").stdout == "one two"
+    assert kernkoa("call", "shop/orders/stream", KERNKOA_BASE="/sub/path").stdout == "one two\n"
 
 
 def test_call_of_a_failing_method_ends_with_1_and_shows_the_trace(kernkoa: Any, site: Any) -> None:

@@ -56,6 +56,9 @@ FILES = {
     "catalog/controller/probe.py": PROBE,
     "images/pixel.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
     "images/.secret": "hidden",
+    "static/site.css": "body { color: black }",
+    "static/site.css.gz": "compressed",
+    "static/.secret": "hidden",
     "images/folder/.htpasswd": "hidden",
 }
 HELLO = "/fasthelloworld/fastHelloClass/fastHelloWorldWithParameters"
@@ -177,6 +180,16 @@ def test_images_come_from_the_disk_with_their_type(site: Production) -> None:
     assert answer.headers["Content-Type"].startswith("image/svg+xml")
     assert "max-age=3600" in answer.headers["Cache-Control"]
     assert site.get("/images/pixel.svg", If_None_Match=answer.headers["ETag"]).status == 304
+
+
+def test_static_files_come_from_the_disk_with_their_compressed_form_and_expiry(site: Production) -> None:
+    plain = site.get("/static/site.css")
+    assert (plain.status, plain.text) == (200, "body { color: black }")
+    assert "max-age=3600" in plain.headers["Cache-Control"]
+    hashed = site.get("/static/site.css?v=0123", Accept_Encoding="gzip")
+    assert "max-age=31536000" in hashed.headers["Cache-Control"]
+    assert (hashed.headers["Content-Encoding"], hashed.body) == ("gzip", b"compressed")
+    assert site.get("/static/.secret").status == site.get("/static/absent.css").status == 404
 
 
 @pytest.mark.parametrize("path", [HELLO, "/images/pixel.svg", "/no/such/url"])

@@ -158,7 +158,7 @@ def test_a_404_tells_programs_the_same(client: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/images/nothing.png", "images answers the files of the folder imagePath"),
+        ("/images/nothing", "images answers the files of the folder imagePath"),
         ("/_koa/nothing", "_koa answers the kernel's own pages"),
         ("/a//b", "empty segment"),
         ("/" + "a/" * 200, "too many"),

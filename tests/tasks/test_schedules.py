@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from system.core.errors import TaskError
-from system.core.tasks.schedules import Schedule, find_zone, list_schedules, read_cron, read_interval, slot_id
+from system.core.tasks.schedules import list_schedules, read_interval, slot_id
 from tests.conftest import Site
 from tests.task_bench import bench, wait_for
 
@@ -74,32 +72,6 @@ def test_intervals(text: str, seconds: float) -> None:
 def test_what_is_no_interval_is_told(text: str) -> None:
     with pytest.raises(TaskError, match="is no interval"):
         read_interval(text)
-
-
-@pytest.mark.parametrize("line", ["", "* * * *", "* * * * * *", "x * * * *", "0 25 * * *"])
-def test_what_is_no_line_of_crontab_is_told(line: str) -> None:
-    with pytest.raises(TaskError):
-        read_cron(line)
-
-
-def at(text: str, zone: str) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
-
-
-@pytest.mark.parametrize(
-    ("line", "last", "due"),
-    [
-        ("0 2 * * *", "2026-01-05T01:30", "2026-01-05T02:00"),
-        ("0 2 * * *", "2026-01-05T02:00", "2026-01-06T02:00"),
-        ("*/15 * * * *", "2026-01-05T10:01", "2026-01-05T10:15"),
-        ("30 8 * * 1", "2026-01-06T00:00", "2026-01-12T08:30"),
-        ("0 0 1 * *", "2026-01-31T12:00", "2026-02-01T00:00"),
-    ],
-)
-def test_cron_is_due_in_the_sites_own_time(line: str, last: str, due: str) -> None:
-    zone = "Europe/Berlin"
-    found = Schedule("r", line, "tasks", 0).due_after(at(last, zone), find_zone(zone))
-    assert datetime.fromtimestamp(found, UTC) == datetime.fromtimestamp(at(due, zone), UTC)
 
 
 def test_a_run_has_one_id_whoever_starts_it() -> None:

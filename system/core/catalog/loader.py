@@ -24,33 +24,34 @@ class Loader:
 
     def model(self, name: str, folder: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """An instance of the class `name` of catalog/model/<folder>/<name>.py, made with the further arguments."""
-        return self._attribute("model", name, folder, name)(*args, **kwargs)
+        return self.find("model", name, folder)(*args, **kwargs)
 
     def controller(self, name: str, folder: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """An instance of the class `name` of catalog/controller/<folder>/<name>.py."""
-        return self._attribute("controller", name, folder, name)(*args, **kwargs)
+        return self.find("controller", name, folder)(*args, **kwargs)
 
     def printFormat(self, name: str, folder: str | None = None) -> Any:
         """The object `name` of catalog/print/<folder>/<name>.py."""
-        return self._attribute("print", name, folder, name)
+        return self.find("print", name, folder)
 
     def language(self, name: str, folder: str | None = None) -> Any:
         """The object `name` of catalog/language/<folder>/<name>.py."""
-        return self._attribute("language", name, folder, name)
+        return self.find("language", name, folder)
 
     def addon(self, module: str, component: str) -> Any:
         """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/."""
         root = self._catalog.roots["addon"]
         if not (is_public(module) and root.has_package(module)):
-            return self._attribute("addon", module, None, component)
+            return self.find("addon", module, None, component)
         package = importlib.import_module(f"{root.name}.{module}")
         public = {name: vars(package)[name] for name in getattr(package, "__all__", ())}
         return _component(public, component, str(package.__file__))
 
-    def _attribute(self, kind: str, name: str, folder: str | None, attribute: str) -> Any:
+    def find(self, kind: str, name: str, folder: str | None = None, attribute: str | None = None) -> Any:
+        """The object `attribute`, by default `name`, of <name>.py of a kind such as "model"."""
         library = self._library(kind, name, folder)
         module = library.use(self._catalog.now())
-        return _component(vars(module), attribute, library.path)
+        return _component(vars(module), attribute or name, library.path)
 
     def _library(self, kind: str, name: str, folder: str | None) -> Library:
         place: Any = self._catalog.roots[kind]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from flask import Flask
-from jinja2 import Environment, TemplateError, TemplateNotFound, TemplateSyntaxError, meta
-
+from ..catalog.folder import Folder, is_name
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..dispatch.routing import kept_names
 from ..errors import LibraryError
+from ..explorer.descriptions import Descriptions
+from ..explorer.listing import Listing
 from ..settings import Settings
+from ..web.application import KernKoa
+from .check_sources import check_source
+from .check_templates import check_template
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,26 +35,31 @@ class Finding:
         return f"{self.path}:{self.line}: {self.what}" if self.line else f"{self.path}: {self.what}"
 
 
-def check_site(app: Flask, catalog: Catalog, settings: Settings) -> list[Finding]:
+def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Finding]:
     """Load every library and compile every template; returns all faults, sorted by file."""
     with _quiet():
-        findings = {*_check_libraries(catalog), *_check_names(catalog)}
+        findings = {*_check_libraries(catalog), *_check_names(catalog), *_check_tree(catalog.roots["controller"])}
+        findings |= {*_check_annotations(catalog, settings), *_check_sources(app, catalog)}
+    findings |= {Finding("config.py", 0, warning.removeprefix("config.py: ")) for warning in settings.warnings}
     own = settings.folder(settings.templatePath)
     for name in app.jinja_env.list_templates():
         if (own / name).is_file():
-            findings |= {Finding(str(own / name), line, what) for line, what in _faults_of(app.jinja_env, name)}
+            findings |= {Finding(str(own / name), line, what) for line, what in check_template(app, name)}
     return sorted(findings)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence the catalogue's log: the findings report the same errors."""
-    logger = logging.getLogger("kernkoa.catalog")
-    before, logger.disabled = logger.disabled, True
+    loggers = [logging.getLogger(name) for name in ("kernkoa", "kernkoa.catalog")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.disabled = before
+        for logger, was in zip(loggers, before, strict=True):
+            logger.disabled = was
 
 
 def _check_libraries(catalog: Catalog) -> Iterator[Finding]:
@@ -85,32 +96,32 @@ def _check_names(catalog: Catalog) -> Iterator[Finding]:
         yield Finding(path, 0, f"not reachable: the name {name} is reserved")
 
 
-def _faults_of(environment: Environment, name: str) -> Iterator[tuple[int, str]]:
-    """Line and description of each fault of a template: syntax errors and missing templates."""
-    try:
-        source = environment.loader.get_source(environment, name)[0] if environment.loader else ""
-        tree = environment.parse(source, name)
-        environment.compile(tree, name)
-    except UnicodeDecodeError:
-        return  # a binary file in the template folder
-    except TemplateSyntaxError as error:
-        yield error.lineno, f"{type(error).__name__}: {error.message}"
-        return
-    except TemplateError as error:
-        yield 0, f"{type(error).__name__}: {error}"
-        return
-    for needed in meta.find_referenced_templates(tree):
-        if needed is not None and not _is_there(environment, needed):
-            line = next((number for number, text in enumerate(source.splitlines(), 1) if needed in text), 0)
-            yield line, f"there is no template {needed}"
+def _check_tree(root: Folder) -> Iterator[Finding]:
+    """Files and folders of Python that no URL can name."""
+    for place, folders, files in os.walk(root.path):
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        for name in [*folders, *(name.removesuffix(".py") for name in files if name.endswith(".py"))]:
+            if not is_name(name) and not name.startswith((".", "_")):
+                path = os.path.join(place, name if name in folders else f"{name}.py")
+                better = re.sub(r"\W", "_", name, flags=re.ASCII)
+                yield Finding(path, 0, f"not reachable: {name} cannot be part of a URL. A name that can: {better}")
 
 
-def _is_there(environment: Environment, name: str) -> bool:
-    try:
-        if environment.loader is not None:
-            environment.loader.get_source(environment, name)
-    except TemplateNotFound:
-        return False
-    except UnicodeDecodeError:
-        return True
-    return True
+def _check_annotations(catalog: Catalog, settings: Settings) -> Iterator[Finding]:
+    """Methods whose signature cannot be used: they would fail when they are called."""
+    listing = Listing(catalog, settings.home)
+    descriptions = Descriptions(listing)
+    for listed in listing.walk(catalog.now()):
+        if listed.broken is not None or _error_of(listed.library) is not None:
+            continue  # reported as such
+        for found in descriptions.of_library(listed, catalog.now()).methods.values():
+            if found.fault:
+                file, line = found.method.origin, found.method.line
+                yield Finding(file, line, found.fault.removeprefix(f"{file}, line {line}: "))
+
+
+def _check_sources(app: KernKoa, catalog: Catalog) -> Iterator[Finding]:
+    face = frozenset(getattr(sys.modules.get("kernkoa"), "__all__", ()))
+    for kind in catalog.roots:
+        for library in catalog.libraries(kind, catalog.now(), hidden=True):
+            yield from (Finding(library.path, line, what) for line, what in check_source(app, library, face))

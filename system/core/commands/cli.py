@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,7 +55,19 @@ def _site_commands() -> click.Group:
     return app.cli
 
 
+def _show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    python = ".".join(map(str, sys.version_info[:3]))
+    click.echo(f"KernKoa {project['version']}, Flask {version('flask')}, Python {python}")
+    context.exit()
+
+
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="The versions."
+)
 @click.option("--host", help="Address to listen on (default 127.0.0.1); 0.0.0.0 means all.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default 5000); 0 picks any.")
 @click.pass_context
@@ -132,24 +147,37 @@ def openapi() -> None:
 
 
 @main.command()
+def shell() -> None:
+    """A Python prompt with the site in hand."""
+    from ..runtime import start
+    from .shell import run_shell
+
+    run_shell(start())
+
+
+@main.command()
 @click.argument("path")
 @click.argument("words", nargs=-1)
 @click.option("--verb", type=click.Choice(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], case_sensitive=False))
 @click.option("--json", "body", metavar="TEXT", help="JSON body.")
-def call(path: str, words: tuple[str, ...], verb: str | None, body: str | None) -> None:
+@click.option(
+    "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header; may be repeated."
+)
+def call(path: str, words: tuple[str, ...], verb: str | None, body: str | None, headers: tuple[str, ...]) -> None:
     """Send a request: call shop/orders/show 42 name=x
 
-    A word with = is a parameter, any other a further segment of the path. Prints the body of the response, and
-    exits with 1 if its status is 400 or above.
+    PATH is a path or a URL, with or without a query. A word with = is a parameter, name=@file.csv uploads a file,
+    any other word is a further segment of the path. Prints the body of the response, and exits with 1 if its
+    status is 400 or above.
     """
     from ..runtime import start
-    from .call import call_method, show_answer, show_why
+    from .call import Call, call_method, show_answer, show_why
 
     app = start()
-    answer = call_method(app, app.settings, path, words, verb, body)
+    answer = call_method(app, app.settings, Call(path, words, headers, verb, body))
     show_answer(answer)
     if answer.status_code >= 400:
-        click.echo(f"\n{answer.status}", err=True)
+        click.echo(answer.status, err=True)
         if answer.status_code == 404:
             show_why(app.catalog, answer.request.path.removeprefix(app.settings.base))
         raise SystemExit(1)

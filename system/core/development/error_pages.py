@@ -28,6 +28,7 @@ from ..dispatch.routing import RESERVED
 from ..errors import LibraryError, NotFound
 from ..settings import Settings
 from .hints import find_hint
+from .missing_file import explain_file
 from .not_found import Explanation, explain
 from .redaction import mask, message_of, shown, shown_items
 from .suggestions import Choice
@@ -115,6 +116,9 @@ class Pages:
     def _explain(self, error: Exception) -> Explanation | None:
         """Why the request's path leads to no method; None where a method raised "not found" itself."""
         first = request.path.split("/", 2)[1]
+        missing_file = explain_file(request.path, self._settings) if request.resolved is None else None
+        if missing_file is not None:
+            return missing_file
         if first in RESERVED:
             return Explanation(f"{first} {RESERVED[first]}; there is no such thing there")
         if not isinstance(error, NotFound) or request.resolved is not None:

@@ -13,6 +13,8 @@ from flask import current_app
 from jinja2 import TemplateNotFound, UndefinedError
 from pydantic_core import PydanticSerializationError
 
+from ..catalog.source import parse
+from ..catalog.star_import import find_replaced
 from ..dispatch.request import request
 from ..errors import BrokerUnavailable, DatabaseError, DatabaseUnavailable, LibraryError
 from ..settings import Settings
@@ -136,8 +138,25 @@ def _indented_wrong(error: BaseException) -> str:
     return ""
 
 
+def _replaced_by_star(error: BaseException) -> str:
+    frame = _frame_of(error)
+    if frame is None or not isinstance(error, AttributeError | TypeError | ValueError):
+        return ""
+    code, face = frame.f_code, getattr(sys.modules.get("kernkoa"), "__all__", ())
+    tree = parse(code.co_filename) if frame.f_globals.get("__file__") == code.co_filename else None
+    used = {*code.co_names, *code.co_varnames}
+    for line, name, star in find_replaced(tree, face) if tree else ():
+        if name in used:
+            return (
+                f"from kernkoa import * in line {star} replaces the {name} of line {line}. "
+                f"Write the import of line {line} below line {star}."
+            )
+    return ""
+
+
 _RULES: tuple[Callable[[BaseException], str], ...] = (
     _self_forgotten,
+    _replaced_by_star,
     _template_missing,
     _template_value_missing,
     _redis_away,

@@ -57,7 +57,7 @@ def allow(*verbs: str, origins: str | Sequence[str] = ()) -> Callable[[AnyFuncti
 
 
 def limit(rate: str = "", *, upload: str = "") -> Callable[[AnyFunction], AnyFunction]:
-    """Limit what a method takes: `@limit(upload="500MB")` bytes of a body, `@limit("10/minute")` requests of a client.
+    """Limit the body of a method, `@limit(upload="500MB")`, or the requests of a client, `@limit("10/minute")`.
 
     Rates need the addon `limits`. Units of sizes are KB, MB and GB, of 1,000.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +15,8 @@ from .request import KernelRequest
 from .responses import json_response
 
 UNEXPECTED = "The server failed to answer this request. The fault is in the site, not in what you sent."
+
+UNTYPED_JSON = "The body looks like JSON: send it with the header Content-Type: application/json."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ def is_fault(error: BaseException, problem: Problem) -> bool:
 
 def render(problem: Problem, request: KernelRequest) -> Response:
     """The response for a problem, as the client wants to read it."""
+    if problem.status in (400, 415, 422) and request.looks_like_json:
+        problem = replace(problem, detail=f"{problem.detail} {UNTYPED_JSON}")
     if request.wants_html:
         response = Response(render_template("kernkoa/error.html", problem=problem))
     else:

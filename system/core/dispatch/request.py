@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn, cast
 from urllib.parse import quote, urlsplit
 
 import flask
 from flask import Request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from ..errors import MalformedBody, TooLarge
@@ -82,6 +83,18 @@ class KernelRequest(Request):
         """Whether the request has a body: RFC 9112, section 6.3."""
         environ = self.environ
         return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+    @property
+    def looks_like_json(self) -> bool:
+        """Whether the body seems to be JSON without the Content-Type that says so."""
+        if not self.has_body or self.is_json:
+            return False
+        with suppress(HTTPException, OSError, ValueError):
+            start = (
+                next(iter(self.form), "") if self.mimetype in _FORMS else self.stream.read(64).decode("latin-1")
+            )
+            return start.lstrip()[:1] in ("{", "[")
+        return False
 
     def params(self, settings: Settings, segments: Sequence[str] = ()) -> Params:
         """The query and the body as Params; `segments` are those of the path.

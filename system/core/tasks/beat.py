@@ -11,7 +11,7 @@ from celery.beat import Scheduler
 from ..errors import BrokerUnavailable, TaskError
 from .parent_process import is_orphan
 from .payload import pack_params
-from .schedules import Schedule, find_zone, list_schedules, slot_id
+from .schedules import Schedule, list_schedules, slot_id
 from .submission import Tasks
 
 log = logging.getLogger("kernkoa.schedules")
@@ -35,7 +35,7 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
         if is_orphan():
             raise SystemExit
         tasks: Tasks = self.app.site
-        zone = find_zone(tasks.settings.timezone)
+        zone = tasks.zone
         soonest = time.time() + LOOK_SECONDS
         try:
             for schedule in list_schedules(tasks.catalog):
@@ -51,7 +51,7 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
 
     def _start(self, tasks: Tasks, schedule: Schedule, due: float, now: float) -> float:
         """Start one; when it is due next."""
-        zone = find_zone(tasks.settings.timezone)
+        zone = tasks.zone
         following = schedule.due_after(due, zone)
         last = due if following > now else now
         try:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from uuid import NAMESPACE_URL, uuid5
-from zoneinfo import ZoneInfo
-
-from celery.schedules import ParseException, crontab
-from celery.utils.time import LocalTimezone
 
 from ..catalog.folder import is_public
 from ..catalog.library import Library
@@ -19,6 +15,7 @@ from ..catalog.outline import MethodOutline
 from ..catalog.source import SourceCache
 from ..catalog.tree import Catalog
 from ..errors import TaskError
+from .cron import Cron, read_cron
 from .queues import QUEUE
 
 log = logging.getLogger("kernkoa.schedules")
@@ -42,12 +39,7 @@ class Schedule:
 
     def due_after(self, last: float, zone: tzinfo) -> float:
         """The first moment after `last` at which the method is due; both are seconds since the epoch."""
-        if self.seconds:
-            return last + self.seconds
-        since = datetime.fromtimestamp(last, zone)
-        # Celery's crontab asks for the time: told that it is `last`, it finds what comes next
-        start, delta, _ = read_cron(self.when, lambda: since).remaining_delta(since, tz=zone)
-        return float((start + delta).timestamp())
+        return last + self.seconds if self.seconds else _read_line(self.when).due_after(last, zone)
 
 
 def read_interval(text: str) -> float:
@@ -59,21 +51,11 @@ def read_interval(text: str) -> float:
     return seconds
 
 
-def read_cron(line: str, now: Callable[[], datetime] | None = None) -> crontab:
-    """A line of crontab(5): minute, hour, day of the month, month, day of the week. Raises TaskError."""
-    fields = line.split()
-    if len(fields) != 5:
-        raise TaskError(f'@cron({line!r}) has {len(fields)} fields and not 5. Write "0 2 * * *" for two at night.')
-    minute, hour, day, month, weekday = fields
+def _read_line(line: str) -> Cron:
     try:
-        return crontab(minute, hour, weekday, day, month, nowfun=now)
-    except (ParseException, ValueError) as error:
+        return read_cron(line)
+    except ValueError as error:
         raise TaskError(f"@cron({line!r}) cannot be used: {error}.") from error
-
-
-def find_zone(name: str) -> tzinfo:
-    """The time zone of the setting `timezone`; the machine's where it is empty."""
-    return ZoneInfo(name) if name else LocalTimezone()
 
 
 def list_schedules(catalog: Catalog) -> list[Schedule]:
@@ -112,7 +94,7 @@ def _of_method(route: str, method: MethodOutline, path: str) -> Iterator[Schedul
             text = str(decorator.values[0])
             seconds = read_interval(text) if decorator.name == "every" else 0.0
             if not seconds:
-                read_cron(text)
+                _read_line(text)
             yield Schedule(route, text, str(queues[0]) if queues else QUEUE, seconds)
         except TaskError as error:
             _complain(f"{path}, line {method.line}: {error}")

@@ -23,6 +23,7 @@ from .payload import Packed, describe_origin, encode_message, pack_params
 from .queues import QUEUE, RUN, Queues, make_message
 from .records import FINAL, Record, Records
 from .redis_connection import RedisConnection
+from .zones import find_zone
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -45,6 +46,7 @@ class Tasks:
         self.records = Records(self.redis, settings.resultDays * DAY)
         self.queues = Queues(self.redis, self.records)
         self.heartbeats = Heartbeats(self.redis)
+        self.zone = find_zone(settings.timezone)
 
     def exeTask(  # the contract's spelling
         self, controller: object, method: str, params: Any = None, *, queue: str | None = None, delay: float = 0

@@ -91,6 +91,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._seconds = self._lease / 3
         self._renewal = Renewal(consumer, self._tasks, self._seconds)
         self._cancelled: dict[str, float] = {}
+        self._asked: set[str] = set()
 
     def start(self, consumer: Any) -> None:
         if not self._renewal.is_alive():
@@ -161,17 +162,18 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         cancelled = [name for name, status in zip(running, statuses, strict=True) if status == "REVOKED"]
         now = time.monotonic()
         self._cancelled = {name: self._cancelled.get(name, now) for name in cancelled}
+        self._asked &= set(cancelled)
         for name, since in self._cancelled.items():
-            if since < now:
-                _end_process(consumer.pool, running[name], now - since > KILL_SECONDS)
+            if since < now and name not in self._asked:
+                self._asked.add(name)
+                _end_process(consumer.pool, running[name], signal.SIGTERM)
+            elif now - since > KILL_SECONDS:
+                _end_process(consumer.pool, running[name], signal.SIGKILL)
 
 
-def _end_process(pool: Any, request: Any, kill: bool) -> None:
-    log.info("%s[%s] was cancelled; its process is %s", request.name, request.id, "killed" if kill else "ended")
-    if kill:
-        pool.terminate_job(request.worker_pid, signal.SIGKILL)
-    else:
-        request.terminate(pool, signal=signal.SIGTERM)
+def _end_process(pool: Any, request: Any, number: signal.Signals) -> None:
+    log.info("%s[%s] was cancelled: %s to its process", request.name, request.id, number.name)
+    pool.terminate_job(request.worker_pid, number)
 
 
 def send_lost(tasks: Tasks, seconds: float) -> None:

@@ -7,18 +7,19 @@ of a request for which nothing is registered are skipped. The rest is Flask's ow
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
-from flask import Flask, Request, Response, request_tearing_down
+from flask import Flask, Request, Response, has_request_context, request_tearing_down
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
-from werkzeug.routing import Rule
+from werkzeug.routing import BuildError, Rule
 from werkzeug.utils import redirect
 
 from ..catalog.loader import Loader
@@ -26,19 +27,31 @@ from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
 from ..dispatch.request import KernelRequest
-from ..errors import SetupError
+from ..errors import SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .dispatcher import Dispatcher
-from .headers import ResponseHeaders, StartResponse
 from .guarded import RootGuard
+from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
 from .origins import Origins
 from .sessions import Sessions
 from .sizes import limit_body
+from .urls import find_path, make_url
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+@contextmanager
+def _explained(endpoint: str) -> Iterator[None]:
+    """Flask's suggestions are endpoints of Flask: of little help for a path of the catalogue."""
+    try:
+        yield
+    except BuildError as error:
+        if "/" not in endpoint:
+            raise
+        raise UnknownRoute(endpoint) from error
 
 
 class KernKoa(Flask):
@@ -100,6 +113,30 @@ class KernKoa(Flask):
                 return frame.f_code.co_filename
             frame = frame.f_back
         return ""
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str:
+        """Flask's url_for, for methods of the catalogue too: `url_for("shop/orders/show", number=3)`.
+
+        Outside of a request it is the full URL, on `config.url`. Raises UnknownRoute for a path without a method.
+        """
+        path = None if endpoint in self.view_functions else find_path(self.catalog, endpoint)
+        if path is not None:
+            is_external = _external or (_external is None and not has_request_context())
+            return make_url(self.settings.url, path, values, is_external, _scheme, _anchor)
+        with _explained(endpoint):
+            return super().url_for(
+                endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
+            )
 
     def create_url_adapter(self, request: Request | None) -> Any:
         make_real = partial(super().create_url_adapter, request)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Flask, Response, request
 
-from ..errors import MissingParameter, NotFound
+from ..errors import MissingParameter
 from ..settings import Settings
+from .static import StaticFiles, send_file_of
 
 View = Callable[..., Response]
 
 
 def add_routes(app: Flask, settings: Settings) -> None:
-    """Add the static files and the health of the process."""
+    """Add the files of static/, images/ and pdfs/, and the health of the process."""
+    static = StaticFiles(settings.folder(settings.staticPath))
+    app.static_folder = str(settings.folder(settings.staticPath))
+    app.add_url_rule("/static/<path:filename>", "static", static.send)
+    app.url_defaults(static.add_version)
     images, pdfs = settings.folder(settings.imagePath), settings.folder(settings.pdfPath)
     for rule, folder, name in (("/images", images, "image"), ("/pdf", pdfs, "pdf"), ("/pdfs", pdfs, "pdf")):
         view = _make_file_view(folder, name)
@@ -34,15 +38,3 @@ def _make_file_view(folder: Path, name: str) -> View:
         return send_file_of(folder, wanted)
 
     return serve
-
-
-def send_file_of(folder: Path, path: str) -> Response:
-    """A file of a folder, with its type, conditional requests and ranges.
-
-    Raises NotFound for what is not in the folder itself: a path or a link that leads out of it, a dot file.
-    """
-    hidden = any(part.startswith(".") for part in path.split("/"))
-    root = os.path.realpath(folder)
-    if hidden or "\0" in path or not os.path.realpath(os.path.join(root, path)).startswith(root + os.sep):
-        raise NotFound
-    return send_from_directory(root, path)

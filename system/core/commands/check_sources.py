@@ -1,0 +1,151 @@
+"""What a library names and does not exist: templates, models, tasks, URLs, queues; and imports that are lost."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jinja2 import TemplateNotFound
+
+from ..catalog.library import Library
+from ..catalog.source import parse
+from ..catalog.star_import import find_replaced
+from ..dispatch.routing import match
+from ..dispatch.walk import resolve
+from ..errors import LibraryError, LoadError, NotFound
+from ..tasks.queues import QUEUE
+from ..web.application import KernKoa
+from ..web.urls import NAME, find_path
+
+Fault = tuple[int, str]
+KINDS = {"model": "model", "controller": "controller", "printFormat": "print", "language": "language"}
+NO_QUEUE = "there is no queue {}: add it to queues in config.py"
+
+
+def check_source(app: KernKoa, library: Library, face: frozenset[str]) -> Iterator[Fault]:
+    """Line and description of each fault. `face` are the names of `from kernkoa import *`."""
+    tree = parse(library.path)
+    if tree is None:
+        return
+    for line, name, star in find_replaced(tree, face):
+        yield line, f"from kernkoa import * in line {star} replaces {name}: import it below that line"
+    if not any(isinstance(node, ast.ImportFrom) and node.module == "kernkoa" for node in tree.body):
+        return  # its load, redirect and so on are others
+    calls = _Calls(app, library)
+    for owner, node in _nodes(tree):
+        if isinstance(node, ast.Call):
+            yield from ((node.lineno, what) for what in calls.check(node, owner))
+
+
+def _nodes(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Every node, with the name of the class of the top level that it is in."""
+    for node in tree.body:
+        owner = node.name if isinstance(node, ast.ClassDef) else ""
+        for inner in ast.walk(node):
+            yield owner, inner
+
+
+class _Calls:
+    """Checks the calls of kernkoa's functions that have constants as arguments."""
+
+    def __init__(self, app: KernKoa, library: Library) -> None:
+        self._app = app
+        self._library = library
+        self._checks: dict[str, Callable[[ast.Call, str], str]] = {
+            "exeTask": self._task,
+            "render_template": self._template,
+            "stream_template": self._template,
+            "url_for": self._url,
+            "redirect": self._redirect,
+            "queue": self._queue,
+        }
+
+    def check(self, node: ast.Call, owner: str) -> Iterator[str]:
+        """What is wrong with a call in the class `owner`."""
+        function = node.func
+        if isinstance(function, ast.Name) and function.id in self._checks:
+            yield from filter(None, [self._checks[function.id](node, owner)])
+        elif isinstance(function, ast.Attribute) and getattr(function.value, "id", "") == "load":
+            yield from filter(None, [self._load(function.attr, node)])
+
+    def _load(self, kind: str, node: ast.Call) -> str:
+        place: Any = [_text(argument) for argument in node.args[:2]]
+        folder = [_text(keyword.value) for keyword in node.keywords if keyword.arg == "folder"]
+        if (
+            not place
+            or None in (*place, *folder)
+            or kind not in ("model", "controller", "printFormat", "language", "addon")
+        ):
+            return ""
+        try:
+            if kind == "addon":
+                self._app.load.addon(*place)
+            else:
+                self._app.load.find("print" if kind == "printFormat" else kind, *place, *folder)
+        except LoadError as error:
+            return error.detail
+        except (LibraryError, TypeError):  # reported where it is
+            return ""
+        return ""
+
+    def _template(self, node: ast.Call, owner: str) -> str:
+        name = _text(node.args[0]) if node.args else None
+        return "" if name is None or has_template(self._app, name) else f"there is no template {name}"
+
+    def _task(self, node: ast.Call, owner: str) -> str:
+        name = _text(node.args[1]) if len(node.args) > 1 else None
+        is_own = name and "/" not in name and getattr(node.args[0], "id", "") == "self"
+        path = f"{self._library.place}/{owner}/{name}" if is_own else name
+        wrong = next((_text(item.value) for item in node.keywords if item.arg == "queue"), None)
+        if wrong is not None and not self._has_queue(wrong):
+            return NO_QUEUE.format(wrong)
+        if path is None or "/" not in path:
+            return ""
+        try:
+            resolve(self._app.catalog, match("/" + path.strip("/")), self._app.catalog.now(), tasks=True)
+        except NotFound as error:
+            return f"exeTask finds no task method {name}: {error.reason}"
+        except LibraryError:
+            return ""
+        return ""
+
+    def _url(self, node: ast.Call, owner: str) -> str:
+        name = _text(node.args[0]) if node.args else None
+        return "" if name is None or has_url(self._app, name) else f"url_for finds no method {name}"
+
+    def _redirect(self, node: ast.Call, owner: str) -> str:
+        has_values = any(keyword.arg not in ("code", "Response", "location", None) for keyword in node.keywords)
+        name = _text(node.args[0]) if node.args and has_values else None
+        return "" if name is None or has_url(self._app, name) else f"redirect finds no method {name}"
+
+    def _queue(self, node: ast.Call, owner: str) -> str:
+        name = _text(node.args[0]) if node.args else None
+        return "" if name is None or self._has_queue(name) else NO_QUEUE.format(name)
+
+    def _has_queue(self, name: str) -> bool:
+        return name in (QUEUE, *self._app.settings.queues)
+
+
+def has_url(app: KernKoa, name: str) -> bool:
+    """Whether url_for can build the URL of an endpoint or path."""
+    is_endpoint = name in app.view_functions or name in ("static", "dispatch") or name.startswith(".")
+    return is_endpoint or (
+        NAME.fullmatch(name.lstrip("/")) is not None and find_path(app.catalog, name) is not None
+    )
+
+
+def has_template(app: KernKoa, name: str) -> bool:
+    """Whether there is a file of this name among the templates."""
+    try:
+        if app.jinja_env.loader is not None:
+            app.jinja_env.loader.get_source(app.jinja_env, name)
+    except TemplateNotFound:
+        return False
+    except UnicodeDecodeError:
+        return True
+    return True
+
+
+def _text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

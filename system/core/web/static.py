@@ -1,0 +1,77 @@
+"""The folder static/, as in Flask; its URLs carry a hash of the content, so that browsers may keep the files."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import os
+from pathlib import Path
+
+from flask import Response, request, send_from_directory
+
+from ..errors import NotFound
+
+YEAR = 365 * 86_400
+# files made beforehand and the name of their encoding, the better first
+ENCODINGS = {".br": "br", ".gz": "gzip"}
+
+
+def send_file_of(folder: Path, path: str, max_age: int | None = None) -> Response:
+    """A file of a folder, with its type, conditional requests and ranges.
+
+    Raises NotFound for what is not in the folder itself: a path or a link that leads out of it, a dot file.
+    """
+    return send_from_directory(*_locate(folder, path), max_age=max_age)
+
+
+def _locate(folder: Path, path: str) -> tuple[str, str]:
+    hidden = any(part.startswith(".") for part in path.split("/"))
+    root = os.path.realpath(folder)
+    if hidden or "\0" in path or not os.path.realpath(os.path.join(root, path)).startswith(root + os.sep):
+        raise NotFound
+    return root, path
+
+
+class StaticFiles:
+    """The files of static/: the versions in their URLs, and compressed files beside them (site.css.gz)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._versions: dict[str, tuple[tuple[int, int], str]] = {}
+
+    def add_version(self, endpoint: str, values: dict[str, object]) -> None:
+        """Add the hash of the content to `url_for("static", filename=...)`: an app.url_defaults function."""
+        if endpoint == "static" and "filename" in values and "v" not in values:
+            version = self.version(str(values["filename"]))
+            if version:
+                values["v"] = version
+
+    def version(self, path: str) -> str:
+        """A hash of a file's content, empty without the file. It is read again only when its stamp changed."""
+        file = self._folder / path
+        try:
+            status = file.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            kept = self._versions.get(path)
+            if kept is None or kept[0] != stamp:
+                with file.open("rb") as content:
+                    digest = hashlib.file_digest(content, "sha256").hexdigest()[:12]
+                kept = self._versions[path] = (stamp, digest)
+            return kept[1]
+        except (OSError, ValueError):
+            return ""
+
+    def send(self, filename: str) -> Response:
+        """A file: the compressed one if the client takes it; kept for a year under the URL of its version."""
+        root, path = _locate(self._folder, filename)
+        asked = request.args.get("v", "")
+        max_age = YEAR if asked and asked == self.version(path) else None
+        there = [suffix for suffix in ENCODINGS if os.path.isfile(os.path.join(root, path + suffix))]
+        taken = next((suffix for suffix in there if request.accept_encodings[ENCODINGS[suffix]] > 0), "")
+        kind = mimetypes.guess_type(path)[0] if taken else None
+        response = send_from_directory(root, path + taken, mimetype=kind, max_age=max_age)
+        if taken:
+            response.headers["Content-Encoding"] = ENCODINGS[taken]
+        if there:
+            response.vary.add("Accept-Encoding")
+        return response

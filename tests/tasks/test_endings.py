@@ -1,0 +1,197 @@
+"""A task always ends, and says how: whatever its method raises, swallows, prints or starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.task_bench import Bench, bench, wait_for
+
+ENDINGS = """
+import asyncio, concurrent.futures, multiprocessing, subprocess
+from kernkoa import *
+import celery.exceptions as control
+from catalog.controller.jobs import note
+
+
+class TwoArguments(Exception):
+    def __init__(self, name, number):
+        super().__init__(f"{name} has {number}")
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise ValueError("no text")
+
+
+def double(number):
+    return 2 * number
+
+
+class Endings:
+    def ignore(self, celery_instance=None):
+        raise control.Ignore()
+
+    def reject(self, celery_instance=None):
+        raise control.Reject("no", requeue=True)
+
+    def retry(self, celery_instance=None):
+        raise control.Retry()
+
+    def terminate(self, celery_instance=None):
+        raise control.WorkerShutdown(3)
+
+    def interrupt(self, celery_instance=None):
+        raise KeyboardInterrupt
+
+    def generator_exit(self, celery_instance=None):
+        raise GeneratorExit
+
+    def own(self, celery_instance=None):
+        raise TwoArguments("box", 7)
+
+    def unprintable(self, celery_instance=None):
+        raise Unprintable
+
+    def missing_file(self, celery_instance=None):
+        open("/nowhere/list.csv")
+
+    def bad_text(self, celery_instance=None):
+        b"\\xff".decode()
+
+    def surrogate(self, celery_instance=None):
+        raise ValueError("half a \\ud83d pair")
+
+    def aborted(self, celery_instance=None):
+        abort(400, "bad year")
+
+    def long(self, celery_instance=None):
+        raise ValueError("x" * 5_000_000)
+
+    def retries_by_hand(self, celery_instance=None):
+        note("by hand " + celery_instance.id)
+        if celery_instance.request.retries < 2:
+            raise celery_instance.retry(countdown=0.1)
+        return celery_instance.request.retries
+
+    def swallows(self, celery_instance=None, params=None):
+        note("swallows " + celery_instance.id)
+        while True:
+            try:
+                time.sleep(60)
+            except:
+                pass
+
+    def pool(self, celery_instance=None):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            return pool.map(double, [1, 2, 3])
+
+    def executor(self, celery_instance=None):
+        context = multiprocessing.get_context("fork")
+        with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
+            return list(pool.map(double, [1, 2, 3]))
+
+    def program(self, celery_instance=None):
+        return subprocess.run(["echo", "from a program"], stdout=sys.stdout, stderr=sys.stderr).returncode
+
+    def prints(self, celery_instance=None):
+        print("first line\\nsecond", "line")
+        print("to stderr", file=sys.stderr)
+        sys.stdout.write("no newline")
+
+    async def later(self, celery_instance, n: int):
+        await asyncio.sleep(0.01)
+        return n + 1
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("endings")) as made:
+        made.write("endings.py", ENDINGS)
+        yield made
+
+
+def run(site: Bench, method: str, params: Any = None) -> dict[str, Any]:
+    return site.run(f"endings/Endings/{method}", params)
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "message"),
+    [
+        ("ignore", "TaskError", "The task raised Celery's Ignore: return instead"),
+        ("reject", "TaskError", "The task raised Celery's Reject"),
+        ("retry", "TaskError", "Write: raise celery_instance.retry(countdown=10)"),
+        ("terminate", "TaskExited", "The task called sys.exit"),
+        ("interrupt", "KeyboardInterrupt", ""),
+        ("generator_exit", "GeneratorExit", ""),
+        ("own", "TwoArguments", "box has 7"),
+        ("unprintable", "Unprintable", "its __str__ raised ValueError"),
+        ("missing_file", "FileNotFoundError", "No such file or directory: '/nowhere/list.csv'"),
+        ("bad_text", "UnicodeDecodeError", "'utf-8' codec can't decode byte 0xff"),
+        ("surrogate", "ValueError", "half a \\ud83d pair"),
+        ("aborted", "BadRequest", "bad year"),
+        ("long", "ValueError", "… (5,000,000 characters) …"),
+    ],
+)
+def test_a_failure_names_its_type_and_its_text(site: Bench, method: str, kind: str, message: str) -> None:
+    before = site.children(site.workers[0])
+    told = run(site, method)
+    assert told["status"] == "FAILURE"
+    assert told["error"]["type"] == kind
+    assert message in told["error"]["message"]
+    assert len(json.dumps(told)) < 5_000
+    assert site.workers[0].poll() is None
+    assert site.children(site.workers[0]) == before
+
+
+def test_the_traceback_begins_in_the_sites_own_code(site: Bench) -> None:
+    task_id = site.start("endings/Endings/missing_file")
+    site.end(task_id)
+    trace = json.loads(site.server.client.hget(f"kernkoa:task:{task_id}", "error"))["traceback"]
+    assert trace.splitlines()[1].strip().startswith('File "' + str(site.root))
+    assert "in missing_file" in trace
+    assert f"endings/Endings/missing_file[{task_id}] failed in" in site.log.read_text()
+
+
+def test_a_task_that_retries_by_hand(site: Bench) -> None:
+    task_id = site.start("endings/Endings/retries_by_hand")
+    assert site.end(task_id) == {"status": "SUCCESS", "data": 2}
+    assert site.runs(f"by hand {task_id}") == 3
+
+
+def test_a_cancelled_task_that_swallows_everything_is_killed(site: Bench) -> None:
+    before = site.children(site.workers[0])
+    task_id = site.start("endings/Endings/swallows")
+    wait_for(lambda: site.runs(f"swallows {task_id}"))
+    site.request("DELETE", f"/status/{task_id}")
+    wait_for(lambda: len(set(before) & set(site.children(site.workers[0]))) == 1, what="the end of its process")
+    assert site.run("echo", 1)["data"] == 1
+    assert site.status(task_id)["status"] == "REVOKED"
+    assert site.runs(f"swallows {task_id}") == 1
+
+
+@pytest.mark.parametrize("method", ["pool", "executor"])
+def test_a_task_may_start_processes(site: Bench, method: str) -> None:
+    assert run(site, method) == {"status": "SUCCESS", "data": [2, 4, 6]}
+
+
+def test_a_task_may_hand_its_output_to_a_program(site: Bench) -> None:
+    assert run(site, "program") == {"status": "SUCCESS", "data": 0}
+    assert "from a program" in site.log.read_text()
+
+
+def test_what_a_task_prints_are_lines_of_the_log_with_its_id(site: Bench) -> None:
+    task_id = site.start("endings/Endings/prints")
+    site.end(task_id)
+    lines = [line for line in site.log.read_text().splitlines() if f"prints[{task_id}]" in line]
+    for text in ("first line", "second line", "to stderr", "no newline"):
+        (line,) = [line for line in lines if line.endswith(f"endings/Endings/prints[{task_id}] {text}")]
+        assert "WARNING" not in line
+
+
+def test_an_async_task_method_runs(site: Bench) -> None:
+    assert run(site, "later", {"n": 4}) == {"status": "SUCCESS", "data": 5}

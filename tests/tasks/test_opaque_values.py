@@ -1,0 +1,140 @@
+"""What users send is text to Celery, kombu and Redis; what is read from Redis is checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from system.core.errors import TaskError
+from system.core.tasks.payload import pack_params
+from tests.task_bench import Bench, bench, wait_for
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("opaque")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("word", ["text", "decimal", "uuid", "datetime", "bytes", "base64", "date", "nonsense"])
+def test_words_of_the_transport_are_text(site: Bench, word: str) -> None:
+    value = {"a": {"__type__": word, "__value__": "hello"}, "b": {"__kombu__": 1}, "task": "x", "id": "y"}
+    assert site.run("echo", value) == {"status": "SUCCESS", "data": value}
+    code, _, body = site.request("POST", "/jobs/Jobs/slow", {"n": value}, {"Prefer": "respond-async, wait=10"})
+    assert (code, json.loads(body)) == (200, {"n": value})
+
+
+@pytest.mark.parametrize(
+    "text", ["\x00", "\r\n$5\r\nhello", "'; DROP", "\u2028", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢", "-1", "{", '"', "%s %(x)s", "a" * 100_000]
+)
+def test_any_text_travels(site: Bench, text: str) -> None:
+    assert site.run("echo", {text: [text]})["data"] == {text: [text]}
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"a": nested(210)}, r"nested more than 190 levels deep"),
+        ({"a": nested(5000)}, r"nested more than 190 levels deep"),
+        ({"n": 10**5000}, r"params\['n'\], a number of more than 4300 digits, cannot"),
+        ({"n": [1.0, float("nan")]}, r"params\['n'\]\[1\], the number nan, cannot"),
+        ({"n": float("inf")}, r"params\['n'\], the number inf, cannot"),
+        ({"rows": {1: "a", "1": "b"}}, r"params\['rows'\], which has two keys that are '1' in JSON, cannot"),
+        ({"x": "\ud83d"}, r"params\['x'\], a text with half of a surrogate pair, cannot"),
+        ({"x": b"\xff"}, r"params\['x'\], a bytes, cannot"),
+        ({"x": {"\ud83d": 1}}, r"params\['x'\]"),
+    ],
+)
+def test_a_value_that_cannot_travel_is_refused_with_its_place(value: Any, place: str) -> None:
+    with pytest.raises(TaskError, match=place):
+        pack_params(value)
+
+
+def test_the_deepest_value_and_the_longest_number_travel(site: Bench) -> None:
+    assert site.run("echo", {"deep": nested(180)})["data"] == {"deep": nested(180)}
+    assert site.run("echo", 10**4000)["data"] == 10**4000
+
+
+@pytest.mark.parametrize("delay", [float("inf"), float("nan"), -1, 10**9, "soon"])
+def test_an_impossible_delay_is_refused_and_leaves_no_record(site: Bench, delay: Any) -> None:
+    before = site.server.client.zcard("kernkoa:tasks:newest")
+    code, _, _ = site.request("POST", "/jobs/Jobs/start", json.dumps({"method": "echo", "delay": delay}).encode())
+    assert code in (400, 500)
+    assert site.server.client.zcard("kernkoa:tasks:newest") == before
+
+
+JUNK = [
+    b"junk",
+    b"",
+    b"\xff\xfe",
+    b"5",
+    b"[]",
+    b"{}",
+    b"null",
+    b'{"properties": 5}',
+    b'{"properties": {"delivery_tag": [1]}, "headers": 7}',
+    b'{"body": "!!", "properties": {"delivery_tag": "t1", "body_encoding": "base64", "delivery_info": {}}}',
+    b'{"properties": {"delivery_tag": "t2", "delivery_info": {"exchange": "", "routing_key": "tasks"}}, "headers": {}}',
+    b'{"properties": {"delivery_tag": "t3", "delivery_info": {"exchange": "", "routing_key": "tasks"}}, "body": "e30=",'
+    b' "headers": {"task": "kernkoa.run", "id": {"a": 1}}, "content-type": "application/json"}',
+    b'{"properties": {"delivery_tag": "t4", "delivery_info": {"exchange": "", "routing_key": "tasks"}}, "body": "e30=",'
+    b' "headers": {"task": "kernkoa.run", "id": "x", "eta": "soon"}, "content-type": "application/json"}',
+    b'{"properties": {"delivery_tag": "t5", "delivery_info": {"exchange": "", "routing_key": "tasks"}}, "body": "e30=",'
+    b' "headers": {"task": "kernkoa.run", "id": "y", "timelimit": 5, "retries": "z"}, "content-type": "application/json"}',
+    b'{"properties": {"delivery_tag": "t6", "delivery_info": {"exchange": "", "routing_key": "tasks"}}, "body": "gASV",'
+    b' "headers": {"task": "kernkoa.run", "id": "z"}, "content-type": "application/x-python-serialize"}',
+    b'{"properties": {"delivery_tag": "t7", "delivery_info": {"exchange": "", "routing_key": "tasks"}}, "body": "e30=",'
+    b' "headers": {"task": "os.system", "id": "w"}, "content-type": "application/json"}',
+]
+
+
+def test_junk_in_a_queue_costs_the_worker_nothing(site: Bench) -> None:
+    client = site.server.client
+    for junk in JUNK:
+        client.lpush("kernkoa:tasks", junk)
+    client.hset("kernkoa:unacked", "dead", "junk")
+    client.zadd("kernkoa:unacked_index", {"dead": 1})
+    client.hset("kernkoa:workers", "old", "junk")
+    client.hset("kernkoa:schedules", "jobs/Ticking/tick", "junk")
+    assert site.run("echo", 1)["data"] == 1
+    wait_for(lambda: not client.hlen("kernkoa:unacked"), what="nothing left unacknowledged")
+    assert site.workers[0].poll() is None
+    assert site.run("echo", 2)["data"] == 2
+
+
+def test_a_message_that_cannot_be_read_ends_its_record(site: Bench) -> None:
+    task_id = site.start("echo", 1, delay=60)
+    message = json.loads(wait_for(lambda: site.server.client.hvals("kernkoa:unacked"), what="the message")[0])[0]
+    message["headers"]["eta"] = "soon"
+    message["properties"]["delivery_tag"] = "another"
+    site.server.client.lpush("kernkoa:tasks", json.dumps(message))
+    assert site.end(task_id)["status"] == "FAILURE"
+
+
+def test_a_record_that_was_changed_is_a_failure(site: Bench) -> None:
+    for field, junk in (
+        ("message", b"junk"),
+        ("message", b'{"params": 1}'),
+        ("route", "jobs/Jobs/plain"),
+        ("route", "../x"),
+    ):
+        task_id = site.start("echo", 1, delay=0.5)
+        site.server.client.hset(f"kernkoa:task:{task_id}", field, junk)
+        assert site.end(task_id)["status"] == "FAILURE"
+
+
+def test_a_message_without_a_record_is_passed_over(site: Bench) -> None:
+    task_id = site.start("count", {"to": 1, "step": 0}, delay=0.5)
+    site.server.client.delete(f"kernkoa:task:{task_id}")
+    assert site.run("echo", 1, delay=1)["data"] == 1
+    assert site.runs(f"count {task_id}") == 0
