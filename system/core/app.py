@@ -6,6 +6,7 @@ import logging
 from functools import partial
 
 from flask import Response, got_request_exception
+from werkzeug.exceptions import InternalServerError
 
 from .catalog.loader import Loader
 from .catalog.tree import Catalog
@@ -62,6 +63,8 @@ def create_app(settings: Settings) -> KernKoa:
 def answer_error(app: KernKoa, pages: Pages | None, error: Exception) -> Response:
     """The response for any error; errors of the site are logged. `pages` explain it in development."""
     app.dbs.release(error=True)
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
+        error = error.original_exception  # raised when the response was finished
     problem = describe(error)
     if is_fault(error, problem):
         reason = error.detail if isinstance(error, KernKoaError) else type(error).__name__
