@@ -15,7 +15,7 @@ from werkzeug.http import parse_list_header
 
 from ..dispatch.calling import Runner, bind, run
 from ..dispatch.params import Params
-from ..dispatch.responses import json_response, respond
+from ..dispatch.responses import respond
 from ..dispatch.walk import Resolved
 from ..errors import IdempotencyReused, ServiceUnavailable
 from .payload import pack_params
@@ -120,7 +120,9 @@ def _answer(tasks: Tasks, request: Request, task_id: str, wait: float) -> Respon
     if record.get("status") == "SUCCESS":
         return _mark(respond(record.get("result")))
     described = tasks.describe(task_id)
-    response = json_response(described, 202)
+    response = respond(described)
+    if response.status_code != 303:  # a program, which waits for no page
+        response.status_code = 202
     response.headers["Location"] = described["url"]
     if not may_wait:
         response.headers["Retry-After"] = RETRY_AFTER

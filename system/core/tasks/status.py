@@ -82,7 +82,7 @@ def show_status(tasks: Tasks, task_id: str) -> Response:
     if request.wants_html and request.args.get("format") != "json":
         response = Response(_render_page(record, task_id, tasks.settings))
     else:
-        response = json_response(describe_task(record, tasks.settings.development))
+        response = json_response(describe_task(record, _shows_tracebacks(tasks.settings)))
         response.headers["ETag"] = f'"{_make_tag(raw)}"'
         if "HTTP_IF_NONE_MATCH" in request.environ:
             response.make_conditional(request)
@@ -102,6 +102,11 @@ def _await_change(tasks: Tasks, task_id: str) -> tuple[Raw, bool]:
         if may_wait:
             raw = watch(lambda: tasks.records.read(task_id), raw, wait) or raw
         return raw, may_wait
+
+
+def _shows_tracebacks(settings: Settings) -> bool:
+    """Tracebacks are for the developer on this machine."""
+    return settings.development and request.is_local
 
 
 def _is_known(request: Request, raw: Raw) -> bool:
@@ -146,7 +151,7 @@ def cancel_task(tasks: Tasks, task_id: str) -> Response:
 
 
 def _render_page(record: Record, task_id: str, settings: Settings) -> str:
-    told = describe_task(record, settings.development)
+    told = describe_task(record, _shows_tracebacks(settings))
     meta = told.get("state")
     named = meta if isinstance(meta, Mapping) else {}
     return render_template(
