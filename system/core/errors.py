@@ -19,6 +19,7 @@ KernKoaError
 ├── AnswerError              a method returned something that HTTP cannot carry
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
+│   ├── FolderClosed         its guard _folder.py cannot be read
 │   ├── DatabaseUnavailable
 │   ├── BrokerUnavailable
 │   └── QueueFull
@@ -201,6 +202,13 @@ class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after)}
+
+
+class FolderClosed(ServiceUnavailable):
+    """The guard of a folder, `_folder.py`, cannot be read; the log of `kernkoa.catalog` says why."""
+
+    def __init__(self) -> None:
+        super().__init__("This part of the site is closed for the moment. Try again later.")
 
 
 class DatabaseUnavailable(ServiceUnavailable):

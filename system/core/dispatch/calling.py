@@ -50,11 +50,17 @@ def _call(
     if not hooks:
         return respond(run(resolved, controller, read))
     params = read()
+    answer = ask_hooks(controller, hooks, params)
+    return answer if answer is not None else respond(run(resolved, controller, lambda: params))
+
+
+def ask_hooks(controller: object, hooks: Sequence[Hooks], params: Params) -> Response | None:
+    """The answer of the first `before` hook that returns something; None where each lets the request pass."""
     for before in (hook.get("before") for hook in hooks):
         answer = before(controller, params) if before else None
         if answer is not None:
             return respond(answer)
-    return respond(run(resolved, controller, lambda: params))
+    return None
 
 
 def run_after(controller: object, hooks: Sequence[Hooks], response: Response) -> Response:

@@ -54,6 +54,10 @@ class Shop:
         """Some numbers."""
         return [1, 2, 3]
 
+    def item(self, name: str) -> Item:
+        """An item."""
+        return Item(name=name, price=2)
+
     def fails(self, number: int):
         """Fails."""
         return 1 // number
@@ -144,7 +148,7 @@ def assistant(site: Site) -> Assistant:
 def test_typed_and_documented_methods_are_tools_and_no_others(assistant: Assistant) -> None:
     names = {name.removeprefix("shop_Shop_") for name in assistant.tools()} - {"task_status", "task_cancel"}
     assert names == {
-        "total", "add", "greet", "numbers", "fails", "nothing", "moved", "picture", "long", "endless", "remove",
+        "total", "add", "greet", "numbers", "item", "fails", "nothing", "moved", "picture", "long", "endless", "remove",
         "renamed",
     }  # fmt: skip
 
@@ -174,6 +178,17 @@ def test_a_call_answers_as_the_url_does(assistant: Assistant) -> None:
     assert assistant.text("shop_Shop_remove", number=3) == '{"removed": 3}'
     assert assistant.text("shop_Shop_nothing", number=1).startswith("Done.")
     assert "/shop/total?price=1" in assistant.text("shop_Shop_moved", number=1)
+
+
+def test_a_return_annotation_is_the_schema_of_the_answer(assistant: Assistant) -> None:
+    tools = assistant.tools()
+    wrapped = {"type": "array", "items": {"type": "integer"}}
+    assert tools["shop_Shop_numbers"]["outputSchema"]["properties"] == {"result": wrapped}
+    item = tools["shop_Shop_item"]["outputSchema"]
+    assert (item["type"], item["$ref"]) == ("object", "#/$defs/Item")
+    assert set(item["$defs"]["Item"]["properties"]) == {"name", "price"}
+    assert assistant.call("shop_Shop_item", name="pen")["structuredContent"] == {"name": "pen", "price": 2.0}
+    assert "outputSchema" not in tools["shop_Shop_total"]
 
 
 def test_wrong_arguments_are_told_so_that_a_model_can_correct_them(assistant: Assistant) -> None:
@@ -240,7 +255,8 @@ def test_a_guard_keeps_its_tools_from_who_may_not_call_them(site: Site) -> None:
     client = site.client(**ADDONS, agents="public")
     stranger, friend = Assistant(client), Assistant(client, Authorization="Bearer good")
     assert "inner_shop_Shop_total" not in stranger.tools()
-    assert stranger.send("tools/call", {"name": "inner_shop_Shop_total"}).get_json()["error"]["code"] == -32602
+    refused = stranger.send("tools/call", {"name": "inner_shop_Shop_total", "arguments": {"price": 1}})
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert friend.call("inner_shop_Shop_total", price=1)["structuredContent"] == {"total": 1.0}
     assert {"open_Open_run", "inner_shop_Shop_total"} <= set(friend.tools())
 
@@ -274,6 +290,15 @@ def test_in_development_it_serves_this_machine_only(site: Site) -> None:
     ):
         response = Assistant(client).send("tools/list", environ_overrides=environ)
         assert response.status_code in (403, 421)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+)
+def test_a_page_of_another_site_is_refused(assistant: Assistant, headers: dict[str, str]) -> None:
+    client = assistant._client
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert client.post("/_koa/mcp", json=message, headers=headers).status_code == 403
 
 
 def test_only_post_of_json_is_answered(assistant: Assistant) -> None:
