@@ -70,15 +70,14 @@ def test_many_faults_are_counted(client: Any) -> None:
     assert document["detail"].endswith("and 450 more. See errors for each.")
 
 
-@pytest.mark.parametrize("name", ["n" * 100_000, "\x00" * 1000, "ñ" * 50_000])
+@pytest.mark.parametrize("name", ["n" * 20_000, "\x00" * 1000, "ñ" * 4_000])
 def test_long_names_and_values_are_cut(client: Any, name: str) -> None:
     for url, body in (
         ("others", {name: "x"}),
         ("numbers", {name: "x"}),
         ("item", {"n": name}),
-        ("one", {"wanted": [name] * 100}),
+        ("one", {"wanted": [name] * 20}),
         ("one", {"wanted": {name: name}}),
-        ("one", {"wanted": "9" * 4000}),
     ):
         answer = client.post(f"/lib/{url}", json=body)
         assert answer.status_code == 422
