@@ -84,12 +84,17 @@ def show_status(tasks: Tasks, task_id: str) -> Response:
     if request.wants_html and request.args.get("format") != "json":
         response = Response(_render_page(record, task_id, tasks.settings))
     else:
-        response = json_response(describe_task(record, tasks.settings.development))
+        response = json_response(describe_task(record, _shows_tracebacks(tasks.settings)))
         response.headers["ETag"] = f'"{_make_tag(raw)}"'
         if "HTTP_IF_NONE_MATCH" in request.environ:
             response.make_conditional(request)
     response.headers["Vary"] = "Accept"
     return no_store(response)
+
+
+def _shows_tracebacks(settings: Settings) -> bool:
+    """Tracebacks are for the developer on this machine."""
+    return settings.development and request.is_local
 
 
 def _is_known(request: Request, raw: Raw) -> bool:
@@ -134,7 +139,7 @@ def cancel_task(tasks: Tasks, task_id: str) -> Response:
 
 
 def _render_page(record: Record, task_id: str, settings: Settings) -> str:
-    told = describe_task(record, settings.development)
+    told = describe_task(record, _shows_tracebacks(settings))
     meta = told.get("state")
     named = meta if isinstance(meta, Mapping) else {}
     return render_template(
