@@ -37,7 +37,7 @@ class Field:
 
     `control` is an input type of HTML, select, lines (one value a line), json (text), or of several:
     record (`fields`), list (`fields` holds the one of each item, `least` how many it begins with), union (one of
-    `fields`). `kind` is what a JSON body holds for it: string, number, boolean, or json; `words` say what it takes.
+    `fields`). `kind` is what a JSON body holds for it: string, number, boolean, or json; `words` say it.
     """
 
     name: str
