@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from tests.servers import free_port
 from tests.task_bench import ROOT, Bench, bench, wait_for
 
 
@@ -61,3 +65,38 @@ def test_an_unknown_id_and_a_redis_that_is_away_are_told(site: Bench) -> None:
     assert "Traceback" not in said
     site.server.start()
     wait_for(lambda: site.request("GET", "/_koa/health")[0] == 200)
+
+
+def test_flower_shows_the_workers_and_their_tasks(site: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWER_UNAUTHENTICATED_API", "true")
+    worker = site.start_worker("-E")
+    port = free_port()
+    flower = site.start_celery("flower", f"--port={port}", "--address=127.0.0.1")
+    try:
+        wait_for(lambda: get_json(port, "/api/workers?refresh=1"), 60, "a worker in Flower")
+        done, failed = site.start("echo", 1), site.start("fail")
+        site.end(done), site.end(failed)
+        shown = wait_for(
+            lambda: (found := get_json(port, "/api/tasks")) and {done, failed} <= set(found) and found,
+            what="both tasks",
+        )
+        wait_for(lambda: get_json(port, f"/api/task/info/{failed}").get("state") == "FAILURE", what="the failure")
+        assert shown[done]["name"] == "jobs/Jobs/echo"
+        assert "failed for" not in site.log.read_text()
+        assert "Inspect method stats failed" not in site.log.read_text()
+    finally:
+        flower.terminate()
+        flower.wait(20)
+        worker.terminate()
+        worker.wait(20)
+
+
+def get_json(port: int, path: str) -> Any:
+    with (
+        contextlib.suppress(OSError),
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection,
+    ):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return json.loads(answer.read()) if answer.status == 200 else {}
+    return {}
