@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -12,6 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+# a shell ignores SIGINT for what it starts in the background, and so would every program that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# the site's own tests, which `python kernkoa.py test` runs
+collect_ignore = ["site"]
 
 # controllers of a test import the face of KernKoa, which makes the app of this clone: it keeps its key aside
 os.environ["KERNKOA_VAR_PATH"] = tempfile.mkdtemp(prefix="kernkoa-tests-")

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +26,7 @@ import dataclasses, os, signal
 from datetime import datetime, timedelta
 from decimal import Decimal
 from kernkoa import *
+from tests.programs import find_program
 
 LOG = os.path.join(str(config.path), "runs.log")
 
@@ -204,8 +204,7 @@ class Server:
         return redis.Redis(unix_socket_path=str(self.socket))
 
     def start(self) -> Server:
-        program = shutil.which("redis-server")
-        assert program, "the tests need redis-server"
+        program = find_program("redis-server")
         self.socket.unlink(missing_ok=True)
         options = f"--port 0 --unixsocket {self.socket} --dir {self.folder} --appendonly yes --appendfsync always"
         self.process = subprocess.Popen(
