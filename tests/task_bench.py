@@ -18,6 +18,8 @@ from typing import Any
 
 import redis
 
+from tests.programs import find_program
+
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 20.0
 
@@ -26,7 +28,6 @@ import dataclasses, os, signal
 from datetime import datetime, timedelta
 from decimal import Decimal
 from kernkoa import *
-from tests.programs import find_program
 
 LOG = os.path.join(str(config.path), "runs.log")
 

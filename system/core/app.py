@@ -6,7 +6,9 @@ import logging
 from functools import partial
 
 from flask import Response, got_request_exception
+from werkzeug.exceptions import InternalServerError
 
+from .catalog.last_good import LastGood
 from .catalog.loader import Loader
 from .catalog.tree import Catalog
 from .database.databases import Databases
@@ -14,7 +16,7 @@ from .development.error_pages import Pages
 from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
-from .errors import KernKoaError, LibraryError
+from .errors import FolderClosed, KernKoaError, LibraryError
 from .explorer.pages import add_explorer
 from .explorer.task_board import add_board
 from .settings import Settings
@@ -37,7 +39,7 @@ def create_app(settings: Settings) -> KernKoa:
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
         live_seconds=0 if settings.development else settings.liveSeconds,
         development=settings.development,
-        keep_in=None if settings.development else settings.var / "loaded",
+        last_good=LastGood(None if settings.development else settings.var / "loaded", str(app.secret_key)),
     )
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
@@ -60,7 +62,11 @@ def create_app(settings: Settings) -> KernKoa:
 def answer_error(app: KernKoa, pages: Pages | None, error: Exception) -> Response:
     """The response for any error; errors of the site are logged. `pages` explain it in development."""
     app.dbs.release(error=True)
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
+        error = error.original_exception  # raised when the response was finished
     problem = describe(error)
+    if isinstance(error, FolderClosed) and isinstance(error.__cause__, LibraryError):
+        error = error.__cause__  # what the author has to repair
     if is_fault(error, problem):
         reason = error.detail if isinstance(error, KernKoaError) else type(error).__name__
         log.error("%s %s: %s", request.method, request.path, reason, exc_info=_trace_of(error))

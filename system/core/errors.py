@@ -16,8 +16,10 @@ KernKoaError
 ├── DatabaseError            the database refused a statement
 │   ├── DatabaseConflict     409  a unique or foreign key refused it
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
+├── AnswerError              a method returned something that HTTP cannot carry
 ├── PrintError               a print format cannot be drawn with its data
 ├── ServiceUnavailable       503  something that the site leans on is away
+│   ├── FolderClosed         its guard _folder.py cannot be read
 │   ├── DatabaseUnavailable
 │   ├── BrokerUnavailable
 │   └── QueueFull
@@ -182,6 +184,10 @@ class UnknownDatabase(DatabaseError, KeyError):
         super().__init__(f"There is no database {name!r} in config.databases, only: {', '.join(known) or 'none'}")
 
 
+class AnswerError(KernKoaError):
+    """A method returned what HTTP cannot carry; the message names the method and the place in the value."""
+
+
 class PrintError(KernKoaError):
     """A print format cannot be drawn with its data; the message names the part or the value that is missing."""
 
@@ -196,6 +202,13 @@ class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after)}
+
+
+class FolderClosed(ServiceUnavailable):
+    """The guard of a folder, `_folder.py`, cannot be read; the log of `kernkoa.catalog` says why."""
+
+    def __init__(self) -> None:
+        super().__init__("This part of the site is closed for the moment. Try again later.")
 
 
 class DatabaseUnavailable(ServiceUnavailable):

@@ -20,7 +20,7 @@ from .spelling import near_names
 
 # the settings whose environment variable is JSON; a list may be written with commas too
 _LISTS = frozenset({"queues", "addons", "hosts", "origins", "proxies"})
-_JSON = _LISTS | {"databases", "libs", "headers"}
+_JSON = _LISTS | {"databases", "libs", "headers", "openapi"}
 
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -87,11 +87,14 @@ class Settings(BaseModel):
     flaskDebug: bool = True
     editor: Literal["", "vscode", "pycharm", "vim", "emacs", "sublime"] = "vscode"
     explorer: bool | None = None
+    openapi: dict[str, Any] = Field(default_factory=dict)
     liveSeconds: Seconds | Literal["off"] = 1
 
     maxUploadBytes: Bytes = 75_000_000
     maxParamsBytes: Bytes = 5_000_000
     maxParams: Bytes = 1_000
+    maxJsonValues: Bytes = 100_000
+    maxJsonDepth: Annotated[int, Field(ge=1, le=150)] = 100
 
     redisUrl: Annotated[str, Field(pattern=_URL)] = ""
     brokerUrl: Annotated[str, Field(pattern=_URL)] = ""

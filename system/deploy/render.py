@@ -100,6 +100,7 @@ def _values(site: Site, images: Path, static: Path, web_group: str) -> dict[str,
         "Environment=KERNKOA_SETTINGS=": f"Environment={settings}",
         "/var/log/nginx/kernkoa_": f"/var/log/nginx/{site.slug}_",
         "$kernkoa_": f"${variable}_",
+        "kernkoa_workers": f"{variable}_workers",
         "zone=kernkoa": f"zone={site.slug}",
         "shared:kernkoa_tls": f"shared:{variable}_tls",
     }

@@ -221,3 +221,46 @@ def test_an_app_scans_only_the_top_folder_before_the_first_request(
     assert {path for path in scanned if path.startswith(str(site.controllers))} == {str(site.controllers)}
     assert app.test_client().get("/a/lib").text == "here"
     assert not [path for path in scanned if path.endswith("/b")]
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"a": ".", "b": "."},
+        {"shop/a": ".", "shop/b": "..", "shop/c": "../shop"},
+        {"x/y": "../z", "z/x": "../x", "z/z": "."},
+        {f"n{one}/to{two}": f"../n{two}" for one in range(8) for two in range(8)},
+    ],
+    ids=["to itself", "upwards", "round", "each to each"],
+)
+def test_links_that_lead_round_make_no_endless_tree(site: Any, links: dict[str, str]) -> None:
+    site.write("lib.py", "class Lib:\n    def index(self): return 'here'\n")
+    for link, target in links.items():
+        place = site.controllers / link
+        place.parent.mkdir(exist_ok=True)
+        os.symlink(target, place)
+    site.write("shop/own.py", "class Own:\n    def index(self): return 'own'\n")
+    app = site.app()
+    listed = list(app.catalog.libraries("controller", app.catalog.now()))
+    assert 2 <= len(listed) <= 2 + len(links) * 2
+    assert app.test_client().get("/" + "a/b/" * 40 + "lib").status_code == 404
+
+
+def test_what_is_hidden_is_neither_listed_nor_scheduled(site: Any) -> None:
+    from system.core.explorer.listing import Listing
+    from system.core.tasks.schedules import list_schedules
+
+    text = "from kernkoa import *\nclass {}:\n    @every('5m')\n    def run(self, celery_instance=None): pass\n"
+    for path, name in (
+        ("_hidden.py", "Hidden"),
+        ("zz/_deep.py", "Deep"),
+        ("_folder/lib.py", "Lib"),
+        ("lib.py", "_Lib"),
+    ):
+        site.write(path, text.format(name))
+    site.write("shown.py", text.format("Shown"))
+    catalog = site.app().catalog
+    assert [schedule.route for schedule in list_schedules(catalog)] == ["shown/Shown/run"]
+    assert [listed.name for listed in Listing(catalog).walk(catalog.now()) if list(listed.methods)] == ["shown"]
+    names = {library.place for library in catalog.libraries("controller", catalog.now(), hidden=True)}
+    assert names == {"_hidden", "zz/_deep", "_folder/lib", "lib", "shown"}

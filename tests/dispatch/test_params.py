@@ -90,5 +90,6 @@ def test_a_form_that_cannot_be_parsed_is_the_clients_fault(site: Any) -> None:
 def test_a_query_of_bare_bytes_is_read_as_utf_8(site: Any) -> None:
     site.write("lib.py", "class Lib:\n    def index(self, params=None): return dict(params)\n")
     client = site.client()
-    for raw, value in (("a=\xc3\xb1&b=%20", "ñ"), ("a=\x80&b=%20", "%80")):
-        assert client.get("/lib", environ_overrides={"QUERY_STRING": raw}).get_json() == {"a": value, "b": " "}
+    raw = {"QUERY_STRING": "a=\xc3\xb1&b=%20"}
+    assert client.get("/lib", environ_overrides=raw).get_json() == {"a": "ñ", "b": " "}
+    assert client.get("/lib", environ_overrides={"QUERY_STRING": "a=\x80"}).status_code == 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from werkzeug.exceptions import Forbidden, NotAcceptable, UnsupportedMediaType
 from system.core.dispatch.request import request
 from system.core.errors import KernKoaError
 from system.core.explorer.listing import Listing
+from system.core.settings import Settings
 from system.core.web.application import KernKoa
 
 from .calls import describe, failure, request_method
@@ -146,7 +148,7 @@ class Door:
             "site": self.app.settings.name,
             "address": address,
             "policy": self.policy,
-            "snippets": _snippets(self.app.settings.name, address),
+            "snippets": _snippets(self.app.settings, address),
             "tools": [*TASK_TOOLS, *(tool.described for tool in self.tools.every(visit))],
             "calls": list(self.last_calls) if request.is_local else [],
         }
@@ -188,13 +190,16 @@ def _handle_of(content: bytes) -> dict[str, str] | None:
     return None
 
 
-def _snippets(name: str, address: str) -> list[tuple[str, str]]:
+def _snippets(settings: Settings, address: str) -> list[tuple[str, str]]:
     """Configurations of common clients, each with the name of the client."""
-    remote = {"mcpServers": {name: {"type": "http", "url": address}}}
-    local = {"mcpServers": {name: {"command": "python", "args": ["kernkoa.py", "mcp"]}}}
-    return [
+    name, server = settings.name, {"type": "http", "url": address}
+    found = [
         ("Claude Code", f"claude mcp add --transport http {name} {address}"),
-        ("A client that reads mcpServers", json.dumps(remote, indent=2)),
-        ("VS Code, .vscode/mcp.json", json.dumps({"servers": {name: {"type": "http", "url": address}}}, indent=2)),
-        ("A client that starts its servers", json.dumps(local, indent=2)),
+        ("VS Code: .vscode/mcp.json", json.dumps({"servers": {name: server}}, indent=2)),
+        ("Other clients", json.dumps({"mcpServers": {name: server}}, indent=2)),
     ]
+    if request.is_local:  # the paths of this machine are for its own clients
+        command = {"command": sys.executable, "args": [str(settings.path / "kernkoa.py"), "mcp"]}
+        text = json.dumps({"mcpServers": {name: command}}, indent=2)
+        found.append(("Clients on this machine that start the server themselves", text))
+    return found

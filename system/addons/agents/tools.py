@@ -39,6 +39,10 @@ class MethodTool:
         return self.method.url
 
 
+# a tool and the library that it is of
+Named = tuple[ListedLibrary, MethodTool]
+
+
 class Tools:
     """The tools of a site, live: a method is one when it is typed or documented, and nothing hides it."""
 
@@ -47,39 +51,44 @@ class Tools:
         self._catalog = listing.catalog
         self._descriptions = Descriptions(listing)
         self._libraries: Kept[tuple[MethodTool, ...]] = Kept(50_000)
-        self._places: dict[str, tuple[str, str, str]] = {}  # by the name of the tool: library, class, method
+        self._named: dict[str, Named] = {}
 
     def every(self, visit: Visit) -> list[MethodTool]:
-        """The tools that a visitor may call, in the order of the catalogue; no two have one name."""
-        now, found = self._catalog.now(), {}
-        for listed in self._listing.walk(now, admits=visit.admits_folder):
-            for tool in self._of_library(listed, now):
-                if self._admits(visit, listed, tool, now):
-                    unique = tool if tool.name not in found else _rename(tool)
-                    found[unique.name] = unique
-        self._places = {
-            tool.name: (tool.method.library, tool.method.controller, tool.method.name) for tool in found.values()
-        }
-        return list(found.values())
+        """The tools that a visitor may call, in the order of the catalogue."""
+        now = self._catalog.now()
+        return [tool for listed, tool in self._name_all(now).values() if self._admits(visit, listed, tool, now)]
 
     def find(self, name: str, visit: Visit) -> MethodTool | None:
-        """The tool of a name, where the visitor may call it."""
-        place = self._places.get(name)
-        found = self._at(name, place, visit) if place else None
-        return found or next((tool for tool in self.every(visit) if tool.name == name), None)
+        """The tool of a name; None where there is none for the visitor.
 
-    def _at(self, name: str, place: tuple[str, str, str], visit: Visit) -> MethodTool | None:
-        """The tool at the place where the last list saw it; None where it is no more."""
+        The guards of a method with a URL answer for themselves when it is called.
+        """
         now = self._catalog.now()
-        library = self._catalog.find(f"catalog.controller.{place[0].replace('/', '.')}", now)
-        folders = visit.folders_of(library)
-        if folders is None or not all(map(visit.admits_folder, folders)):
+        named = self._find_again(name, now) or self._name_all(now).get(name)
+        if named is None:
             return None
-        listed = self._listing.list_library(library, now)  # type: ignore[arg-type]
-        for tool in self._of_library(listed, now):
-            if (tool.method.controller, tool.method.name) == place[1:] and name in (tool.name, _rename(tool).name):
-                return replace(tool, name=name) if self._admits(visit, listed, tool, now) else None
-        return None
+        listed, tool = named
+        asks = visit.needs_guard or tool.method.is_task
+        return tool if not asks or self._admits(visit, listed, tool, now) else None
+
+    def _name_all(self, now: float) -> dict[str, Named]:
+        """Every tool by its name, which no other has, whoever asks."""
+        found: dict[str, Named] = {}
+        for listed in self._listing.walk(now):
+            for tool in self._of_library(listed, now):
+                unique = tool if tool.name not in found else _rename(tool)
+                found[unique.name] = listed, unique
+        self._named = found
+        return found
+
+    def _find_again(self, name: str, now: float) -> Named | None:
+        """The tool of a name that was listed before, where its library is the same."""
+        known = self._named.get(name)
+        if known is None:
+            return None
+        library = known[0].library
+        is_there = self._catalog.find(library.name, now) is library
+        return known if is_there and self._listing.list_library(library, now) is known[0] else None
 
     def _of_library(self, listed: ListedLibrary, now: float) -> tuple[MethodTool, ...]:
         known = self._descriptions.of_library(listed, now)
@@ -132,7 +141,7 @@ class Tools:
         if not visit.is_guarded:
             return True
         method = tool.method
-        if visit.show(listed).find(method.controller, method.name) is None:
+        if not visit.admits(listed.library) or visit.show(listed).find(method.controller, method.name) is None:
             return False
         return not visit.needs_guard or any("before" in each for each in read_hooks(self._endpoint(method, now)))
 

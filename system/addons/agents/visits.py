@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from system.core.catalog.folder import Folder
 from system.core.catalog.library import Library
 from system.core.catalog.tree import Catalog
 from system.core.explorer.access import Visitor
@@ -34,17 +33,16 @@ class Visit:
         self._visitor = Visitor(catalog, settings)
         self._visitor.is_guarded = is_guarded
 
-    def admits_folder(self, folder: Folder) -> bool:
-        return self._visitor.admits(folder)
+    def admits(self, library: Library) -> bool:
+        """Whether the guards of the folders on the way to a library let the visitor in."""
+        folder = self._root
+        if not self._visitor.admits(folder):
+            return False
+        for name in library.place.split("/")[:-1]:
+            folder = folder.folders[name]
+            if not self._visitor.admits(folder):
+                return False
+        return True
 
     def show(self, listed: ListedLibrary) -> ListedLibrary:
         return self._visitor.show(listed)
-
-    def folders_of(self, place: Folder | Library | None) -> tuple[Folder, ...] | None:
-        """The folders on the way to a library; None where there is no library."""
-        if not isinstance(place, Library):
-            return None
-        found = [self._root]
-        for name in place.place.split("/")[:-1]:
-            found.append(found[-1].folders[name])
-        return tuple(found)

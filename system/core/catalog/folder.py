@@ -10,11 +10,14 @@ import time
 import types
 from typing import Any
 
+from ..errors import FolderClosed, LibraryError
 from .library import Library
 from .live_file import RACY_NS
 from .policy import LivePolicy
 from .source import Stamp, stamp_of
 
+# the library whose `before` and `after` hold for all that is in its folder
+GUARD = "_folder"
 # the folder that may hold packages of plain Python
 ADDONS = "system.addons"
 
@@ -69,6 +72,7 @@ class Folder:
     """
 
     __slots__ = (
+        "_fault",
         "_is_linked",
         "_roots",
         "_stamp",
@@ -99,6 +103,7 @@ class Folder:
         self.due = -1.0
         self._roots = roots
         self._is_linked = is_linked
+        self._fault = ""
         self._stamp: Stamp | None = None
 
     @property
@@ -136,6 +141,19 @@ class Folder:
                 return self.libraries[name].use(now)
         return None
 
+    def guard(self) -> types.ModuleType | None:
+        """The module of the folder's `_folder.py`; None for a folder that never had one.
+
+        Raises FolderClosed for one that cannot be read, does not load, or is not there any more.
+        """
+        library = self.libraries.get(GUARD)
+        if self._fault:
+            raise FolderClosed
+        try:
+            return library.current(self.policy.now()).module if library else None
+        except LibraryError as error:
+            raise FolderClosed from error
+
     def has_package(self, name: str) -> bool:
         """Whether a name is that of an addon with an `__init__.py`: Python imports it itself, and once."""
         return self.name == ADDONS and os.path.isfile(os.path.join(self.path, name, "__init__.py"))
@@ -150,7 +168,7 @@ class Folder:
                 self._scan()
             settled = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) > RACY_NS
             self._stamp = stamp if settled else None
-        self.due = self.policy.next_look(now)
+        self.due = now if self._fault else self.policy.next_look(now)
 
     def _scan(self) -> None:
         folders: dict[str, Folder] = {}
@@ -162,13 +180,35 @@ class Folder:
         except OSError as error:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 log.error("The folder %s cannot be read: %s", self.path, error)
+        guard = os.path.join(self.path, f"{GUARD}.py")
+        if GUARD not in libraries and os.path.isfile(guard) and not os.path.islink(guard):
+            libraries[GUARD] = self._library(GUARD, guard)  # it was replaced during the scan
         gone: list[Folder | Library] = [
             *(library for name, library in self.libraries.items() if name not in libraries),
             *(folder for name, folder in self.folders.items() if name not in folders),
         ]
+        if GUARD in libraries:
+            self.policy.guards[self.name] = libraries[GUARD]
+        fault = "" if GUARD in libraries else self._fault_without_guard()
+        self._fault = fault or self._fault  # closed before it is swapped in, opened after
         self.folders, self.libraries = folders, libraries
+        self._fault = fault
         for item in gone:
             item.forget()
+
+    def _fault_without_guard(self) -> str:
+        """Why the folder is closed that has no guard that can be read; empty where it never had one."""
+        path = os.path.join(self.path, f"{GUARD}.py")
+        if os.path.lexists(path):
+            fault = "it is no regular file, or leads out of the catalogue"
+        elif self.name in self.policy.guards and os.path.isdir(self.path):
+            fault = "it was there and is gone; to open the folder leave an empty one, or start the site again"
+        else:
+            return ""
+        self.policy.guards.setdefault(self.name)
+        if fault != self._fault:
+            log.error("%s cannot be read, so its folder is closed: %s", path, fault)
+        return fault
 
     def forget(self) -> None:
         """The folder is gone: so are the modules of what was in it."""
@@ -183,9 +223,7 @@ class Folder:
         if not is_name(stem) or stem.startswith("__"):
             return
         if suffix == ".py" and entry.is_file() and self._holds(entry):
-            libraries[stem] = self.libraries.get(stem) or Library(
-                self.policy, self.module, f"{self.name}.{stem}", entry.path
-            )
+            libraries[stem] = self._library(stem, entry.path)
         elif not suffix and entry.is_dir() and self._is_followed(entry):
             folders[stem] = self.folders.get(stem) or Folder(
                 self.policy,
@@ -195,6 +233,10 @@ class Folder:
                 self,
                 self._is_linked or entry.is_symlink(),
             )
+
+    def _library(self, stem: str, path: str) -> Library:
+        former = self.policy.guards.get(self.name) if stem == GUARD else self.libraries.get(stem)
+        return former or Library(self.policy, self.module, f"{self.name}.{stem}", path)
 
     def _is_followed(self, entry: os.DirEntry[str]) -> bool:
         """Whether what is in a folder belongs to the tree."""

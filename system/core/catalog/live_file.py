@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import stat
 import time
-from pathlib import Path
 
 from .policy import SETTLED_SECONDS, LivePolicy
 from .source import Stamp, stamp_of
@@ -65,7 +67,7 @@ class LiveFile:
         may_wait = self.policy.may_wait and now <= time.monotonic()
         if age >= EMPTY_SECONDS or (may_wait and age < SETTLED_SECONDS):
             return age < EMPTY_SECONDS
-        content = Path(self.path).read_bytes()
+        content = _read_bytes(self.path)
         return not content.strip() or (may_wait and age < UNFINISHED_SECONDS and self._looks_unfinished(content))
 
     def read(self, now: float) -> tuple[bytes, bytes]:
@@ -77,7 +79,7 @@ class LiveFile:
             if age_of(before) < QUIET_SECONDS and time.monotonic() < deadline:
                 time.sleep(QUIET_SECONDS)
                 continue
-            content = Path(self.path).read_bytes()
+            content = _read_bytes(self.path)
             after = stamp_of(self.path)
             may_change = age_of(after) < UNFINISHED_SECONDS and self._looks_unfinished(content)
             if (after == before and not may_change) or time.monotonic() >= deadline:
@@ -85,9 +87,9 @@ class LiveFile:
             time.sleep(QUIET_SECONDS)
 
     def _looks_unfinished(self, content: bytes) -> bool:
-        """Whether a content is shorter than half of the one before, or lost the line end at its end."""
+        """Whether a content is empty, shorter than half of the one before, or lost the line end at its end."""
         is_shrunk = self._size >= SMALL_BYTES and len(content) < self._size / 2
-        return is_shrunk or (self._ends_with_newline and not content.endswith(b"\n"))
+        return is_shrunk or not content.strip() or (self._ends_with_newline and not content.endswith(b"\n"))
 
     def _note(self, content: bytes, stamp: Stamp) -> bytes:
         self._stamp = stamp
@@ -95,6 +97,18 @@ class LiveFile:
         self._size, self._ends_with_newline = len(content), content.endswith(b"\n")
         self._digest = hashlib.blake2b(content, digest_size=16).digest()
         return self._digest
+
+
+def _read_bytes(path: str) -> bytes:
+    """The content of a regular file; a pipe in its place would block. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", path)
+        with open(descriptor, "rb", closefd=False) as stream:
+            return stream.read()
+    finally:
+        os.close(descriptor)
 
 
 def age_of(stamp: Stamp) -> float:

@@ -26,6 +26,7 @@ class LivePolicy:
     last_good: LastGood
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    guards: dict[str, Any] = field(default_factory=dict)  # the guard that each folder has or had, by its name
 
     @property
     def may_wait(self) -> bool:

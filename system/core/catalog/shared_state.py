@@ -6,7 +6,7 @@ import gc
 import sys
 import types
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -36,8 +36,9 @@ def state_of(module: types.ModuleType, imported: Mapping[str, str]) -> State:
 
     `imported` says where its names come from: what other packages made is left out. No code of the objects is run.
     """
-    foreign = {id(value) for value in _foreign_values(imported)}
-    queue = deque(value for value in vars(module).values() if id(value) not in foreign)
+    names = vars(module)
+    foreign = {name for name, origin in imported_names(names, imported) if not origin.startswith((*OWN, "."))}
+    queue = deque(value for name, value in names.items() if name not in foreign)
     seen: dict[int, int] = {}
     while queue and len(seen) < MOST_OBJECTS:
         value = queue.popleft()
@@ -63,9 +64,15 @@ def _held_by(value: Any) -> Iterable[object]:
     return gc.get_referents(value)
 
 
-def _foreign_values(imported: Mapping[str, str]) -> Iterable[object]:
-    for source in imported.values():
-        origin, _, member = source.partition(":")
-        module = sys.modules.get(origin)
-        if module is not None and not origin.startswith(OWN):
-            yield from vars(module).values() if member == "*" else (vars(module).get(member),)
+def imported_names(names: Mapping[str, object], imported: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The names of a module that its imports bind, each with the module that it comes from.
+
+    `names` are those of the module, `imported` those of its outline.
+    """
+    for key, source in imported.items():
+        origin = source.partition(":")[0]
+        if not key.startswith("*"):
+            yield key, origin
+            continue
+        offered = vars(sys.modules[origin]) if origin in sys.modules else {}
+        yield from ((name, origin) for name, value in names.items() if name in offered and offered[name] is value)

@@ -136,14 +136,38 @@ def check() -> None:
 
 
 @main.command()
-def openapi() -> None:
-    """Print every URL as an OpenAPI 3.1 document."""
+@click.option("--diff", "before", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="OLD.JSON")
+def openapi(before: Path | None) -> None:
+    """Print every URL as an OpenAPI 3.1 document.
+
+    With --diff, print what would break the clients of an older document; ends with 1 if anything would.
+    """
     from ..explorer.openapi import document_of
     from ..runtime import start
 
     app = start()
     document = document_of(app.catalog, app.settings, app.settings.url)
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    if before is None:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    from ..explorer.changes import breaking_changes
+
+    found = breaking_changes(_read_document(before), document)
+    for change in found:
+        click.echo(change)
+    if found:
+        raise SystemExit(1)
+    click.echo("Nothing that a client uses has changed.")
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise click.ClickException(f"{path} is no OpenAPI document: {error}") from error
+    if not isinstance(document, dict) or "paths" not in document:
+        raise click.ClickException(f"{path} is no OpenAPI document: it has no paths.")
+    return document
 
 
 @main.command()

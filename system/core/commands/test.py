@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from ..settings import Settings
-from .environment import ROOT
 
+ROOT = Path(__file__).resolve().parents[3]
 FOLDER = "tests/site"
 
 

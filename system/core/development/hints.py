@@ -11,17 +11,15 @@ from types import FrameType
 
 from flask import current_app
 from jinja2 import TemplateNotFound, UndefinedError
-from pydantic_core import PydanticSerializationError
 
 from ..catalog.source import parse
 from ..catalog.star_import import find_replaced
 from ..dispatch.request import request
-from ..errors import BrokerUnavailable, DatabaseError, DatabaseUnavailable, LibraryError
+from ..dispatch.responses import ANSWERS
+from ..errors import AnswerError, BrokerUnavailable, DatabaseError, DatabaseUnavailable, LibraryError
 from ..settings import Settings
 from ..spelling import did_you_mean
 from .redaction import message_of
-
-ANSWERS = "str, bytes, dict, list, a dataclass, a pydantic model, a generator, None, (body, status) or a Response"
 
 
 def find_hint(error: BaseException) -> str:
@@ -93,10 +91,7 @@ def _port_taken(error: BaseException) -> str:
 
 
 def _unsupported_answer(error: BaseException) -> str:
-    is_flask = isinstance(error, TypeError) and "view function" in message_of(error)
-    if is_flask or isinstance(error, PydanticSerializationError):
-        return f"A method cannot return this. It returns {ANSWERS}."
-    return ""
+    return f"A method returns {ANSWERS}." if isinstance(error, AnswerError) else ""
 
 
 def _name_unknown(error: BaseException) -> str:

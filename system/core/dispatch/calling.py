@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response
 
+from ..errors import AnswerError
 from .binding import Arguments, TypedBinding
 from .hooks import Hooks
 from .params import Params
@@ -32,15 +33,34 @@ def run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> A
 def call(
     resolved: Resolved, controller: object, hooks: Sequence[Hooks], read: Callable[[], Params], run: Runner = run
 ) -> Response:
-    """Run a method after its `before` hooks; the first hook that returns something ends the request with that."""
+    """Run a method after its `before` hooks; the first hook that returns something ends the request with that.
+
+    Raises AnswerError for what cannot be sent, and for sys.exit().
+    """
+    try:
+        return _call(resolved, controller, hooks, read, run)
+    except SystemExit as error:
+        name = resolved.endpoint.name
+        raise AnswerError(f"{name} called sys.exit({error.code!r}). Use return, or abort(…).") from error
+
+
+def _call(
+    resolved: Resolved, controller: object, hooks: Sequence[Hooks], read: Callable[[], Params], run: Runner
+) -> Response:
     if not hooks:
         return respond(run(resolved, controller, read))
     params = read()
+    answer = ask_hooks(controller, hooks, params)
+    return answer if answer is not None else respond(run(resolved, controller, lambda: params))
+
+
+def ask_hooks(controller: object, hooks: Sequence[Hooks], params: Params) -> Response | None:
+    """The answer of the first `before` hook that returns something; None where each lets the request pass."""
     for before in (hook.get("before") for hook in hooks):
         answer = before(controller, params) if before else None
         if answer is not None:
             return respond(answer)
-    return respond(run(resolved, controller, lambda: params))
+    return None
 
 
 def run_after(controller: object, hooks: Sequence[Hooks], response: Response) -> Response:

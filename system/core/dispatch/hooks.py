@@ -27,10 +27,10 @@ def read_hooks(endpoint: Endpoint) -> list[Hooks]:
 def folder_hooks(folder: Folder) -> Hooks:
     """The functions of a folder's _folder.py; empty without that file.
 
-    Raises LibraryError for one that does not load.
+    Raises FolderClosed for one that cannot be read.
     """
-    library = folder.libraries.get("_folder")
-    return vars(library.current(library.policy.now()).module) if library is not None else {}
+    guard = folder.guard()
+    return vars(guard) if guard is not None else {}
 
 
 def class_hooks(controller: type) -> Hooks:

@@ -22,7 +22,7 @@ class Params(dict[str, Any]):
     never among the items; a value that a client sends under such a name is in `getlist` or `params["get"]`.
     """
 
-    __slots__ = ("_json", "files", "form", "query", "segments", "unread")
+    __slots__ = ("_json", "files", "form", "query", "raw_json", "segments", "unread")
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Params(dict[str, Any]):
         form: MultiDict[str, str] = NO_VALUES,
         files: MultiDict[str, FileStorage] = _NO_FILES,
         json_body: Any = None,
+        raw_json: bytes = b"",
         segments: Sequence[str] = (),
         unread: str = "",
     ) -> None:
@@ -43,6 +44,7 @@ class Params(dict[str, Any]):
         self.form = form
         self.files = files
         self._json = json_body
+        self.raw_json = raw_json  # the text of the JSON body
         self.segments = segments
         self.unread = unread  # the type of a body that none of the above was read from
 

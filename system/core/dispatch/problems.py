@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import KernKoaError
 from .request import KernelRequest
-from .responses import json_response
+from .responses import PROBLEM_TYPE, json_response
 
 UNEXPECTED = "The server failed to answer this request. The fault is in the site, not in what you sent."
 
@@ -61,9 +61,10 @@ def render(problem: Problem, request: KernelRequest) -> Response:
     if problem.status in (400, 415, 422) and request.looks_like_json:
         problem = replace(problem, detail=f"{problem.detail} {UNTYPED_JSON}")
     if request.wants_html:
-        response = Response(render_template("kernkoa/error.html", problem=problem))
+        page = render_template("kernkoa/error.html", problem=problem)
+        response = Response(page.encode("utf-8", "backslashreplace"))
     else:
-        response = json_response(problem.document(), mimetype="application/problem+json")
+        response = json_response(problem.document(), mimetype=PROBLEM_TYPE)
     response.status_code = problem.status
     response.headers.update(problem.headers)
     response.vary.add("Accept")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn, cast
-from urllib.parse import quote, urlsplit
+from typing import Any, cast
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import flask
 from flask import Request
@@ -17,9 +17,11 @@ from werkzeug.formparser import FormDataParser
 
 from ..errors import MalformedBody, TooLarge
 from ..settings import Settings
+from .json_body import decode_json
 from .params import NO_VALUES, Params
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_ESCAPED = re.compile(rb"%[89a-fA-F]")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -106,6 +108,7 @@ class KernelRequest(Request):
         query = self.query_string
         if query.count(b"&") >= most:
             raise TooLarge(f"The query has more than {most} parameters. Send fewer of them.")
+        _check_text(query, "query")
         args: MultiDict[str, str] = self.args if query else NO_VALUES
         if not self.has_body:
             return Params(query=args, segments=segments)
@@ -120,10 +123,14 @@ class KernelRequest(Request):
         most = settings.maxParams
         if self.is_json:
             self.max_content_length = settings.maxParamsBytes
-            return Params(query=args, json_body=_decode(self.get_data(cache=True)), segments=segments)
+            raw = self.get_data(cache=True)
+            body = decode_json(raw, settings.maxJsonValues, settings.maxJsonDepth)
+            return Params(query=args, json_body=body, raw_json=raw, segments=segments)
         if self.mimetype == "application/x-www-form-urlencoded":
             self.max_content_length = settings.maxParamsBytes
-            if self.get_data(cache=True).count(b"&") >= most:
+            raw = self.get_data(cache=True)
+            _check_text(raw, "form")
+            if raw.count(b"&") >= most:
                 raise TooLarge(f"The form has more than {most} fields. Send fewer of them.")
         unread = "" if self.mimetype in _FORMS else self.mimetype or "application/octet-stream"
         return Params(query=args, form=self.form, files=self.files, segments=segments, unread=unread)
@@ -131,6 +138,17 @@ class KernelRequest(Request):
 
 # Flask's proxy of the request being answered, with its own type
 request = cast(KernelRequest, flask.request)
+
+
+def _check_text(sent: bytes, part: str) -> None:
+    """Raises MalformedBody for a query or form that is no UTF-8: its values would be changed."""
+    if not sent.isascii() or _ESCAPED.search(sent):
+        try:
+            unquote_to_bytes(sent).decode()
+        except UnicodeDecodeError as error:
+            raise MalformedBody(
+                f"The {part} is no UTF-8 text at byte {error.start}. Encode it as UTF-8."
+            ) from error
 
 
 def _is_loopback(address: str) -> bool:
@@ -145,19 +163,3 @@ def _host_of(environ: dict[str, Any]) -> str | None:
         return urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname
     except ValueError:
         return None
-
-
-def _decode(body: bytes) -> Any:
-    if not body.strip():
-        return None
-    try:
-        return _DECODER.decode(body.decode("utf-8-sig"))
-    except RecursionError as error:
-        raise MalformedBody("The JSON body is nested too deeply.") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

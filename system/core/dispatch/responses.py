@@ -1,60 +1,135 @@
-"""From a method's return value to a response."""
+"""From a method's return value to a response that HTTP can carry."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from itertools import chain
 from typing import Any
 
-from flask import Response, current_app, stream_with_context
+from flask import Response, current_app, has_request_context
+from flask.globals import app_ctx, request_ctx
 from pydantic import BaseModel
-from pydantic_core import to_json
+from werkzeug.wrappers import Response as WerkzeugResponse
 
-_JSON_TYPES = (dict, list, bool, int, float)
+from ..errors import AnswerError
+from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
+from .request import request
+
+log = logging.getLogger("kernkoa")
+
+PROBLEM_TYPE = "application/problem+json"
+ANSWERS = "str, bytes, dict, list, a dataclass, a pydantic model, a generator, None, (body, status) or a Response"
+_STATUS = re.compile(r"[2-5]\d\d( [\x20-\x7e]*)?")
+# RFC 9110, section 5.5: a field value has no control characters; WSGI (PEP 3333) holds it in latin-1
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_END: Any = object()
 
 
 def respond(value: Any) -> Response:
     """The response that a method's return value means.
 
-    str is HTML, bytes a download; dict, list, numbers, dataclasses and pydantic models are JSON; a generator
-    streams; None is 204; a tuple and a Flask Response are what they are in Flask.
+    str is HTML, bytes a download, None is 204, a generator streams, a tuple is (body, status), (body, headers) or
+    (body, status, headers), a Flask Response is itself. All else is JSON: dict, list, numbers, dates, Decimal,
+    UUID, Enum, sets, named tuples, dataclasses and pydantic models.
+
+    Raises AnswerError, which names the method and the place in the value, for what cannot be sent.
     """
-    if isinstance(value, str):
-        return Response(value)
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return _text(value)
     if isinstance(value, Response):
+        if isinstance(value.response, Iterator) and not value.direct_passthrough:
+            value.response = _keep_open(value.response, value.response)
         return value
     if value is None:
         return Response(status=204)
-    if isinstance(value, bytes | bytearray):
+    if isinstance(value, bytes | bytearray | memoryview):
         return _download(bytes(value))
-    if isinstance(value, _JSON_TYPES) or is_record(value):
-        return json_response(value)
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return _respond_tuple(value)
     if isinstance(value, Iterator):
         return _stream(value)
-    if isinstance(value, tuple) and len(value) in (2, 3):
-        return current_app.make_response((respond(value[0]), *value[1:]))
-    return current_app.make_response(value)
+    if isinstance(value, WerkzeugResponse) or (callable(value) and not _is_record(value)):
+        return current_app.make_response(value)  # any WSGI application
+    return _json_of(value)
 
 
-def is_record(value: object) -> bool:
-    """Whether a value is an instance of a dataclass or of a pydantic model."""
-    return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+def _is_record(value: object) -> bool:
+    return isinstance(value, BaseModel) or dataclasses.is_dataclass(value)
 
 
-def encode_json(value: Any) -> bytes:
-    """A value as JSON: dates in ISO 8601, Decimal and UUID as text, not-a-number as null (RFC 8259, section 6)."""
-    return to_json(value, inf_nan_mode="null")
+def _text(value: str) -> Response:
+    try:
+        return Response(value)
+    except UnicodeEncodeError as error:
+        raise _refuse(f"text that UTF-8 cannot hold at character {error.start}: {value[error.start]!r}") from error
+
+
+def _json_of(value: Any) -> Response:
+    try:
+        return json_response(value)
+    except ENCODING_ERRORS as error:
+        fault = find_fault(value, "value") or f"value: {error}"
+        raise _refuse(f"a value that is no JSON: {fault}") from error
 
 
 def json_response(value: Any, status: int = 200, mimetype: str = "application/json") -> Response:
-    """A response with a value as its JSON body."""
-    return Response(encode_json(value), status, mimetype=mimetype)
+    """A response with a value as its JSON body; an error document (problem+json) shows any value."""
+    encode = encode_any if mimetype == PROBLEM_TYPE else encode_json
+    return Response(encode(value), status, mimetype=mimetype)
 
 
 def no_store(response: Response) -> Response:
     """Keep browsers and proxies from storing a response: RFC 9111, section 5.2.2.5."""
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def check_sendable(response: Response) -> Response:
+    """The response itself. Raises AnswerError, and removes the header, for one that HTTP cannot carry."""
+    if not 200 <= response.status_code <= 599:
+        raise _refuse(f"the status {response.status}, which is none of HTTP: use 200 to 599")
+    for name, value in response.headers:
+        if value.isascii() and value.isprintable() and name.isascii():
+            continue
+        if name in ("Location", "Content-Location") and value.isprintable():
+            continue  # Werkzeug encodes them as URLs
+        if _UNSENDABLE.search(value) or not _TOKEN.fullmatch(name):
+            response.headers.remove(name)
+            raise _refuse(f"the header {name}: {value!r}, which has characters that latin-1 does not have")
+    return response
+
+
+def _respond_tuple(value: tuple[Any, ...]) -> Response:
+    """A tuple as in Flask: (body, status), (body, headers) or (body, status, headers)."""
+    status: Any = None
+    headers: Any = None
+    if len(value) == 3:
+        _, status, headers = value
+    elif len(value) == 2 and isinstance(value[1], Mapping | list | tuple):
+        headers = value[1]
+    elif len(value) == 2:
+        status = value[1]
+    if len(value) not in (2, 3) or not (_is_status(status) and isinstance(headers, Mapping | list | tuple | None)):
+        raise _refuse(
+            f"the tuple {value!r:.100}, which is no (body, status), (body, headers) or (body, status, headers)",
+            " Return list(…) for a list in JSON.",
+        )
+    made: Any = tuple(item for item in (respond(value[0]), status, headers) if item is not None)
+    return current_app.make_response(made)
+
+
+def _is_status(status: Any) -> bool:
+    if status is None:
+        return True
+    if isinstance(status, bool) or not isinstance(status, int | str):
+        return False
+    text = str(int(status)) if isinstance(status, int) else status
+    return _STATUS.fullmatch(text) is not None
 
 
 def _download(content: bytes) -> Response:
@@ -65,16 +140,66 @@ def _download(content: bytes) -> Response:
 
 
 def _stream(values: Iterator[Any]) -> Response:
-    """A streamed response. Its first piece is made before the headers are sent: an early failure is a 500."""
-    first = next(values, b"")
-    response = Response(stream_with_context(_resume(first, values)))
+    """A streamed response. Its first piece is made before the headers are sent: an early failure is a 500.
+
+    Text and bytes are sent as they are, other values as JSON, one a line (application/jsonl).
+    """
+    first = next(values, _END)
+    is_lines = first is not _END and (isinstance(first, Enum) or not isinstance(first, str | bytes | bytearray))
+    encode = _encode_line if is_lines else _encode_piece
+    pieces = iter(()) if first is _END else chain([encode(first)], map(encode, values))
+    response = Response(_keep_open(pieces, values), mimetype="application/jsonl" if is_lines else None)
     response.headers["X-Accel-Buffering"] = "no"  # nginx: pass each piece on as it comes
     return response
 
 
-def _resume(first: Any, values: Iterator[Any]) -> Iterator[Any]:
+def _keep_open(pieces: Iterator[Any], source: Iterator[Any]) -> Iterator[Any]:
+    """The pieces of a stream. The request's contexts stay open until the last was made or the client has left.
+
+    Flask's stream_with_context opens them again after the request was torn down: its transaction and connections
+    would be gone. A failure is logged with its method, and rolls back.
+    """
+
+    def run() -> Iterator[Any]:
+        count, name = 0, answering()
+        contexts: Any = (app_ctx, request_ctx)
+        app, sent = (context._get_current_object() for context in contexts)
+        with app, sent:
+            yield b""  # the contexts are entered before the request leaves them
+            try:
+                for piece in pieces:
+                    yield piece
+                    count += 1
+            except (Exception, SystemExit) as error:
+                log.error("%s failed in its stream, after %d pieces: %s", name, count, error, exc_info=error)
+                raise AnswerError(f"{name} failed in its stream, after {count} pieces.") from error
+            finally:
+                getattr(source, "close", lambda: None)()
+
+    running = run()
+    next(running)
+    return running
+
+
+def _encode_line(value: Any) -> bytes:
     try:
-        yield first
-        yield from values
-    finally:  # a client that leaves ends the user's generator too
-        getattr(values, "close", lambda: None)()
+        return encode_json(value) + b"\n"
+    except ENCODING_ERRORS as error:
+        raise _refuse(f"a stream with a piece that is no JSON: {find_fault(value, 'piece') or error}") from error
+
+
+def _encode_piece(value: Any) -> bytes:
+    try:
+        return value.encode() if isinstance(value, str) else bytes(memoryview(value))
+    except (UnicodeEncodeError, TypeError) as error:
+        raise _refuse(f"a stream of text with the piece {value!r:.80}, which cannot be sent as text") from error
+
+
+def _refuse(what: str, advice: str = "") -> AnswerError:
+    return AnswerError(f"{answering()} returned {what}.{advice}")
+
+
+def answering() -> str:
+    """The name of the method that answers the request, for messages."""
+    resolved = getattr(request, "resolved", None) if has_request_context() else None
+    return resolved.endpoint.name if resolved is not None else "The method"

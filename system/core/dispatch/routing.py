@@ -16,7 +16,7 @@ from ..catalog.execution import Version
 from ..catalog.folder import Folder
 from ..catalog.library import Library
 from ..catalog.outline import HOOKS, TASK_PARAMETER, ClassOutline, MethodOutline
-from ..errors import NotFound
+from ..errors import NotFound, RequestError
 from .signature import Signature, read_signature
 
 MAX_PATH = 8192
@@ -75,6 +75,8 @@ def match(path: str) -> Route:
 
     Raises NotFound for a path that no method can have: too long, an empty segment, a NUL, a reserved name.
     """
+    if "\ufffd" in path:  # Werkzeug's character for bytes that are no UTF-8
+        raise RequestError("The path is no UTF-8 text. Encode it as UTF-8.")
     if len(path) > MAX_PATH or "\0" in path:
         raise NotFound("the path is too long or has a NUL in it")
     inner = path.removeprefix("/").removesuffix("/")

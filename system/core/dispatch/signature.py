@@ -118,14 +118,14 @@ def _read(item: inspect.Parameter, function: Callable[..., Any], place: tuple[st
     annotation = item.annotation
     if annotation is not EMPTY:
         try:
-            annotation = _resolve(annotation, function)
+            annotation = resolve_annotation(annotation, function)
         except Exception as error:
             text = annotation if isinstance(annotation, str) else repr(annotation)
             raise _unusable(place, f"{item.name}: {text}: {type(error).__name__}: {error}") from error
     return Parameter(item.name, annotation, item.default, _shape(item, annotation), item.kind)
 
 
-def _resolve(annotation: Any, function: Callable[..., Any]) -> Any:
+def resolve_annotation(annotation: Any, function: Callable[..., Any]) -> Any:
     """An annotation written as text, in whole or in part, against the module that it stands in."""
     inner = inspect.unwrap(function)
     namespace = vars(sys.modules[inner.__module__]) if not hasattr(inner, "__globals__") else inner.__globals__

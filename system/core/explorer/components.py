@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from ..dispatch.json_schema import Schema
@@ -15,34 +16,49 @@ _INNER = "#/$defs/"
 class Components:
     """The schemas under `components` of an OpenAPI document.
 
-    Two models of one name that differ are told apart: the first in the order of the catalogue keeps the name, a
-    later one has that of its library before its own. `reference` is how one is referred to.
+    Two models of one name that differ get two names. The first in the order of the catalogue keeps its own, one of
+    another library has that before it; one that is sent and answered in two forms ends in Input or Output.
+    `reference` is how one is referred to.
     """
 
     def __init__(self, schemas: dict[str, Schema], reference: str = REFERENCE) -> None:
         self.schemas = schemas
         self._reference = reference
         self._identities = dict.fromkeys(schemas, "")
+        self._libraries: dict[str, str] = {}
 
-    def take(self, schema: Schema, library: str) -> Schema:
+    def take(self, schema: Schema, library: str, is_output: bool = False) -> Schema:
         """A schema whose models stand among the components from now on."""
         definitions = schema.get("$defs")
         if not definitions:
             return schema
-        names = {name: self._place(name, definitions, library) for name in definitions}
+        names = {name: self._place(name, definitions, library, is_output) for name in definitions}
         for name, placed in names.items():
             if placed not in self.schemas:
-                self.schemas[placed] = self._point(definitions[name], names)
+                titled = {"title": placed} if "title" in definitions[name] and placed != name else {}
+                self.schemas[placed] = (
+                    self._point(definitions[name], names) | titled
+                )  # generators name models by title
         bare = {key: value for key, value in schema.items() if key != "$defs"}
         return self._point(bare, names)  # type: ignore[no-any-return]
 
-    def _place(self, name: str, definitions: dict[str, Schema], library: str) -> str:
+    def _place(self, name: str, definitions: dict[str, Schema], library: str, is_output: bool) -> str:
         """The name of a model among the components."""
         identity = json.dumps({each: definitions[each] for each in sorted(_reached(name, definitions))})
-        for candidate in _candidates(name, library):
+        for candidate in self._candidates(name, library, is_output):
             if self._identities.setdefault(candidate, identity) == identity:
+                self._libraries.setdefault(candidate, library)
                 return candidate
         raise AssertionError("the candidates never end")
+
+    def _candidates(self, name: str, library: str, is_output: bool) -> Iterator[str]:
+        yield name
+        if self._libraries.get(name) != library:
+            name = f"{library.replace('/', '_')}_{name}"
+            yield name
+        name += "Output" if is_output else "Input"
+        yield name
+        yield from (f"{name}_{number}" for number in count(2))
 
     def _point(self, value: Any, names: dict[str, str]) -> Any:
         """A schema whose references lead to the components."""
@@ -53,16 +69,6 @@ class Components:
         if isinstance(value, list):
             return [self._point(inner, names) for inner in value]
         return value
-
-
-def _candidates(name: str, library: str) -> Iterator[str]:
-    long = f"{library.replace('/', '_')}_{name}"
-    yield name
-    yield long
-    number = 2
-    while True:
-        yield f"{long}_{number}"
-        number += 1
 
 
 def _reached(name: str, definitions: dict[str, Schema]) -> set[str]:

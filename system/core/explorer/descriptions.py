@@ -16,6 +16,7 @@ from ..dispatch.calling import binding_of
 from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import resolve
 from ..errors import KernKoaError, LibraryError
+from .answers import Answer, answers_of
 from .inference import MethodSource
 from .kept import Kept
 from .listing import ListedLibrary, ListedMethod, Listing
@@ -26,22 +27,26 @@ log = logging.getLogger("kernkoa")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Description:
-    """A method and what it takes. `fault` is why that cannot be told: the method would fail when it is called."""
+    """A method, what it takes and what it answers.
+
+    `fault` is why that cannot be told: the method would fail when it is called.
+    """
 
     method: ListedMethod
     parameters: tuple[Parameter, ...]
     source: MethodSource
     fault: str = ""
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
 class LibraryDescriptions:
-    """The methods of a library that were described so far, and whether one of them is typed."""
+    """The methods of a library that were described so far. `is_live`: its live version was asked for some."""
 
     listed: ListedLibrary
     version: Version | None = None
     methods: dict[tuple[str, str], Description] = field(default_factory=dict)
-    is_typed: bool = False
+    is_live: bool = False
 
 
 class Descriptions:
@@ -68,7 +73,7 @@ class Descriptions:
         """What is known of a library as it is now."""
         found = self._libraries.find(listed.library.path)
         known = found[1] if found and found[0] is listed else None
-        if known is not None and (not known.is_typed or known.version is _version_of(listed, now)):
+        if known is not None and (not known.is_live or known.version is _version_of(listed, now)):
             return known
         known = LibraryDescriptions(listed)
         self._libraries.put(listed.library.path, listed, known)
@@ -78,36 +83,37 @@ class Descriptions:
         key = method.controller, method.name
         if key not in known.methods:
             source = self._listing.source_of(method, now)
-            if source.is_typed and not known.is_typed:
-                known.is_typed, known.version = True, _version_of(known.listed, now)
+            if source.is_live and not known.is_live:
+                known.is_live, known.version = True, _version_of(known.listed, now)
             known.methods[key] = self._make(method, source, now)
         return known.methods[key]
 
     def _make(self, method: ListedMethod, source: MethodSource, now: float) -> Description:
-        if not source.is_typed:
+        if not source.is_live:
             return Description(method, source.parameters, source)
         try:
-            typed = self._typed(method, now)
+            endpoint = self._endpoint(method, now)
+            return _describe_live(method, source, endpoint)
         except KernKoaError as error:
             log.warning("%s cannot be described: %s", method.place, error.detail)
             return Description(method, (), source, error.detail)
         except Exception as error:  # of the site: one method must not take the others down
             log.error("%s cannot be described: %s", method.place, error, exc_info=error)
             return Description(method, (), source, f"{type(error).__name__}: {error}")
-        names = {item.name for item in typed}
-        return Description(
-            method, (*typed, *(item for item in source.parameters if item.name not in names)), source
-        )
-
-    def _typed(self, method: ListedMethod, now: float) -> tuple[Parameter, ...]:
-        binding = binding_of(self._endpoint(method, now))
-        slots = binding.slots if isinstance(binding, TypedBinding) else ()
-        found = (parameter_of(slot, method.place) for slot in slots)
-        return tuple(item for item in found if item is not None)
 
     def _endpoint(self, method: ListedMethod, now: float) -> Endpoint:
         route = Route(tuple((method.url or method.place).strip("/").split("/")))
         return resolve(self._catalog, route, now, tasks=True).endpoint
+
+
+def _describe_live(method: ListedMethod, source: MethodSource, endpoint: Endpoint) -> Description:
+    binding = binding_of(endpoint)
+    slots = binding.slots if isinstance(binding, TypedBinding) else ()
+    typed = [item for item in (parameter_of(slot, method.place) for slot in slots) if item is not None]
+    names = {item.name for item in typed}
+    read = (item for item in source.parameters if item.name not in names)
+    answers = answers_of(endpoint.function, method.place)
+    return Description(method, (*typed, *read), source, answers=answers)
 
 
 def _version_of(listed: ListedLibrary, now: float) -> Version | None:

@@ -37,15 +37,18 @@ _READS = frozenset({"get", "pop", "setdefault", "getlist"})
 class MethodSource:
     """What the source of a method shows.
 
-    `parameters` are those that its body reads. `is_open`: it also reads names that the source does not show.
-    `is_typed`: its signature has typed parameters, which the live class knows. `refusals` are the statuses of 400
-    and above that its source names: `abort(404)`, `return page, 422`.
+    `parameters` are those that its body reads. `is_open`: it may read others too.
+    `is_typed`: its signature has typed parameters. `is_live`: its live class knows more of it.
+    `refusals` are the statuses of 400 and above that its source names: `abort(404)`, `return page, 422`;
+    `returned` are the names in the dicts that it returns, where it returns nothing else.
     """
 
     parameters: tuple[Parameter, ...] = ()
     is_open: bool = False
     is_typed: bool = False
+    is_live: bool = False
     refusals: frozenset[int] = frozenset()
+    returned: tuple[str, ...] = ()
 
 
 def read_methods(tree: ast.Module) -> dict[tuple[str, str], MethodSource]:
@@ -71,11 +74,14 @@ def read_method(node: Function) -> MethodSource:
     body = _Body(params[-1] if params else "")
     body.visit_all(node.body)
     known = {item.arg for item in declared}
+    is_typed = len(declared) > len(params) or bool(arguments.vararg or arguments.kwarg)
     return MethodSource(
         parameters=tuple(item for item in body.parameters() if item.name not in known),
         is_open=body.is_open or arguments.kwarg is not None,
-        is_typed=len(declared) > len(params) or bool(arguments.vararg or arguments.kwarg),
+        is_typed=is_typed,
+        is_live=is_typed or node.returns is not None,
         refusals=frozenset(_refusals(node)),
+        returned=_returned(node),
     )
 
 
@@ -89,6 +95,20 @@ def _refusals(node: ast.AST) -> Iterator[int]:
         status = said.value if isinstance(said, ast.Constant) else None
         if isinstance(status, int) and 400 <= status < 600:
             yield status
+
+
+def _returned(node: Function) -> tuple[str, ...]:
+    """The names in the dicts that a method returns, written out; none where it returns anything else."""
+    values = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
+    names: dict[str, None] = {}
+    for value in values:
+        if not isinstance(value, ast.Dict):
+            return ()
+        keys = [key.value for key in value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+        if len(keys) < len(value.keys):
+            return ()
+        names |= dict.fromkeys(keys)
+    return tuple(names)
 
 
 def _is_params(item: ast.arg) -> bool:

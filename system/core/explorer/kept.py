@@ -12,8 +12,8 @@ Value = TypeVar("Value")
 class Kept(Generic[Value]):
     """The newest `most` values by name, each with the source that it was made of.
 
-    A value counts while its source is equal to the one asked about. Threads may share it: at worst two of them
-    compute the same value.
+    A value counts while its source is the same object, or an equal tuple. Threads may share it: at worst two
+    of them compute the same value.
     """
 
     def __init__(self, most: int = 4096) -> None:
@@ -23,7 +23,7 @@ class Kept(Generic[Value]):
     def get(self, name: str, source: object, make: Callable[[], Value]) -> Value:
         """The value of a name; made again where its source changed."""
         known = self._values.get(name)
-        if known is None or not (known[0] is source or known[0] == source):
+        if known is None or not (known[0] is source or (isinstance(source, tuple) and known[0] == source)):
             known = source, make()
             self.put(name, *known)
         return known[1]

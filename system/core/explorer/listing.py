@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.outline import ClassOutline
+from ..catalog.outline import ClassOutline, MethodOutline
 from ..catalog.source import Broken, parse
 from ..catalog.tree import Catalog
 from ..dispatch.routing import VERBS, complete_verbs
@@ -32,6 +32,7 @@ class ListedMethod:
     `url` is the whole address, /shop/orders/Orders/show, `short_url` the shortest that leads there too. Both are
     without the site's base. `library` (shop/orders) and `path` are of the file that the URL names; `origin` is the
     file in which an inherited method is written and `origin_name` its module, `defined_in` the class there.
+    `is_background`: a request may ask for it to run in a worker. `schedules`: 5m, 0 2 * * *.
     """
 
     name: str
@@ -45,6 +46,8 @@ class ListedMethod:
     doc: str
     line: int
     is_task: bool
+    is_background: bool
+    schedules: tuple[str, ...]
     origin: str
     origin_name: str
     defined_in: str
@@ -144,6 +147,12 @@ class Listing:
         return ListedLibrary(library.place, library, plain_json(reading.outline.doc), classes)
 
 
+def _schedules(outline: MethodOutline) -> Iterator[str]:
+    for decorator in outline.decorators:
+        if decorator.name in ("every", "cron") and decorator.values:
+            yield str(decorator.values[0])
+
+
 def _read_methods(library: Library) -> dict[tuple[str, str], MethodSource]:
     tree = parse(library.path)
     return read_methods(tree) if tree else {}
@@ -167,6 +176,8 @@ def _list_class(
                 doc=plain_json(found.outline.doc),
                 line=found.outline.line,
                 is_task=found.outline.is_task,
+                is_background=found.outline.is_decorated("background"),
+                schedules=tuple(_schedules(found.outline)),
                 origin=found.library.path,
                 origin_name=found.library.name,
                 defined_in=found.owner.name,

@@ -18,7 +18,8 @@ from .components import Components
 from .descriptions import Description, Descriptions, LibraryDescriptions
 from .kept import Kept
 from .listing import ListedLibrary, Listing
-from .operations import INVALID, PROBLEM, operations_of
+from .operations import RESPONSES, SCHEMAS, operations_of
+from .plain_json import plain_json
 
 # how many documents are kept; what a visitor may see is one document, and the server another
 MOST_DOCUMENTS = 2
@@ -66,7 +67,7 @@ def _keys(listed: ListedLibrary) -> frozenset[tuple[str, str]]:
 
 def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> dict[str, Any]:
     """The document of these libraries."""
-    components = Components({"Problem": PROBLEM, "InvalidParameters": INVALID})
+    components = Components(dict(SCHEMAS))
     paths: dict[str, Any] = {}
     tags = []
     for known, keys in shown:
@@ -79,22 +80,37 @@ def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> di
             doc = known.listed.doc
             tags.append({"name": known.listed.name} | ({"description": doc} if doc else {}))
         for item in methods:
-            for path, operations in operations_of(item, _taken(item, components)):
+            for path, operations in operations_of(_collect(item, components)):
                 paths.setdefault(path, {}).update(operations)
-    return {
+    document = {
         "openapi": "3.1.0",
-        "info": {"title": settings.name, "version": str(getattr(settings, "version", "1.0.0"))},
+        "info": {"title": settings.name, "version": "1.0.0"},
         "servers": [{"url": (server or settings.base).rstrip("/") or "/"}],
         "tags": tags,
         "paths": paths,
-        "components": {"schemas": components.schemas},
+        "components": {"schemas": components.schemas, "responses": RESPONSES},
+    }
+    return _merge(document, plain_json(settings.openapi))
+
+
+def _merge(document: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """A document with what the setting `openapi` says of it: objects are joined, anything else is replaced."""
+    both = {
+        name for name, value in more.items() if isinstance(value, dict) and isinstance(document.get(name), dict)
+    }
+    return document | {
+        name: _merge(document[name], value) if name in both else value for name, value in more.items()
     }
 
 
-def _taken(item: Description, components: Components) -> tuple[Any, ...]:
-    """The parameters of a method with their models among the components."""
+def _collect(item: Description, components: Components) -> Description:
+    """A method with the models of its parameters and answers among the components."""
     library = item.method.library
-    return tuple(replace(one, schema=components.take(one.schema, library)) for one in item.parameters)
+    parameters = tuple(replace(one, schema=components.take(one.schema, library)) for one in item.parameters)
+    answers = tuple(
+        replace(one, schema=components.take(one.schema or {}, library, is_output=True)) for one in item.answers
+    )
+    return replace(item, parameters=parameters, answers=answers)
 
 
 def _encode(document: dict[str, Any]) -> bytes:

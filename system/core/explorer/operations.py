@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..dispatch.json_schema import Schema
 from .components import REFERENCE
 from .descriptions import Description
-from .listing import ListedMethod
 from .parameters import Parameter
 
 FORM, MULTIPART, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
@@ -28,9 +27,10 @@ PROBLEM: Schema = {
     "required": ["type", "title", "status", "detail"],
 }
 INVALID: Schema = {
-    "allOf": [{"$ref": "#/components/schemas/Problem"}],
     "type": "object",
-    "properties": {
+    "description": "What went wrong, and each value that was refused.",
+    "properties": PROBLEM["properties"]
+    | {
         "errors": {
             "type": "array",
             "items": {
@@ -46,51 +46,57 @@ INVALID: Schema = {
             },
         }
     },
-    "required": ["errors"],
+    "required": [*PROBLEM["required"], "errors"],
+}
+TASK: Schema = {
+    "type": "object",
+    "description": "A task that was handed to a worker; `url` tells how it goes.",
+    "properties": {
+        "type": {"const": "task", "type": "string"},
+        "id": {"type": "string"},
+        "url": {"type": "string"},
+    },
+    "required": ["type", "id", "url"],
+}
+SCHEMAS = {"Problem": PROBLEM, "InvalidParameters": INVALID, "Task": TASK}
+_PROBLEM_JSON = "application/problem+json"
+RESPONSES = {
+    name: {"description": words, "content": {_PROBLEM_JSON: {"schema": {"$ref": REFERENCE.format(model=schema)}}}}
+    for name, words, schema in (
+        ("Problem", "The request failed.", "Problem"),
+        ("MissingParameter", "A parameter is missing, or the request cannot be read.", "Problem"),
+        ("NotFound", "The path has no such value.", "Problem"),
+        ("TooLarge", "The body is larger than the site takes.", "Problem"),
+        ("UnsupportedMediaType", "The method cannot read a body of this type.", "Problem"),
+        ("InvalidParameters", "Values that the signature refuses; each is listed.", "InvalidParameters"),
+    )
 }
 _REASONS = {
-    400: "The request cannot be understood, or a parameter is missing.",
-    404: "There is nothing at this address.",
-    405: "The method does not take this verb.",
-    413: "More was sent than the site takes.",
-    415: "The body is of a type that the method cannot read.",
-    422: "Values that the signature refuses; each is listed.",
-    503: "Something that the site leans on is away; come back later.",
+    400: "MissingParameter",
+    404: "NotFound",
+    413: "TooLarge",
+    415: "UnsupportedMediaType",
+    422: "InvalidParameters",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What the operations of a method have in common; the models of its parameters stand among the components."""
+def operations_of(item: Description) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The operations of a method at its shortest URL, and with its required values in the path.
 
-    method: ListedMethod
-    parameters: tuple[Parameter, ...]
-    statuses: frozenset[int]  # those that the kernel may refuse with
-    own_statuses: frozenset[int]  # those that its own code names
-
-
-def operations_of(
-    described: Description, parameters: tuple[Parameter, ...]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The operations of a method at its shortest URL, and with its required values in the path."""
-    source = described.source
-    item = Operation(described.method, parameters, _statuses(source.is_typed), source.refusals)
+    The models of its parameters and answers stand among the components.
+    """
     yield item.method.short_url, _verbs(item, [])
-    in_path = [one for one in parameters if one.takes_segment and one.required]
+    in_path = [one for one in item.parameters if one.takes_segment and one.required]
     if in_path:
         path = "/".join([item.method.short_url.rstrip("/"), *(f"{{{one.name}}}" for one in in_path)])
         yield path, _verbs(item, in_path)
 
 
-def _statuses(is_typed: bool) -> frozenset[int]:
-    return frozenset({400, 404, 405, 413, 503} | ({415, 422} if is_typed else set()))
-
-
-def _verbs(item: Operation, in_path: list[Parameter]) -> dict[str, Any]:
+def _verbs(item: Description, in_path: list[Parameter]) -> dict[str, Any]:
     return {verb.lower(): _operation(item, verb, in_path) for verb in item.method.verbs if verb in _VERBS}
 
 
-def _operation(item: Operation, verb: str, in_path: list[Parameter]) -> dict[str, Any]:
+def _operation(item: Description, verb: str, in_path: list[Parameter]) -> dict[str, Any]:
     method = item.method
     rest = [one for one in item.parameters if one not in in_path and one.where != "path"]
     in_query = [one for one in rest if one.where == "query" or verb in _WITHOUT_BODY]
@@ -106,7 +112,7 @@ def _operation(item: Operation, verb: str, in_path: list[Parameter]) -> dict[str
         **({"description": description.strip()} if description.strip() else {}),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": _body(in_body)} if in_body else {}),
-        "responses": _responses(item),
+        "responses": _responses(item, verb, bool(in_path)),
     }
 
 
@@ -164,15 +170,38 @@ def _object(sent: list[Parameter]) -> Schema:
     return made | ({"required": required} if required else {})
 
 
-def _responses(item: Operation) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "2XX": {"description": "What the method answers."},
-        "3XX": {"description": "It leads on to another address."},
-    }
-    for status in sorted(item.statuses | item.own_statuses):
-        answer: dict[str, Any] = {"description": _REASONS.get(status, "The method refuses.")}
-        if status not in item.own_statuses:  # what the method itself answers may be of any type
-            name = "InvalidParameters" if status == 422 else "Problem"
-            answer["content"] = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model=name)}}}
-        found[str(status)] = answer
+def _responses(item: Description, verb: str, is_by_path: bool) -> dict[str, Any]:
+    """The answers of a method, then the errors that it can give; `default` stands for any other."""
+    found = _successes(item)
+    for status in sorted(item.source.refusals):  # what the method itself answers may be of any type
+        found.setdefault(str(status), {"description": "The method refuses."})
+    for status in _refusals(item, verb, is_by_path) - item.source.refusals:
+        found[str(status)] = {"$ref": f"#/components/responses/{_REASONS[status]}"}
+    return found | {"default": {"$ref": "#/components/responses/Problem"}}
+
+
+def _successes(item: Description) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for answer in item.answers:
+        made = found.setdefault(str(answer.status), {"description": "What the method answers."})
+        if answer.media:
+            made.setdefault("content", {})[answer.media] = {"schema": answer.schema}
+    if not found:
+        names = ", ".join(item.source.returned)
+        words = f"An object with {names}." if names else "What the method answers."
+        found = {"2XX": {"description": words}, "3XX": {"description": "Another address has the answer."}}
+    if item.method.is_background:
+        content = {JSON: {"schema": {"$ref": REFERENCE.format(model="Task")}}}
+        found["202"] = {"description": "With Prefer: respond-async, a task.", "content": content}
     return found
+
+
+def _refusals(item: Description, verb: str, is_by_path: bool) -> set[int]:
+    """The statuses of the errors that the kernel may answer in the method's place."""
+    takes_values = bool(item.parameters) or item.source.is_open
+    found = {400} if takes_values else set()
+    if is_by_path:
+        found.add(404)
+    if takes_values and verb not in _WITHOUT_BODY:
+        found |= {413, 415} if item.source.is_typed else {413}
+    return found | ({422} if item.parameters and item.source.is_typed else set())

@@ -27,7 +27,8 @@ from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
 from ..dispatch.request import KernelRequest
-from ..errors import SetupError, UnknownRoute
+from ..dispatch.responses import check_sendable
+from ..errors import LibraryError, NotFound, SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .dispatcher import Dispatcher
@@ -157,6 +158,8 @@ class KernKoa(Flask):
         request = cast(KernelRequest, request_ctx.request)
         if request.resolved is not None:
             return self.dispatcher.answer(request)
+        if isinstance(request.routing_exception, NotFound | LibraryError):
+            return self.dispatcher.refuse(request, request.routing_exception)
         return super().dispatch_request()
 
     def process_response(self, response: Response) -> Response:
@@ -166,7 +169,7 @@ class KernKoa(Flask):
         if hooks:
             response = run_after(request.controller, hooks, response)
         self.origins.add_headers(request, response)
-        return super().process_response(response)
+        return check_sendable(super().process_response(response))
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         start_response = self.headers.adding(environ, start_response)

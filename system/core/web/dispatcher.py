@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from flask import Response
 from werkzeug.routing import Rule
 
+from ..catalog.folder import Folder, is_public
 from ..catalog.tree import Catalog
-from ..dispatch.calling import call, run
-from ..dispatch.hooks import read_hooks
+from ..dispatch.calling import Runner, ask_hooks, call, run
+from ..dispatch.hooks import folder_hooks, read_hooks
 from ..dispatch.params import Params
 from ..dispatch.request import KernelRequest
 from ..dispatch.routing import Endpoint, Route, match
@@ -50,28 +52,49 @@ class Dispatcher:
         return None
 
     def answer(self, request: KernelRequest) -> Response:
-        """Run the method of a resolved request after its `before` hooks; OPTIONS runs neither."""
+        """Run the method of a resolved request after its `before` hooks; nothing is told before these."""
         resolved = request.resolved
         hooks = read_hooks(resolved.endpoint)
         if hooks:  # from here on `after` hooks see the response, of an error too
             request.controller, request.hooks = resolved.endpoint.controller(), hooks
-        if request.method not in resolved.endpoint.verbs:
-            raise MethodNotAllowed(request.method, resolved.endpoint.verbs)
-        if request.method == "OPTIONS":
-            return _describe_verbs(resolved)
-
-        def read() -> Params:
-            return request.params(self._settings, self._route(request).segments)
-
-        prefers = "HTTP_PREFER" in request.environ
-        runner = (prefers and prefers_later(self._tasks, request, resolved)) or run
         controller = request.controller or resolved.endpoint.controller()
-        return call(resolved, controller, hooks, read, runner)
+        return call(resolved, controller, hooks, self._reader(request), self._runner(request))
+
+    def _reader(self, request: KernelRequest) -> Callable[[], Params]:
+        return lambda: request.params(self._settings, self._route(request).segments)
+
+    def _runner(self, request: KernelRequest) -> Runner:
+        """What answers behind the hooks."""
+        if request.method == "OPTIONS" or request.method not in request.resolved.endpoint.verbs:
+            return partial(_describe_verbs, request.method)
+        prefers = "HTTP_PREFER" in request.environ
+        return (prefers and prefers_later(self._tasks, request, request.resolved)) or run
+
+    def refuse(self, request: KernelRequest, error: Exception) -> Response:
+        """The answer to a path that leads to no method: the error, unless a guard on the way answers first."""
+        hooks = [hooks for folder in self._folders(request) if (hooks := folder_hooks(folder))]
+        answer = ask_hooks(object(), hooks, self._reader(request)()) if hooks else None
+        if answer is None:
+            raise error
+        return answer
+
+    def _folders(self, request: KernelRequest) -> Iterator[Folder]:
+        """The folders that a path leads through, outermost first."""
+        folder: Folder | None = self._catalog.roots["controller"]
+        segments = iter(request.path.strip("/").split("/"))
+        while folder is not None:
+            folder.refresh(self._catalog.now())
+            yield folder
+            name = next(segments, "")
+            folder = folder.folders.get(name) if is_public(name) else None
 
 
-def _describe_verbs(resolved: Resolved) -> Response:
-    """The answer to OPTIONS: RFC 9110, section 9.3.7."""
-    return Response(status=204, headers={"Allow": ", ".join(sorted(resolved.endpoint.verbs))})
+def _describe_verbs(method: str, resolved: Resolved, controller: object, read: object) -> Response:
+    """The answer to OPTIONS: RFC 9110, section 9.3.7. Raises MethodNotAllowed for a verb that is not allowed."""
+    verbs = resolved.endpoint.verbs
+    if method not in verbs:
+        raise MethodNotAllowed(method, verbs)
+    return Response(status=204, headers={"Allow": ", ".join(sorted(verbs))})
 
 
 def rule_of(endpoint: Endpoint) -> Rule:

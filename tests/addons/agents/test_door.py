@@ -240,7 +240,8 @@ def test_a_guard_keeps_its_tools_from_who_may_not_call_them(site: Site) -> None:
     client = site.client(**ADDONS, agents="public")
     stranger, friend = Assistant(client), Assistant(client, Authorization="Bearer good")
     assert "inner_shop_Shop_total" not in stranger.tools()
-    assert stranger.send("tools/call", {"name": "inner_shop_Shop_total"}).get_json()["error"]["code"] == -32602
+    refused = stranger.send("tools/call", {"name": "inner_shop_Shop_total", "arguments": {"price": 1}})
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert friend.call("inner_shop_Shop_total", price=1)["structuredContent"] == {"total": 1.0}
     assert {"open_Open_run", "inner_shop_Shop_total"} <= set(friend.tools())
 
@@ -274,6 +275,15 @@ def test_in_development_it_serves_this_machine_only(site: Site) -> None:
     ):
         response = Assistant(client).send("tools/list", environ_overrides=environ)
         assert response.status_code in (403, 421)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+)
+def test_a_page_of_another_site_is_refused(assistant: Assistant, headers: dict[str, str]) -> None:
+    client = assistant._client
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert client.post("/_koa/mcp", json=message, headers=headers).status_code == 403
 
 
 def test_only_post_of_json_is_answered(assistant: Assistant) -> None:

@@ -1,0 +1,115 @@
+"""What a method answers, as the annotation of its return value says."""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import logging
+import types
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Union
+
+from pydantic import TypeAdapter
+from werkzeug.wrappers import Response
+
+from ..dispatch.json_schema import Schema
+from ..dispatch.signature import EMPTY, members, resolve_annotation
+from .parameters import FILE, schema_of
+from .plain_json import plain_json
+
+log = logging.getLogger("kernkoa")
+
+JSON, HTML, DOWNLOAD, LINES = "application/json", "text/html", "application/octet-stream", "application/jsonl"
+_STREAMS = (
+    collections.abc.Iterator,
+    collections.abc.Generator,
+    collections.abc.AsyncIterator,
+    collections.abc.AsyncGenerator,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status that a method answers; without a body `media` is empty. `schema` is complete in itself."""
+
+    status: int
+    media: str = ""
+    schema: Schema | None = None
+
+
+def answers_of(function: Callable[..., Any], place: str) -> tuple[Answer, ...]:
+    """The answers of a method; none where its annotation does not say them, or cannot be used."""
+    annotation = inspect.signature(function).return_annotation
+    if annotation is EMPTY:
+        return ()
+    try:
+        return tuple(_answers(resolve_annotation(annotation, function)))
+    except Exception as error:  # the method runs without its annotation too
+        log.warning(
+            "What %s answers cannot be described: %s: %s", place, type(error).__name__, error, exc_info=error
+        )
+        return ()
+
+
+def _answers(annotation: Any) -> Iterator[Answer]:
+    """One answer for each kind of value that a method may return; none if one of them may be anything."""
+    options = [*members(annotation)]
+    if any(_is_anything(option) for option in options):
+        return
+    if _takes_none(annotation):
+        yield Answer(204)
+    documents = [option for option in options if _is_document(option)]
+    if documents:
+        yield Answer(200, JSON, _schema(Union[tuple(documents)]))  # noqa: UP007 - of a list
+    for option in options:
+        if option not in documents:
+            yield from _of_one(option)
+
+
+def _is_anything(option: Any) -> bool:
+    base = typing.get_origin(option) or option
+    return option in (Any, object) or (isinstance(base, type) and issubclass(base, Response))
+
+
+def _takes_none(annotation: Any) -> bool:
+    return annotation in (None, types.NoneType) or types.NoneType in typing.get_args(annotation)
+
+
+def _is_document(option: Any) -> bool:
+    """Whether a value is answered as JSON."""
+    base = typing.get_origin(option) or option
+    if base is Literal:
+        return not all(isinstance(choice, str | bytes) for choice in typing.get_args(option))
+    return base is not tuple and base not in _STREAMS and not _is_text(base)
+
+
+def _is_text(base: Any) -> bool:
+    return base is Literal or (isinstance(base, type) and issubclass(base, str | bytes | bytearray))
+
+
+def _of_one(option: Any) -> Iterator[Answer]:
+    base, inside = typing.get_origin(option) or option, typing.get_args(option)
+    if base is tuple:
+        yield from _with_status(inside)
+    elif base in _STREAMS:
+        is_text = not inside or not _is_document(inside[0])
+        yield Answer(200, HTML, {"type": "string"}) if is_text else Answer(200, LINES, _schema(inside[0]))
+    elif isinstance(base, type) and issubclass(base, bytes | bytearray):
+        yield Answer(200, DOWNLOAD, FILE)
+    else:
+        yield Answer(200, HTML, _schema(option))
+
+
+def _with_status(inside: tuple[Any, ...]) -> Iterator[Answer]:
+    """A body and its status: `tuple[Order, Literal[201]]`. Any other number may be any status."""
+    statuses = typing.get_args(inside[1]) if len(inside) > 1 and typing.get_origin(inside[1]) is Literal else ()
+    for status in statuses:
+        for answer in _answers(inside[0]):
+            yield replace(answer, status=int(status))
+
+
+def _schema(annotation: Any) -> Schema:
+    schema = plain_json(schema_of(TypeAdapter(annotation), "serialization"))
+    return typing.cast(Schema, schema or {})

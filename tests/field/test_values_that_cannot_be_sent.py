@@ -1,0 +1,205 @@
+"""What comes in and could not go out is a 400; what a method returns and cannot be sent is a 500 that says where."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from system.core.dispatch.json_text import encode_any
+
+LIBRARY = """
+    from kernkoa import *
+    import pydantic
+
+    class Model(pydantic.BaseModel):
+        n: int = 0
+
+    class Lib:
+        def typed(self, n: int = 0, s: str = ""):
+            return {"n": n, "s": s}
+        def record(self, m: Model):
+            return m
+        def untyped(self, params=None):
+            return {"params": dict(params or {})}
+        def file(self, params):
+            return [upload.filename for upload in params.files.values()]
+        def name(self, *parts: str):
+            return list(parts)
+"""
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+def client(site: Any) -> Any:
+    site.write("lib.py", LIBRARY)
+    return site.client()
+
+
+def deep(levels: int, opened: str = "[", closed: str = "]") -> str:
+    return opened * levels + closed * levels
+
+
+@pytest.mark.parametrize("method", ["typed", "record", "untyped"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"n": "\\ud83d"}',
+        '{"n": "\\udc00x"}',
+        '{"\\ud83d": 1}',
+        '{"n": ["a", {"b": "\\uD83D"}]}',
+        '{"n": 1e400}',
+        '{"n": -1E+999}',
+        '{"n": ' + "9" * 400 + ".0}",
+        '{"n": ' + "9" * 5000 + "}",
+        '{"n": NaN}',
+        '{"n": ' + deep(300) + "}",
+        deep(101),
+        '{"n": ' + deep(120, '{"a": [', "]}").replace("[]", "[1]") + "}",
+        deep(100_000),
+    ],
+    ids=lambda text: str(text)[:20],
+)
+def test_json_that_could_not_be_sent_on_is_a_400(client: Any, method: str, body: str) -> None:
+    answer = client.post(f"/lib/{method}", data=body, content_type=JSON)
+    assert answer.status_code == 400, answer.text
+    assert answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "body", ['{"s": "\\ud83d\\ude00"}', '{"s": "\\\\ud83d"}', '{"n": 1e2}', '{"s": "\\u0000"}']
+)
+def test_what_only_looks_like_it_is_taken(client: Any, body: str) -> None:
+    answer = client.post("/lib/untyped", data=body, content_type=JSON)
+    assert answer.get_json()["params"] == json.loads(body)
+
+
+@pytest.mark.parametrize("bad", ["%ff", "%ed%a0%bd", "%c3", "%c3%28", "%f5%80%80%80", "a%80b"])
+def test_bytes_that_are_no_utf_8_are_a_400_at_every_door(client: Any, bad: str) -> None:
+    for method in ("typed", "untyped"):
+        assert client.get(f"/lib/{method}?s={bad}").status_code == 400
+        assert client.get(f"/lib/{method}?{bad}=1").status_code == 400
+        assert client.post(f"/lib/{method}", data=f"s={bad}", content_type=FORM).status_code == 400
+    environ = {"PATH_INFO": "/lib/name/" + re.sub("%(..)", lambda found: chr(int(found[1], 16)), bad)}
+    assert client.get("/", environ_overrides=environ).status_code == 400
+
+
+def test_a_file_name_is_text_that_can_be_sent(client: Any) -> None:
+    for name in ("a\udcff.txt", "\ud83d", "ñ.txt"):
+        raw = name.encode("utf-8", "surrogatepass")
+        body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="' + raw + b'"\r\n\r\nabc\r\n--x--\r\n'
+        answer = client.post("/lib/file", data=body, content_type="multipart/form-data; boundary=x")
+        assert answer.status_code in (200, 400)
+        answer.data.decode()
+    data = {"f": (io.BytesIO(b"abc"), "plain.txt")}
+    assert client.post("/lib/file", data=data, content_type="multipart/form-data").get_json() == ["plain.txt"]
+
+
+def test_more_values_than_the_limit_are_a_413(site: Any) -> None:
+    site.write("lib.py", LIBRARY)
+    client = site.client(maxJsonValues=100, maxJsonDepth=10)
+    assert client.post("/lib/untyped", json={"a": [1] * 98}).status_code == 200
+    assert client.post("/lib/untyped", json={"a": [1] * 99}).status_code == 413
+    assert client.post("/lib/untyped", json={str(number): 1 for number in range(100)}).status_code == 413
+    assert client.post("/lib/untyped", json={"a": "," * 10_000}).status_code == 200
+    assert client.post("/lib/untyped", data=deep(10), content_type=JSON).status_code == 200
+    assert client.post("/lib/untyped", data=deep(11), content_type=JSON).status_code == 400
+
+
+ANYTHING = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(10**30), 10**30),
+        st.floats(),
+        st.text(st.characters(codec=None, exclude_categories=()), max_size=5),  # type: ignore[arg-type]
+        st.binary(max_size=4),
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=ANYTHING)
+def test_an_error_document_shows_any_value(value: Any) -> None:
+    json.loads(encode_any({"got": value}))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.text(max_size=30), method=st.sampled_from(["typed", "record", "untyped"]))
+def test_no_json_body_crashes_a_method(client: Any, body: str, method: str) -> None:
+    for text in (body, json.dumps({"n": body, body: [body]})):
+        answer = client.post(f"/lib/{method}", data=text.encode("utf-8", "replace"), content_type=JSON)
+        assert answer.status_code in (200, 400, 422)
+        answer.get_json()
+
+
+@pytest.mark.parametrize(
+    ("returned", "place"),
+    [
+        ("{'a': [1, {'b': object()}]}", "value['a'][1]['b'] is a object"),
+        ("{'a': b'\\xff'}", "value['a'] is bytes"),
+        ("{'a': '\\ud83d'}", "value['a'] is text that UTF-8 cannot hold"),
+        ("['x', '\\udc00']", "value[1] is text"),
+        ("'\\ud83d'", "text that UTF-8 cannot hold at character 0"),
+        ("object()", "value is a object"),
+        ("loop()", "nested too deeply, or contains itself"),
+        ("{1: {2: {object(): 1}}}", "value[1][2] has the key"),
+        ("Model.model_construct(n=object())", "value['n'] is a object"),
+        ("range(3)", "value is a range"),
+    ],
+)
+def test_a_returned_value_that_is_no_json_is_a_500_that_names_the_place(
+    site: Any, caplog: Any, returned: str, place: str
+) -> None:
+    source = LIBRARY + f"        def bad(self):\n            return {returned}\n"
+    site.write(
+        "lib.py", source + "\n    def loop():\n        made = []\n        made.append(made)\n        return made\n"
+    )
+    answer = site.client().get("/lib/bad")
+    assert answer.status_code == 500
+    assert "lib/Lib/bad" in caplog.text
+    assert place in caplog.text
+
+
+@pytest.mark.parametrize("value", ["€", "a\x01b", "a\x7f", "日本"])
+def test_a_header_that_http_cannot_carry_is_a_500_before_the_first_byte(
+    site: Any, caplog: Any, value: str
+) -> None:
+    site.write(
+        "lib.py",
+        f"""
+        from kernkoa import *
+
+        class Lib:
+            def response(self):
+                return Response("x", headers={{"X-Name": {value!r}}})
+            def pair(self):
+                return "x", 200, {{"X-Name": {value!r}}}
+            def stream(self):
+                return (piece for piece in "ab"), {{"X-Name": {value!r}}}
+            def place(self):
+                return redirect("/caf\\u00e9")
+
+        class After:
+            def index(self):
+                return "x"
+            def after(self, response):
+                response.headers["X-Name"] = {value!r}
+        """,
+    )
+    client = site.client()
+    for url in ("/lib/response", "/lib/pair", "/lib/stream", "/lib/After"):
+        caplog.clear()
+        answer = client.get(url)
+        assert answer.status_code == 500, url
+        assert "X-Name" not in answer.headers
+        assert f"the header X-Name: {value!r}" in caplog.text
+    assert client.get("/lib/place").headers["Location"] == "/caf%C3%A9"
