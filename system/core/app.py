@@ -26,6 +26,7 @@ from .tasks.status import add_task_routes
 from .tasks.submission import Tasks
 from .web.application import KernKoa
 from .web.dispatcher import Dispatcher
+from .web.guarded import RootGuard
 from .web.matching import ViewFunctions
 from .web.views import add_routes
 
@@ -46,11 +47,12 @@ def create_app(settings: Settings) -> KernKoa:
     app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
     app.dispatcher = Dispatcher(app.catalog, settings, app.tasks)
     app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
+    app.root_guard = RootGuard(app.catalog, settings)
     add_routes(app, settings)
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
     add_board(app, app.tasks)
-    add_explorer(app, app.catalog, settings)
+    add_explorer(app, app.tasks)
     pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, partial(answer_error, app, pages))
     _report_reserved(app.catalog)

@@ -15,7 +15,11 @@ from system.core.database.databases import Databases
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
 from system.core.web.dispatcher import Dispatcher
+from system.core.web.guarded import RootGuard
+from system.core.web.headers import ResponseHeaders
+from system.core.web.hosts import Hosts
 from system.core.web.matching import ViewFunctions
+from system.core.web.origins import Origins
 
 SETTINGS = Settings(path=Path(tempfile.gettempdir()) / f"kernkoa-no-site-{os.getpid()}")
 CATALOG = Catalog({"controller": SETTINGS.path}, live_seconds="off")
@@ -30,6 +34,8 @@ class Adapted(KernKoa):
         self.is_started = False
         self.settings = SETTINGS
         self.catalog = CATALOG
+        self.hosts, self.origins, self.headers = Hosts(SETTINGS), Origins(SETTINGS), ResponseHeaders(SETTINGS)
+        self.root_guard = RootGuard(CATALOG, SETTINGS)
         PlainFlask.__init__(self, import_name, *args, **options)
         self.dbs = Databases(SETTINGS)
         self.dispatcher = Dispatcher(CATALOG, SETTINGS, None)  # type: ignore[arg-type]

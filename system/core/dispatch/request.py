@@ -119,15 +119,18 @@ class KernelRequest(Request):
         except ValueError as error:
             raise MalformedBody(f"The body is not a valid {self.mimetype}: {error}.") from error
 
+    def _limit(self, most: int) -> None:
+        self.max_content_length = min(most, self.max_content_length or most)
+
     def _read_body(self, args: MultiDict[str, str], segments: Sequence[str], settings: Settings) -> Params:
         most = settings.maxParams
         if self.is_json:
-            self.max_content_length = settings.maxParamsBytes
+            self._limit(settings.maxParamsBytes)
             raw = self.get_data(cache=True)
             body = decode_json(raw, settings.maxJsonValues, settings.maxJsonDepth)
             return Params(query=args, json_body=body, raw_json=raw, segments=segments)
         if self.mimetype == "application/x-www-form-urlencoded":
-            self.max_content_length = settings.maxParamsBytes
+            self._limit(settings.maxParamsBytes)
             raw = self.get_data(cache=True)
             _check_text(raw, "form")
             if raw.count(b"&") >= most:

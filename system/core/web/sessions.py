@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, has_request_context, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
@@ -36,6 +36,16 @@ class Sessions(SecureCookieSessionInterface):
     def __init__(self) -> None:
         self._serializer: URLSafeTimedSerializer | None = None
         self._keys: Any = None
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """`Secure` on every cookie that goes out over https."""
+        return bool(app.config["SESSION_COOKIE_SECURE"]) or (has_request_context() and request.is_secure)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """Over https `__Host-` in front where it can be: no other host of the domain can set that cookie."""
+        name = super().get_cookie_name(app)
+        is_whole = self.get_cookie_path(app) == "/" and self.get_cookie_domain(app) is None
+        return f"__Host-{name}" if is_whole and self.get_cookie_secure(app) else name
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """The signer, made once for the app's keys; None without a key."""
