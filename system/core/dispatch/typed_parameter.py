@@ -116,7 +116,7 @@ def _spell(choice: object) -> str:
 
 
 def _is_textual(member: Any) -> bool:
-    """Whether an empty text is a value of its own, and not a field that was left empty."""
+    """Whether an empty text is a value, not an empty field."""
     if member is Any or member is object:
         return True
     return isinstance(member, type) and issubclass(member, str | bytes) and not issubclass(member, Enum)
