@@ -47,12 +47,10 @@ def describe_refusal(error: BaseException, cause: str, paths: Sequence[str]) -> 
     """The error of the library at `cause`, whose edit made all of `paths` load together."""
     fault = describe(error, _path_of(error, paths) or cause, has_version=True)
     others = ", ".join(path for path in paths if path != cause)
-    because = (
-        f"{cause} shares state with {others}. They are loaded together; until each loads, all stay as they were."
+    why = (
+        f" {cause} shares state with {others}. They are loaded together; until each loads, all stay as they were."
     )
-    refused = Refused(
-        fault.detail if fault.path == cause else f"{fault.detail} {because}", fault.path, fault.line, fault.text
-    )
+    refused = Refused(fault.detail + (why if fault.path != cause else ""), fault.path, fault.line, fault.text)
     refused.__cause__ = fault.__cause__
     return refused
 
