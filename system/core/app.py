@@ -24,6 +24,7 @@ from .tasks.celery_app import TaskApp
 from .tasks.execution import register
 from .tasks.status import add_task_routes
 from .tasks.submission import Tasks
+from .web.access_log import AccessLog
 from .web.application import KernKoa
 from .web.dispatcher import Dispatcher
 from .web.guarded import RootGuard
@@ -58,6 +59,8 @@ def create_app(settings: Settings) -> KernKoa:
     _report_reserved(app.catalog)
     for line in settings.warnings:
         log.warning("%s", line)
+    if settings.logFormat == "json":
+        app.wsgi_app = AccessLog(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
