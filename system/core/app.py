@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> KernKoa:
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
     add_board(app, app.tasks)
-    add_explorer(app, app.catalog, settings)
+    add_explorer(app, app.tasks)
     pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, partial(answer_error, app, pages))
     _report_reserved(app.catalog)

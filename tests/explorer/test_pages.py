@@ -106,11 +106,11 @@ def test_a_method_shows_its_url_verbs_and_parameters(site: Any) -> None:
     assert "POST" in page(client, "at/shop/orders/Orders/save")
 
 
-def test_a_task_has_no_form(site: Any) -> None:
+def test_a_task_has_a_form_that_starts_it(site: Any) -> None:
     site.write("shop/orders.py", SHOP)
     text = page(site.client(development=True), "at/shop/orders/Orders/build")
     assert 'exeTask(self, "build", params)' in text
-    assert 'id="call"' not in text
+    assert 'action="/_koa/run/shop/orders/Orders/build" method="post"' in text
 
 
 def test_a_broken_file_is_shown_with_its_line(site: Any) -> None:

@@ -268,7 +268,8 @@ async function showContent(response, content, type) {
     const text = await content.text();
     try {
       const value = JSON.parse(text);
-      shown.append(element("div", { className: "json" }, jsonNode(value, 0)));
+      if (value?.type === "task" && value.url) return followTask(shown, value);
+      shown.append(showValue(value));
       markFaults(value);
     } catch {
       showText(shown, text);
@@ -324,11 +325,101 @@ function showPage(place, text, address) {
   frame.height = Math.min(Math.max(inside.documentElement.scrollHeight + 4, 80), 600);
 }
 
+/** A value as what it is: a table for records of one kind, a picture or a link for an address, else JSON. */
+function showValue(value) {
+  const box = element("div", { className: "value" });
+  const rows = Array.isArray(value) && value.length > 1 && value.every(isFlat) ? value : null;
+  if (typeof value === "string" && isAddress(value)) box.append(showAddress(value));
+  else if (typeof value === "string" && value.includes("\n")) showText(box, value);
+  else if (rows && new Set(rows.map((row) => Object.keys(row).join("\n"))).size === 1) box.append(showTable(rows));
+  else box.append(element("div", { className: "json" }, jsonNode(value, 0)));
+  return box;
+}
+
+function isFlat(value) {
+  const isRecord = value !== null && typeof value === "object" && !Array.isArray(value);
+  return isRecord && Object.values(value).every((inner) => inner === null || typeof inner !== "object");
+}
+
+function isAddress(text) {
+  return /^(https?:\/\/|\/(?!\/))[^\s"<>\\]+$/.test(text);
+}
+
+function showAddress(text) {
+  const link = element("a", { href: text, textContent: text });
+  if (!/\.(png|jpe?g|gif|webp|svg)$/i.test(text) || !text.startsWith("/")) return link;
+  return element("figure", {}, element("img", { src: text, alt: "" }), element("figcaption", {}, link));
+}
+
+function showTable(rows) {
+  const names = Object.keys(rows[0]);
+  const head = element("tr", {}, ...names.map((name) => element("th", { scope: "col", textContent: name })));
+  const lines = rows.slice(0, 1000).map((row) =>
+    element("tr", {}, ...names.map((name) => element("td", {}, jsonNode(row[name], 0)))),
+  );
+  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines));
+  const box = element("div", { className: "wide", tabIndex: 0 }, table);
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", `Table of ${rows.length} rows`);
+  if (rows.length > lines.length) box.append(element("p", { textContent: `and ${rows.length - lines.length} more` }));
+  return box;
+}
+
+// ---------------------------------------------------------------- a task, from its start to its result
+
+/** Shows how a task goes until it has ended or another call is made. */
+async function followTask(place, task) {
+  const address = new URL(task.url, location.href).pathname;
+  const link = element("a", { href: address, textContent: "Its own page" });
+  const cancel = element("button", { type: "button", textContent: "Cancel" });
+  const word = element("p", { className: "task-word" });
+  const progress = element("progress", { max: 1 });
+  progress.setAttribute("aria-label", "Progress");
+  const more = element("div");
+  place.replaceChildren(word, progress, more, element("p", {}, cancel, " ", link));
+  cancel.addEventListener("click", () => fetch(address, { method: "DELETE" }));
+  const turn = running;
+  let tag = "";
+  let ended = false;
+  while (!ended && turn === running && !turn.signal.aborted) {
+    const headers = { Accept: "application/json", ...(tag && { "If-None-Match": tag }) };
+    const response = await fetch(`${address}?wait=10`, { headers, cache: "no-store", signal: turn.signal });
+    if (response.status === 304) continue;
+    tag = response.headers.get("ETag") || "";
+    if (!response.ok) throw new Error(`its status answers ${response.status}`);
+    ended = showTask(await response.json(), { word, progress, more });
+  }
+  progress.remove();
+  cancel.remove();
+}
+
+const TASK_WORDS = { PENDING: "Queued", SUCCESS: "Done", FAILURE: "Failed", REVOKED: "Cancelled", RETRY: "Waiting to try again" };
+
+function showTask(told, { word, progress, more }) {
+  const meta = told.state && typeof told.state === "object" ? told.state : {};
+  word.textContent = [TASK_WORDS[told.status] || "Running", meta.title || meta.text].filter(Boolean).join(": ");
+  const [done, total] = "percent" in meta ? [meta.percent, 100] : [meta.done ?? meta.number ?? meta.current, meta.total];
+  if (Number.isFinite(done / total)) progress.value = done / total;
+  else progress.removeAttribute("value");
+  const parts = [];
+  if (told.status === "SUCCESS") parts.push(showValue(told.data));
+  else if (Object.keys(meta).length) parts.push(element("div", { className: "json" }, jsonNode(meta, 0)));
+  if (told.error) {
+    parts.push(element("p", { className: "fault", textContent: `${told.error.type}: ${told.error.message}` }));
+    if (told.error.traceback) parts.push(element("pre", { className: "source", tabIndex: 0, textContent: told.error.traceback }));
+  }
+  if (told.log) parts.push(element("pre", { className: "source", tabIndex: 0, textContent: [].concat(told.log).join("\n") }));
+  more.replaceChildren(...parts);
+  return ["SUCCESS", "FAILURE", "REVOKED"].includes(told.status);
+}
+
 /** A value of JSON, folded where it is large or deep; what is folded is made when it is opened. */
 function jsonNode(value, depth) {
   if (value === null || typeof value !== "object") {
     const kind = value === null ? "null" : typeof value;
-    return element("span", { className: kind, textContent: JSON.stringify(value) });
+    const text = JSON.stringify(value);
+    const isLink = kind === "string" && isAddress(value);
+    return element("span", { className: kind }, isLink ? element("a", { href: value, textContent: text }) : text);
   }
   const isList = Array.isArray(value);
   const entries = Object.entries(value);

@@ -14,7 +14,7 @@ from werkzeug.http import parse_list_header
 
 from ..dispatch.calling import Runner, bind, run
 from ..dispatch.params import Params
-from ..dispatch.responses import json_response, respond
+from ..dispatch.responses import respond
 from ..dispatch.walk import Resolved
 from ..errors import IdempotencyReused, ServiceUnavailable
 from .payload import pack_params
@@ -116,7 +116,9 @@ def _answer(tasks: Tasks, task_id: str, wait: float) -> Response:
         if record.get("status") in FINAL or time.monotonic() >= deadline:
             break
     described = tasks.describe(task_id)
-    response = json_response(described, 202)
+    response = respond(described)
+    if response.status_code != 303:  # a program, which waits for no page
+        response.status_code = 202
     response.headers["Location"] = described["url"]
     return _mark(response)
 

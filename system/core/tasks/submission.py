@@ -13,6 +13,7 @@ from flask import has_request_context, request
 from ..catalog.tree import Catalog
 from ..dispatch.calling import bind
 from ..dispatch.params import Params
+from ..dispatch.responses import StartedTask
 from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import Resolved, resolve
 from ..errors import BrokerUnavailable, InvalidParameters, NotFound, QueueFull, TaskError, TooLarge
@@ -68,9 +69,9 @@ class Tasks:
         chosen = queue or str(getattr(endpoint.function, "koa_queue", QUEUE))
         return self.describe(self.send(endpoint.name, packed, chosen, delay))
 
-    def describe(self, task_id: str) -> dict[str, str]:
+    def describe(self, task_id: str) -> StartedTask:
         """What exeTask returns for a task."""
-        return {"type": "task", "id": task_id, "url": f"{self.settings.url}status/{task_id}"}
+        return StartedTask(type="task", id=task_id, url=f"{self.settings.url}status/{task_id}")
 
     def send(
         self,
