@@ -87,9 +87,9 @@ def protect(handler: logging.Handler, settings: Settings) -> None:
 
 
 def set_up_log(settings: Settings) -> None:
-    """Write what the kernel and the site log to stderr; a handler that is there already is left alone."""
+    """Write what the kernel and the site log to stderr, unless the development server or another handler does."""
     root = logging.getLogger()
-    if not root.handlers:
+    if not root.handlers and not settings.development:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter(TEXT))
         protect(handler, settings)
