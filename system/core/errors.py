@@ -312,14 +312,15 @@ class UnknownHost(RequestError):
 
 
 class InvalidParameters(RequestError, exceptions.UnprocessableEntity):
-    """Values that the signature refuses: `errors` lists each by name."""
+    """Values that the signature refuses: `errors` lists each by name, `more` is how many others there are."""
 
     status = 422
     title = "Unprocessable Content"
 
-    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
-        names = ", ".join(str(error["name"]) for error in errors)
-        super().__init__(f"These parameters cannot be used: {names}. See errors for each.", errors=list(errors))
+    def __init__(self, errors: Sequence[dict[str, Any]], more: int = 0) -> None:
+        names = ", ".join(str(error["name"]) for error in errors) + (f" and {more} more" if more else "")
+        members = {"errors": list(errors)} | ({"more": more} if more else {})
+        super().__init__(f"These parameters cannot be used: {names}. See errors for each.", **members)
         self.errors = list(errors)
 
 

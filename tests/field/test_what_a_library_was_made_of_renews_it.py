@@ -258,3 +258,17 @@ def test_an_edit_of_a_library_that_only_reads_leaves_the_state_of_others_alone(s
     assert [client.get("/lib").text for _ in range(3)] == ["1a", "2a", "3a"]
     site.write("lib.py", text.format("b"))
     assert client.get("/lib").text == "4b"
+
+
+def test_loggers_caches_and_the_face_are_no_shared_state(site: Any) -> None:
+    head = "import functools, logging\nfrom kernkoa import *\nlog = logging.getLogger(__name__)\n"
+    site.write("base.py", head + "runs = []\n@functools.cache\ndef once(): return 1\nclass Base: log = log\n")
+    text = (
+        head
+        + "from .base import Base, once, runs\nonce()\nclass Lib(Base):\n    def index(self):\n        runs.append(1)\n"
+    )
+    site.write("lib.py", text + "        return [len(runs), 1]\n")
+    client = site.client()
+    assert client.get("/lib").get_json() == [1, 1]
+    site.write("lib.py", text + "        return [len(runs), 2]\n")
+    assert client.get("/lib").get_json() == [2, 2]

@@ -57,10 +57,14 @@ class Load:
 
 
 class _OfThread(threading.local):
-    """The loads of this thread, the innermost last, and those of partners that wait to be swapped in together."""
+    """The loads of this thread, the innermost last, and those of partners that wait to be swapped in together.
+
+    `moment` is that of the outermost load: each file that a load needs is looked at again, once.
+    """
 
     def __init__(self) -> None:
         self.stack: list[Load] = []
+        self.moment = 0.0
         self.together: dict[Library, Load | None] = {}
 
     def load_of(self, library: Library) -> Load | None:
@@ -132,12 +136,11 @@ class Library:
         user = _of_thread.stack[-1] if _of_thread.stack else None
         if user is None:
             return self.current(now).module
-        now = self.policy.after_every_look()
         try:
-            return self._module_for_load(now)
+            return self._module_for_load(_of_thread.moment)
         finally:
             if user.library is not self:
-                user.note(self, now)
+                user.note(self, _of_thread.moment)
 
     def _module_for_load(self, now: float) -> types.ModuleType:
         load = _of_thread.load_of(self)
@@ -179,7 +182,9 @@ class Library:
 
     def _load(self, now: float) -> None:
         """Execute the library, with its partners where it has some; again where what it used changed meanwhile."""
-        for _ in range(MOST_ATTEMPTS):
+        for attempt in range(MOST_ATTEMPTS):
+            if attempt or not _of_thread.stack:
+                _of_thread.moment = self.policy.after_every_look()
             load = Load(self)
             try:
                 self._load_once(load, now)
@@ -187,8 +192,7 @@ class Library:
                 failure: BaseException | None = error
             else:
                 failure = None
-            now = self.policy.after_every_look()
-            if not self._has_changed(load.parts, now):
+            if not self._has_changed(load.parts, _of_thread.moment):
                 break
         if failure is not None:
             self._parts = load.parts

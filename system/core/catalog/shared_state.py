@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import logging
 import sys
 import types
 from collections import deque
@@ -13,13 +15,14 @@ from typing import Any
 # the packages of the catalogue's libraries
 OWN = ("catalog.", "system.addons.")
 # how many objects of a module are looked at
-MOST_OBJECTS = 5_000
+MOST_OBJECTS = 3_000
 _LEAVES = (
     types.ModuleType,
     types.CodeType,
-    types.BuiltinFunctionType,
     types.FrameType,
     types.GenericAlias,
+    functools._lru_cache_wrapper,  # what it remembers is nobody's state
+    logging.Logger,  # it leads to every other logger
     str,
     bytes,
     int,
@@ -38,7 +41,7 @@ def state_of(module: types.ModuleType, imported: Mapping[str, str]) -> State:
     """
     names = vars(module)
     foreign = {name for name, origin in imported_names(names, imported) if not origin.startswith((*OWN, "."))}
-    queue = deque(value for name, value in names.items() if name not in foreign)
+    queue = deque(value for name, value in names.items() if name not in foreign and not name.startswith("__"))
     seen: dict[int, int] = {}
     while queue and len(seen) < MOST_OBJECTS:
         value = queue.popleft()
@@ -58,7 +61,9 @@ def _held_by(value: Any) -> Iterable[object]:
         return filter(None, (value.__closure__, value.__defaults__, value.__kwdefaults__))
     if issubclass(kind, type):
         is_own = str(vars(value).get("__module__")).startswith(OWN)
-        return (held for name, held in vars(value).items() if name != "_abc_impl") if is_own else ()
+        return (
+            (held for name, held in vars(value).items() if not name.startswith(("__", "_abc_"))) if is_own else ()
+        )
     if issubclass(kind, dict):  # the collector does not visit keys that are text
         return chain(dict.keys(value), dict.values(value))
     return gc.get_referents(value)

@@ -93,7 +93,9 @@ class KernelRequest(Request):
             return False
         with suppress(HTTPException, OSError, ValueError):
             start = (
-                next(iter(self.form), "") if self.mimetype in _FORMS else self.stream.read(64).decode("latin-1")
+                next(iter(self.form), "") or ""
+                if self.mimetype in _FORMS
+                else self.stream.read(64).decode("latin-1")
             )
             return start.lstrip()[:1] in ("{", "[")
         return False
