@@ -1,4 +1,4 @@
-"""Methods that change something and may be asked for by GET: found in the source, for `check` and the developer."""
+"""Methods that change something and answer GET, found in the source: for `check` and the developer."""
 
 from __future__ import annotations
 
