@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> KernKoa:
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
         live_seconds=0 if settings.development else settings.liveSeconds,
         development=settings.development,
+        strict_verbs=settings.strictVerbs,
         last_good=LastGood(None if settings.development else settings.var / "loaded", str(app.secret_key)),
     )
     app.load = Loader(app.catalog)

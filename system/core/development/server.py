@@ -21,6 +21,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from ..log import ESCAPES, protect
 from ..settings import Settings
 from .supervisor import REPORT, SOCKET, TERMINAL
+from .writers import warn_of_writer
 
 SLOW_MS = 500
 FINISH_SECONDS = 1.5
@@ -85,6 +86,8 @@ def _note_endpoint(response: Response) -> Response:
     resolved = getattr(request, "resolved", None)
     if resolved is not None:
         request.environ[ENDPOINT] = resolved.endpoint.name
+        if request.method == "GET":
+            warn_of_writer(resolved.endpoint)
     return response
 
 
