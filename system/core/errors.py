@@ -18,7 +18,7 @@ KernKoaError
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── AnswerError              a method returned something that HTTP cannot carry
 ├── PrintError               a print format cannot be drawn with its data
-├── ServiceUnavailable       503  something that the site leans on is away
+├── ServiceUnavailable       503  a service that the site depends on is down
 │   ├── FolderClosed         its guard _folder.py cannot be read
 │   ├── DatabaseUnavailable
 │   ├── BrokerUnavailable
@@ -193,7 +193,7 @@ class PrintError(KernKoaError):
 
 
 class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable):
-    """Something that the site leans on is away; the client may come back in `retry_after` seconds."""
+    """A service that the site depends on is down; the client may try again in `retry_after` seconds."""
 
     status = 503
     title = "Service Unavailable"

@@ -169,7 +169,7 @@ def test_a_broken_partner_is_named(site: Any, caplog: pytest.LogCaptureFixture) 
     site.write("catalog/model/lib/book.py", BOOK.format(more="title = Column(String)"))
     assert client.get("/book_only").status_code == 200
     assert f"{author}, line {AUTHOR.count(chr(10)) + 1}: ZeroDivisionError" in caplog.text
-    assert "shares state with" in caplog.text
+    assert "They are loaded together" in caplog.text
     assert client.get("/lib").get_json() == [["id"], True]
     site.write("catalog/model/lib/author.py", AUTHOR)
     assert client.get("/lib").get_json() == [["id", "title"], True]
@@ -272,3 +272,39 @@ def test_loggers_caches_and_the_face_are_no_shared_state(site: Any) -> None:
     assert client.get("/lib").get_json() == [1, 1]
     site.write("lib.py", text + "        return [len(runs), 2]\n")
     assert client.get("/lib").get_json() == [2, 2]
+
+
+def test_an_edit_that_collides_outside_of_the_catalogue_says_to_start_again(
+    site: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sqlalchemy import MetaData
+
+    import tests
+
+    tables = MetaData()
+    vars(tests)["TABLES"] = tables
+    text = "from tests import TABLES\nfrom sqlalchemy import *\nTable('books', TABLES, Column('id', Integer{}))\n"
+    text += "class Lib:\n    def index(self): return 'here'\n"
+    site.write("lib.py", text.format(""))
+    client = site.client()
+    assert client.get("/lib").text == "here"
+    site.write("lib.py", text.format(", primary_key=True"))
+    assert client.get("/lib").text == "here"
+    assert "start the site again" in caplog.text
+
+
+def test_a_large_value_is_not_walked(site: Any) -> None:
+    site.write("big.py", "numbers = list(range(300_000))\n")
+    site.write("lib.py", "from .big import numbers\nclass Lib:\n    def index(self): return str(len(numbers))\n")
+    client = site.client()
+    assert client.get("/lib").text == "300000"
+    site.write(
+        "lib.py",
+        "from .big import numbers\nnumbers.append(1)\nclass Lib:\n    def index(self): return str(len(numbers))\n",
+    )
+    assert client.get("/lib").text == "300001"
+    site.write(
+        "lib.py",
+        "from .big import numbers\nnumbers.append(2)\nclass Lib:\n    def index(self): return str(len(numbers))\n",
+    )
+    assert client.get("/lib").text == "300001"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from ..errors import LibraryError
 from .execution import Version, execute, restored
 from .live_file import LiveFile
-from .load_error import describe
+from .load_error import describe, describe_refusal
 from .policy import LivePolicy
 from .shared_state import State, state_of
 
@@ -196,7 +196,7 @@ class Library:
                 break
         if failure is not None:
             self._parts = load.parts
-            self._fail(failure if isinstance(failure, _Refused) else describe(failure, self.path))
+            self._fail(describe(failure, self.path, has_version=self.version is not None))
 
     def _load_once(self, load: Load, now: float) -> None:
         partners = self._group()
@@ -297,10 +297,6 @@ def _executing(load: Load) -> Iterator[None]:
                         outer.states[part] = after
 
 
-class _Refused(LibraryError):
-    """A library did not load because of one that it shares state with."""
-
-
 def load_together(libraries: list[Library], load: Load, now: float) -> None:
     """Execute libraries that share state as new modules; all of them are swapped in, or none.
 
@@ -315,7 +311,9 @@ def load_together(libraries: list[Library], load: Load, now: float) -> None:
     except BaseException as error:
         _begin_again(libraries, -1, partners)
         load.parts = {library: library.identity(now) for library in libraries}
-        raise _refuse(error, load.library, libraries) from error
+        if not isinstance(error, Exception | SystemExit):
+            raise
+        raise describe_refusal(error, load.library.path, [library.path for library in libraries]) from error
     finally:
         _of_thread.together = others
     for done in loads:
@@ -327,31 +325,3 @@ def _begin_again(libraries: list[Library], step: int, partners: Mapping[Library,
     for library in libraries:
         library._generation += step
         library._partners = dict(partners[library])
-
-
-def _refuse(error: BaseException, cause: Library, libraries: list[Library]) -> LibraryError:
-    """The error of the one whose edit made them all load, which says what has to be in order first."""
-    if not isinstance(error, Exception | SystemExit):
-        raise error
-    others = ", ".join(library.path for library in libraries if library is not cause)
-    fault = describe(error, _path_of(error, libraries) or cause.path)
-    if fault.path == cause.path:
-        return fault
-    detail = (
-        f"{fault.detail} ({cause.path} shares state with {others}: they are loaded together, so each of them "
-        "has to load. Until then all of them stay as they were.)"
-    )
-    refused = _Refused(detail, fault.path, fault.line, fault.text)
-    refused.__cause__ = fault.__cause__
-    return refused
-
-
-def _path_of(error: BaseException, libraries: list[Library]) -> str:
-    """The file among these in which an error was raised, or which does not compile."""
-    if isinstance(error, SyntaxError):
-        return error.filename or ""
-    paths, found, trace = {library.path for library in libraries}, "", error.__traceback__
-    while trace is not None:
-        path = trace.tb_frame.f_code.co_filename
-        found, trace = (path if path in paths else found), trace.tb_next
-    return found

@@ -47,10 +47,17 @@ def state_of(module: types.ModuleType, imported: Mapping[str, str]) -> State:
         value = queue.popleft()
         if id(value) in seen:
             continue
-        held = list(_held_by(value))
-        seen[id(value)] = len(held)
+        size = _size_of(value)
+        held = list(_held_by(value)) if size <= MOST_OBJECTS else []
+        seen[id(value)] = max(size, len(held))
         queue.extend(held)
     return seen
+
+
+def _size_of(value: object) -> int:
+    """How many values a container of Python's holds; 0 for anything else."""
+    container = next((kind for kind in (dict, list, tuple, set, frozenset) if issubclass(type(value), kind)), None)
+    return container.__len__(value) if container else 0  # type: ignore[arg-type]
 
 
 def _held_by(value: Any) -> Iterable[object]:

@@ -1,4 +1,4 @@
-"""What is told of tasks: GET /status/<id> as JSON or as a page, and cancelling."""
+"""The status of a task: GET /status/<id> as JSON or as a page, and cancelling."""
 
 from __future__ import annotations
 
