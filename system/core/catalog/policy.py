@@ -18,7 +18,7 @@ SETTLED_SECONDS = 0.1
 class LivePolicy:
     """How long a look at a file holds, and whether a broken file is an error although an older version runs.
 
-    `live_seconds` is 0 to look every time and infinite to never look again. `plain_verbs` are those of methods that
+    `live_seconds` is 0 to look every time, infinite to never look again. `plain_verbs` are those of methods that
     do not say theirs.
     """
 
