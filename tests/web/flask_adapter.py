@@ -15,7 +15,10 @@ from system.core.database.databases import Databases
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
 from system.core.web.dispatcher import Dispatcher
+from system.core.web.headers import ResponseHeaders
+from system.core.web.hosts import Hosts
 from system.core.web.matching import ViewFunctions
+from system.core.web.origins import Origins
 
 SETTINGS = Settings(path=Path(tempfile.gettempdir()) / f"kernkoa-no-site-{os.getpid()}")
 CATALOG = Catalog({"controller": SETTINGS.path}, live_seconds="off")
@@ -32,6 +35,7 @@ class Adapted(KernKoa):
         self.catalog = CATALOG
         PlainFlask.__init__(self, import_name, *args, **options)
         self.dbs = Databases(SETTINGS)
+        self.hosts, self.origins, self.headers = Hosts(SETTINGS), Origins(SETTINGS), ResponseHeaders(SETTINGS)
         self.dispatcher = Dispatcher(CATALOG, SETTINGS, None)  # type: ignore[arg-type]
         self.view_functions = ViewFunctions(self.view_functions, self.dispatcher)
 
