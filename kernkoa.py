@@ -28,7 +28,7 @@ from flask import (
     url_for,
 )
 
-from system.core.dispatch.decorators import allow, background, cron, every, expose, queue, retry
+from system.core.dispatch.decorators import allow, background, cron, every, expose, limit, queue, retry
 from system.core.dispatch.params import Params
 from system.core.runtime import app, celery, dbs, exeTask, load, start
 from system.core.runtime import settings as config
@@ -54,6 +54,7 @@ __all__ = [
     "g",
     "json",
     "jsonify",
+    "limit",
     "load",
     "make_response",
     "os",

@@ -39,7 +39,8 @@ print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-v
 }
 
 make_venv() {
-	# the programs of a moved environment contain the old path; one made by hand is trusted
+	# the programs of a moved environment contain the old path; one made by hand is trusted, and so is a link
+	if [ -L "$venv" ]; then return; fi
 	if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made_in" 2>/dev/null || say "$venv")" = "$venv" ]; then return; fi
 	find_python
 	package=$(missing_venv)
@@ -103,7 +104,7 @@ install_test_packages() {
 	PATH=$PATH:/usr/sbin:/sbin
 	missing=$(missing_packages redis-server=redis-server nginx=nginx wrk=wrk git=git shellcheck=shellcheck \
 		chromium=chromium chromedriver=chromium-driver pdftotext=poppler-utils \
-		mariadbd=mariadb-server pg_createcluster=postgresql \
+		mariadbd=mariadb-server pg_createcluster=postgresql rabbitmq-server=rabbitmq-server \
 		systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
 	[ -n "$missing" ] || return 0
 	can_install "$missing (or skip the tests that use them: sh setup.sh test --no-packages)"
@@ -162,7 +163,7 @@ install() {
 		case $argument in
 		--dry-run | --root | --root=* | --help | -h) changes=no ;;
 		--no-redis) redis= ;;
-		--no-packages) changes=venv ;;
+		--no-packages) [ $changes = no ] || changes=venv ;;
 		esac
 	done
 	PATH=$PATH:/usr/sbin:/sbin

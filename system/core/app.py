@@ -8,6 +8,7 @@ from functools import partial
 from flask import Response, got_request_exception
 from werkzeug.exceptions import InternalServerError
 
+from .catalog.last_good import LastGood
 from .catalog.loader import Loader
 from .catalog.tree import Catalog
 from .database.databases import Databases
@@ -15,7 +16,7 @@ from .development.error_pages import Pages
 from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
-from .errors import KernKoaError, LibraryError
+from .errors import FolderClosed, KernKoaError, LibraryError
 from .explorer.pages import add_explorer
 from .explorer.task_board import add_board
 from .settings import Settings
@@ -25,6 +26,7 @@ from .tasks.status import add_task_routes
 from .tasks.submission import Tasks
 from .web.application import KernKoa
 from .web.dispatcher import Dispatcher
+from .web.guarded import RootGuard
 from .web.matching import ViewFunctions
 from .web.views import add_routes
 
@@ -38,18 +40,19 @@ def create_app(settings: Settings) -> KernKoa:
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
         live_seconds=0 if settings.development else settings.liveSeconds,
         development=settings.development,
-        keep_in=None if settings.development else settings.var / "loaded",
+        last_good=LastGood(None if settings.development else settings.var / "loaded", str(app.secret_key)),
     )
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
     app.dispatcher = Dispatcher(app.catalog, settings, app.tasks)
     app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
+    app.root_guard = RootGuard(app.catalog, settings)
     add_routes(app, settings)
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
     add_board(app, app.tasks)
-    add_explorer(app, app.catalog, settings)
+    add_explorer(app, app.tasks)
     pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, partial(answer_error, app, pages))
     _report_reserved(app.catalog)
@@ -64,6 +67,8 @@ def answer_error(app: KernKoa, pages: Pages | None, error: Exception) -> Respons
     if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
         error = error.original_exception  # raised when the response was finished
     problem = describe(error)
+    if isinstance(error, FolderClosed) and isinstance(error.__cause__, LibraryError):
+        error = error.__cause__  # what the author has to repair
     if is_fault(error, problem):
         reason = error.detail if isinstance(error, KernKoaError) else type(error).__name__
         log.error("%s %s: %s", request.method, request.path, reason, exc_info=_trace_of(error))

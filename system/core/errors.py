@@ -18,7 +18,7 @@ KernKoaError
 │   └── UnknownDatabase      dbs["name"] and config.databases has no such name
 ├── AnswerError              a method returned something that HTTP cannot carry
 ├── PrintError               a print format cannot be drawn with its data
-├── ServiceUnavailable       503  something that the site leans on is away
+├── ServiceUnavailable       503  a service that the site depends on is down
 │   ├── FolderClosed         its guard _folder.py cannot be read
 │   ├── DatabaseUnavailable
 │   ├── BrokerUnavailable
@@ -193,7 +193,7 @@ class PrintError(KernKoaError):
 
 
 class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable):
-    """Something that the site leans on is away; the client may come back in `retry_after` seconds."""
+    """A service that the site depends on is down; the client may try again in `retry_after` seconds."""
 
     status = 503
     title = "Service Unavailable"
@@ -312,14 +312,15 @@ class UnknownHost(RequestError):
 
 
 class InvalidParameters(RequestError, exceptions.UnprocessableEntity):
-    """Values that the signature refuses: `errors` lists each by name."""
+    """Values that the signature refuses: `errors` lists each by name, `more` is how many others there are."""
 
     status = 422
     title = "Unprocessable Content"
 
-    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
-        names = ", ".join(str(error["name"]) for error in errors)
-        super().__init__(f"These parameters cannot be used: {names}. See errors for each.", errors=list(errors))
+    def __init__(self, errors: Sequence[dict[str, Any]], more: int = 0) -> None:
+        names = ", ".join(str(error["name"]) for error in errors) + (f" and {more} more" if more else "")
+        members = {"errors": list(errors)} | ({"more": more} if more else {})
+        super().__init__(f"These parameters cannot be used: {names}. See errors for each.", **members)
         self.errors = list(errors)
 
 

@@ -19,7 +19,7 @@ from .errors import SettingsError
 from .spelling import near_names
 
 # the settings whose environment variable is JSON; a list may be written with commas too
-_LISTS = frozenset({"queues", "addons", "hosts", "origins", "proxies"})
+_LISTS = frozenset({"secretKeys", "queues", "addons", "hosts", "origins", "proxies"})
 _JSON = _LISTS | {"databases", "libs", "headers", "openapi"}
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -57,6 +57,7 @@ class Settings(BaseModel):
     site_url: Annotated[str, Field(alias="url", pattern=r"^(https?://[^\s?#]+)?$")] = ""
     home: str = ""
     secretKey: str = ""
+    secretKeys: list[Annotated[str, Field(min_length=16)]] = Field(default_factory=list)
     session_timeout: Annotated[int, Field(gt=0)] = 720
 
     databases: dict[str, dict[str, Any]] = Field(
@@ -91,6 +92,7 @@ class Settings(BaseModel):
     liveSeconds: Seconds | Literal["off"] = 1
 
     maxUploadBytes: Bytes = 75_000_000
+    maxBodyBytes: Bytes = 1_000_000
     maxParamsBytes: Bytes = 5_000_000
     maxParams: Bytes = 1_000
     maxJsonValues: Bytes = 100_000

@@ -32,8 +32,8 @@ import json, pathlib
 from system.core.settings import read_settings
 settings = read_settings(pathlib.Path("config.py").resolve())
 print(json.dumps({"base": settings.base, "redis": settings.redisUrl, "upload": settings.maxUploadBytes,
-                  "images": str(settings.folder(settings.imagePath).resolve()),
-                  "static": str(settings.folder(settings.staticPath).resolve())}))
+    folders = Path(found["images"]), Path(found["static"])
+    return Facts(found["base"], *folders, found["upload"], found["redis"], Path(found["controllers"]))
 """
 
 
@@ -65,7 +65,7 @@ def learn(machine: Machine) -> Facts:
         )
     found = json.loads(done.stdout)
     folders = Path(found["images"]), Path(found["static"])
-    return Facts(found["base"], *folders, found["upload"], found["redis"])
+    return Facts(found["base"], *folders, found["upload"], found["redis"], Path(found["controllers"]))
 
 
 def prepare(machine: Machine) -> Path | None:

@@ -48,6 +48,7 @@ def render_nginx(site: Site, facts: Facts) -> str:
     """kernkoa_nginx.conf for this site."""
     shipped = (site.clone / "kernkoa_nginx.conf").read_text(encoding="utf-8")
     text = replaced(shipped, _values(site, facts.images, facts.static, WEB_GROUP))
+    text = text.replace(f"{site.current}/catalog/controller", str(site.current / facts.controllers))
     # with a domain it is one of several sites; without one it serves every host name of this port
     default = "" if site.domain else " default_server"
     for address in ("", "[::]:"):
@@ -100,6 +101,7 @@ def _values(site: Site, images: Path, static: Path, web_group: str) -> dict[str,
         "Environment=KERNKOA_SETTINGS=": f"Environment={settings}",
         "/var/log/nginx/kernkoa_": f"/var/log/nginx/{site.slug}_",
         "$kernkoa_": f"${variable}_",
+        "kernkoa_workers": f"{variable}_workers",
         "zone=kernkoa": f"zone={site.slug}",
         "shared:kernkoa_tls": f"shared:{variable}_tls",
     }

@@ -188,6 +188,7 @@ class Facts:
     static: Path
     upload_bytes: int
     redis_url: str
+    controllers: Path = Path("catalog/controller")
 
 
 def check_options(site: Site) -> None:

@@ -100,6 +100,29 @@ def test_a_process_that_starts_while_a_file_is_broken_serves_the_version_before(
     assert started_anew.get("/lib").text == "new"
 
 
+@pytest.mark.parametrize("change", ["code", "name", "key", "no signature"])
+def test_a_kept_version_that_was_not_signed_by_this_site_is_not_run(
+    site: Any, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.write("lib.py", source("old"))
+    site.write("other.py", source("other").replace("Lib", "Other"))
+    client = site.client()
+    assert (client.get("/lib").text, client.get("/other").text) == ("old", "other")
+    site.write("lib.py", "class Lib(:\n")
+    kept = site.root / "var" / "loaded" / "catalog.controller.lib.py"
+    assert site.client().get("/lib").text == "old"
+    text = kept.read_text()
+    if change == "code":
+        kept.write_text(text.replace("old", "bad"))
+    elif change == "name":
+        kept.write_text(kept.with_name("catalog.controller.other.py").read_text())
+    elif change == "no signature":
+        kept.write_text(source("bad"))
+    settings = {"secretKey": "another key"} if change == "key" else {}
+    assert site.client(**settings).get("/lib").status_code == 500
+    assert f"{kept} is not used" in caplog.text
+
+
 def test_a_library_that_raised_is_tried_again_when_what_it_missed_is_there(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

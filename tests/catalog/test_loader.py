@@ -70,3 +70,37 @@ def test_a_package_among_the_controllers_is_a_folder_like_any_other(site: Any) -
     site.write("old/__init__.py", "raise AssertionError('imported')\n")
     site.write("old/lib.py", "class lib:\n    def index(self): return 'here'\n")
     assert site.client().get("/old/lib").text == "here"
+
+
+@pytest.mark.parametrize(
+    "name", ["os", "path", "json", "Decimal", "D", "deque", "__builtins__", "__import__", "__file__", "inner"]
+)
+def test_an_addon_gives_only_what_its_file_defines(site: Any, name: str) -> None:
+    site.write(
+        "system/addons/tool.py",
+        """
+        import os, json
+        import os.path as path
+        from collections import *
+        from decimal import Decimal, Decimal as D
+        if True:
+            from . import inner
+        hammer = D("1")
+        FLAG = True
+        def saw(): return "saw"
+        class Nail: pass
+        """,
+    )
+    site.write("system/addons/inner.py", "")
+    load = site.app().load
+    assert [load.addon("tool", own) is not None for own in ("hammer", "FLAG", "saw", "Nail")] == [True] * 4
+    with pytest.raises(LoadError, match=name):
+        load.addon("tool", name)
+
+
+def test_an_addon_gives_what_its_all_names(site: Any) -> None:
+    site.write("system/addons/tool.py", "from decimal import Decimal, getcontext\n__all__ = ['Decimal']\n")
+    load = site.app().load
+    assert load.addon("tool", "Decimal")(1) == 1
+    with pytest.raises(LoadError):
+        load.addon("tool", "getcontext")

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,14 @@ class probe:
 
     def pid(self):
         return {"pid": os.getpid()}
+
+    def dies(self, marks: str):
+        # its process is killed the first time
+        with open(marks, "a") as file:
+            file.write("x")
+        if os.path.getsize(marks) == 1:
+            os.kill(os.getpid(), 9)
+        return "survived"
 
     def slow(self):
         time.sleep(2)
@@ -121,16 +130,25 @@ def test_broken_code_is_refused_and_the_old_code_keeps_serving(
     assert (site.folder / "tree/var/lib/kernkoa/current").resolve() == before
 
 
-def test_a_killed_worker_loses_at_most_its_own_request(
-    site: Production, capsys: pytest.CaptureFixture[str]
-) -> None:
-    victim = min(site.workers())
+def test_killed_workers_lose_no_request(site: Production, capsys: pytest.CaptureFixture[str]) -> None:
     with Load(site.port, "/probe/probe/text", (b"old",)) as load:
-        os.kill(victim, signal.SIGKILL)
-        assert workers.wait_for(lambda: len(site.workers() - {victim}) == 2, 10)
+        for _ in range(3):
+            victim = min(site.workers())
+            os.kill(victim, signal.SIGKILL)
+            assert workers.wait_for(lambda victim=victim: len(site.workers() - {victim}) == 2, 10)
         load.more()
-    report(capsys, "kill -9 of a worker", load)
-    assert len(load.failed) <= 1
+    report(capsys, "kill -9 of three workers", load)
+    assert load.failed == []
+
+
+@pytest.mark.parametrize(("method", "status", "runs"), [("GET", 200, 2), ("POST", 503, 1)])
+def test_a_request_whose_worker_is_killed_runs_again_unless_it_is_a_post(
+    site: Production, tmp_path: Path, method: str, status: int, runs: int
+) -> None:
+    marks = tmp_path / "marks"
+    answer = site.get(f"/probe/probe/dies?marks={marks}", method)
+    assert (answer.status, len(marks.read_text())) == (status, runs)
+    assert workers.wait_for(lambda: len(site.workers()) == 2, 10)
 
 
 def test_a_reload_waits_for_the_request_that_is_running(site: Production) -> None:

@@ -66,8 +66,9 @@ HELLO = "/fasthelloworld/fastHelloClass/fastHelloWorldWithParameters"
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Production]:
-    # a harakiri of one second, so that a test does not wait a minute
-    with production(files=FILES, edits={"harakiri = 60": "harakiri = 2"}) as running:
+    # a harakiri of two seconds, so that a test does not wait a minute
+    edits = {"harakiri = 60": "harakiri = 2", "next_upstream_timeout 10s": "next_upstream_timeout 1s"}
+    with production(files=FILES, edits=edits) as running:
         (running.clone / "images" / "out.svg").symlink_to("/etc/hostname")
         yield running
 

@@ -144,6 +144,21 @@ def test_a_dry_run_prints_every_step_and_changes_nothing(clone: Path, folder: Pa
     assert look(folder) == before
 
 
+@pytest.mark.parametrize("options", [("--root", "tree", "--no-packages"), ("--no-packages", "--root", "tree")])
+def test_with_root_no_environment_is_created(clone: Path, folder: Path, options: tuple[str, ...]) -> None:
+    setup(clone, "install", *(folder / "tree" if option == "tree" else option for option in options))
+    assert not (clone / "venv3").exists()
+
+
+def test_an_environment_behind_a_link_is_never_cleared(clone: Path, folder: Path) -> None:
+    other = folder / "other"
+    (other / "bin").mkdir(parents=True)
+    (other / ".made_in").write_text("/elsewhere\n")
+    (clone / "venv3").symlink_to(other)
+    setup(clone, "dev", "--help")
+    assert (other / ".made_in").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become an ordinary user")
 @pytest.mark.parametrize("command", ["install", "reload", "rollback", "uninstall"])
 def test_without_root_the_message_says_that_root_is_needed(clone: Path, command: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from system.core.explorer.forms import Field, example_of, make_form
+from system.core.explorer.forms import Field, make_form
 from system.core.explorer.parameters import Parameter
 
 BOTH = ("GET", "HEAD", "OPTIONS", "POST")
@@ -33,7 +33,7 @@ def field_of(schema: dict[str, Any], default: Any = None) -> Field:
         ({"enum": [1, 2]}, "select", "json"),
         ({"type": "array", "items": {"type": "string"}}, "lines", "strings"),
         ({"type": "array", "items": INTEGER}, "lines", "numbers"),
-        ({"type": "array", "items": {"type": "object"}}, "json", "json"),
+        ({"type": "array", "items": {"type": "object"}}, "list", "json"),
         ({"type": "object"}, "json", "json"),
         (FILE, "file", "file"),
         ({"type": "array", "items": FILE}, "file", "files"),
@@ -83,6 +83,50 @@ def test_the_fitting_way_comes_first(
     assert make_form([parameter], verbs).ways[0][0] == first
 
 
-def test_a_record_begins_with_an_example() -> None:
-    properties = {"name": {"type": "string"}, "n": {"type": "integer", "default": 3}, "tags": {"type": "array"}}
-    assert example_of({"type": "object", "properties": properties}, {}) == {"name": "", "n": 3, "tags": [""]}
+NODE = {
+    "$defs": {
+        "Node": {
+            "type": "object",
+            "title": "Node",
+            "properties": {
+                "name": {"type": "string"},
+                "inner": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
+            },
+            "required": ["name"],
+        }
+    },
+    "$ref": "#/$defs/Node",
+}
+
+
+def test_a_record_has_a_field_for_each_of_its_own() -> None:
+    field = field_of(NODE)
+    assert (field.control, [inner.name for inner in field.fields]) == ("record", ["name", "inner"])
+    name, inner = field.fields
+    assert (name.control, name.required) == ("text", True)
+    assert (inner.control, inner.required, inner.least) == ("list", False, 0)
+    assert [each.name for each in inner.fields[0].fields] == ["name", "inner"]
+
+
+def test_records_in_themselves_end_as_json() -> None:
+    field = field_of(NODE)
+    for _ in range(20):
+        if not field.fields:
+            break
+        field = field.fields[-1]
+    assert field.control == "json"
+
+
+def test_a_union_of_records_is_a_choice() -> None:
+    options = [
+        {"type": "object", "title": title, "properties": {"kind": {"const": title}}, "required": ["kind"]}
+        for title in ("Cat", "Dog")
+    ]
+    field = field_of({"oneOf": options})
+    assert (field.control, [option.name for option in field.fields]) == ("union", ["Cat", "Dog"])
+    assert field.fields[0].fields[0].choices == ("Cat",)
+
+
+def test_an_example_of_the_site_stands_in_the_empty_field() -> None:
+    assert field_of({"type": "string", "examples": ["Ann"]}).example == "Ann"
+    assert field_of({"type": "array", "items": {"type": "array"}, "examples": [[[1]]]}).example == "[[1]]"

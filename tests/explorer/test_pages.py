@@ -101,16 +101,16 @@ def test_a_method_shows_its_url_verbs_and_parameters(site: Any) -> None:
     assert "one of m, cm" in text
     assert "At &lt;b&gt;length&lt;/b&gt;." in text
     assert "catalog/controller/shop/orders.py, line" in text
-    assert re.search(r'name="id" type="number"[^>]* required', text)
-    assert "<option selected>m</option>" in text
+    assert re.search(r'name="id"[^>]* required[^>]* type="number"', text)
+    assert '<option value="">default: m</option>' in text
     assert "POST" in page(client, "at/shop/orders/Orders/save")
 
 
-def test_a_task_has_no_form(site: Any) -> None:
+def test_a_task_has_a_form_that_starts_it(site: Any) -> None:
     site.write("shop/orders.py", SHOP)
     text = page(site.client(development=True), "at/shop/orders/Orders/build")
     assert 'exeTask(self, "build", params)' in text
-    assert 'id="call"' not in text
+    assert 'action="/_koa/run/shop/orders/Orders/build" method="post"' in text
 
 
 def test_a_broken_file_is_shown_with_its_line(site: Any) -> None:
@@ -308,12 +308,44 @@ class Kinds:
 """
 
 
+# the fields of a record, or the annotation of a parameter
+RECORDS = {
+    "texts": "class T(BaseModel):\n    name: str\n    note: str = 'x'\n    short: Annotated[str, Field(min_length=3)] = 'abc'",
+    "numbers": "class T(BaseModel):\n    n: int\n    m: Annotated[int, Field(ge=5, le=9)] = 5\n    f: float | None = None",
+    "choices": "class T(BaseModel):\n    a: Literal['x', 'y']\n    b: Literal[1, 2] = 2\n    c: Literal['only']",
+    "flags": "class T(BaseModel):\n    a: bool = True\n    b: bool = False\n    c: bool",
+    "dates": "class T(BaseModel):\n    a: datetime.date\n    b: datetime.datetime | None = None\n    c: datetime.time = datetime.time(1)",
+    "lists": "class T(BaseModel):\n    a: list[str]\n    b: list[int] = []\n    c: Annotated[list[float], Field(min_length=2)]",
+    "records": "class I(BaseModel):\n    x: int = 1\nclass T(BaseModel):\n    a: I\n    b: I | None = None\n    c: list[I] = []\n    d: Annotated[list[I], Field(min_length=2)]",
+    "themselves": "class T(BaseModel):\n    name: str = 'x'\n    inner: 'list[T]' = []\n    one: 'T | None' = None",
+    "unions": "class C(BaseModel):\n    kind: Literal['cat']\nclass D(BaseModel):\n    kind: Literal['dog']\n    n: int\nclass T(BaseModel):\n    pet: Annotated[C | D, Field(discriminator='kind')]\n    other: C | D | None = None",
+    "maps": "class T(BaseModel):\n    a: dict[str, int] = {}\n    b: dict[str, str]",
+    "defaults": "class T(BaseModel):\n    a: int = 1\n    b: str = ''\n    c: list[int] = [1]",
+    "aliases": "class T(BaseModel):\n    a: int = Field(1, alias='camelCase')\n    b: str = Field(alias='theName')",
+    "tuples": "class T(BaseModel):\n    a: tuple[int, str] = (1, 'a')\n    b: tuple[int, int]",
+    "anything": "class T(BaseModel):\n    a: Any = None\n    b: Any",
+    "examples": "class T(BaseModel):\n    a: Annotated[int, Field(examples=[3], description='How many.')]\n    b: Annotated[str, Field(title='The name', examples=['Ann'])] = 'x'",
+}  # fmt: skip
+
+
+def records() -> str:
+    head = "import datetime\nfrom typing import *\nfrom pydantic import BaseModel, Field\nfrom system.core.dispatch.decorators import allow\n"
+    models, methods = [], []
+    for name, text in RECORDS.items():
+        for one in ("T", "I", "C", "D"):
+            text = re.sub(rf"\b{one}\b", f"{one}_{name}", text)
+        models.append(text)
+        methods.append(f"    @allow('POST')\n    def {name}(self, it: T_{name}): return {{'ok': True}}\n")
+    return head + "\n".join(models) + "\nclass Records:\n" + "".join(methods)
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The examples of this repository, and more kinds of answers, on a development server of their own."""
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "catalog", root / "catalog", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "catalog" / "controller" / "kinds.py").write_text(PAGES)
+    (root / "catalog" / "controller" / "records.py").write_text(records())
     app = create_app(Settings(path=root, development=True))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -416,14 +448,54 @@ def test_a_file_is_uploaded(browser: Any, tmp_path: Path) -> None:
 
 def test_a_record_is_sent_as_json_and_the_picture_is_shown(browser: Any) -> None:
     find(browser, "draw")
-    field = browser.find_element(By.NAME, "drawing")
-    assert '"corners"' in field.get_attribute("value")
-    field.clear()
-    field.send_keys('{"title": "T", "corners": [{"x": 1, "y": 1}, {"x": 9, "y": 1}, {"x": 5, "y": 9}]}')
+    browser.find_element(By.CSS_SELECTOR, "[data-name=title] input").send_keys("T")
+    for number, field in enumerate(browser.find_elements(By.CSS_SELECTOR, "[data-name=corners] .item input")):
+        field.send_keys(str(number * number % 7))
+    browser.find_element(By.CSS_SELECTOR, "[data-name=corners] .item:last-child .remove").click()
+    assert run(browser).startswith("422")
+    browser.find_element(By.CSS_SELECTOR, "[data-name=corners] .add").click()
+    for field in browser.find_elements(By.CSS_SELECTOR, "[data-name=corners] .item:last-child input"):
+        field.send_keys("9")
     assert run(browser).startswith("200")
     picture = browser.find_element(By.CSS_SELECTOR, "#shown img")
     wait(browser, lambda _: browser.execute_script("return arguments[0].naturalWidth > 0", picture))
     assert "Content-Type: application/json" in browser.find_element(By.ID, "curl").text
+
+
+def test_a_fault_inside_a_record_is_shown_beside_its_field(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/examples/shapes/Shapes/draw")
+    browser.find_element(By.CSS_SELECTOR, "[data-name=title] input").send_keys("T")
+    corners = browser.find_elements(By.CSS_SELECTOR, "[data-name=corners] .item")
+    corners[0].find_element(By.CSS_SELECTOR, "[data-name=x] input").send_keys("1")
+    assert run(browser).startswith("422")
+    wrong = browser.find_elements(By.CSS_SELECTOR, "[data-name=corners] [data-name=y] .fault")
+    assert len(wrong) == 3
+
+
+def test_the_json_of_a_record_is_one_click_away(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/examples/shapes/Shapes/draw")
+    browser.find_element(By.CSS_SELECTOR, "[data-name=title] input").send_keys("T")
+    browser.find_element(By.CLASS_NAME, "as-json").click()
+    raw = browser.find_element(By.CSS_SELECTOR, "textarea.raw")
+    assert '"title": "T"' in raw.get_attribute("value")
+    raw.clear()
+    raw.send_keys('{"title": "T", "corners": [{"x": 1, "y": 1}, {"x": 9, "y": 1}, {"x": 5, "y": 9}]}')
+    assert run(browser).startswith("200")
+
+
+def test_what_a_form_begins_with_is_taken_or_marked_as_required(browser: Any, address: str) -> None:
+    for name in RECORDS:
+        browser.get(f"{address}/_koa/at/records/Records/{name}")
+        status = run(browser)
+        if status.startswith("200"):
+            continue
+        assert status.startswith("422"), (name, status, shown(browser))
+        for fault in browser.find_elements(By.CSS_SELECTOR, "#call .fault"):
+            field = fault.find_element(By.XPATH, "./ancestor::*[contains(@class, 'field')][1]")
+            empty = field.find_elements(By.CSS_SELECTOR, "input, select, textarea")[0]
+            assert field.get_attribute("data-required") is not None, (name, fault.text)
+            assert empty.get_attribute("value") == "" or empty.get_attribute("type") == "checkbox", name
+        assert browser.find_elements(By.CSS_SELECTOR, "#call .fault"), name
 
 
 def test_a_page_that_is_shown_runs_no_script_and_keeps_its_styles(browser: Any, address: str) -> None:

@@ -169,7 +169,7 @@ def test_a_broken_partner_is_named(site: Any, caplog: pytest.LogCaptureFixture) 
     site.write("catalog/model/lib/book.py", BOOK.format(more="title = Column(String)"))
     assert client.get("/book_only").status_code == 200
     assert f"{author}, line {AUTHOR.count(chr(10)) + 1}: ZeroDivisionError" in caplog.text
-    assert "shares state with" in caplog.text
+    assert "They are loaded together" in caplog.text
     assert client.get("/lib").get_json() == [["id"], True]
     site.write("catalog/model/lib/author.py", AUTHOR)
     assert client.get("/lib").get_json() == [["id", "title"], True]
@@ -258,3 +258,53 @@ def test_an_edit_of_a_library_that_only_reads_leaves_the_state_of_others_alone(s
     assert [client.get("/lib").text for _ in range(3)] == ["1a", "2a", "3a"]
     site.write("lib.py", text.format("b"))
     assert client.get("/lib").text == "4b"
+
+
+def test_loggers_caches_and_the_face_are_no_shared_state(site: Any) -> None:
+    head = "import functools, logging\nfrom kernkoa import *\nlog = logging.getLogger(__name__)\n"
+    site.write("base.py", head + "runs = []\n@functools.cache\ndef once(): return 1\nclass Base: log = log\n")
+    text = (
+        head
+        + "from .base import Base, once, runs\nonce()\nclass Lib(Base):\n    def index(self):\n        runs.append(1)\n"
+    )
+    site.write("lib.py", text + "        return [len(runs), 1]\n")
+    client = site.client()
+    assert client.get("/lib").get_json() == [1, 1]
+    site.write("lib.py", text + "        return [len(runs), 2]\n")
+    assert client.get("/lib").get_json() == [2, 2]
+
+
+def test_an_edit_that_collides_outside_of_the_catalogue_says_to_start_again(
+    site: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sqlalchemy import MetaData
+
+    import tests
+
+    tables = MetaData()
+    vars(tests)["TABLES"] = tables
+    text = "from tests import TABLES\nfrom sqlalchemy import *\nTable('books', TABLES, Column('id', Integer{}))\n"
+    text += "class Lib:\n    def index(self): return 'here'\n"
+    site.write("lib.py", text.format(""))
+    client = site.client()
+    assert client.get("/lib").text == "here"
+    site.write("lib.py", text.format(", primary_key=True"))
+    assert client.get("/lib").text == "here"
+    assert "start the site again" in caplog.text
+
+
+def test_a_large_value_is_not_walked(site: Any) -> None:
+    site.write("big.py", "numbers = list(range(300_000))\n")
+    site.write("lib.py", "from .big import numbers\nclass Lib:\n    def index(self): return str(len(numbers))\n")
+    client = site.client()
+    assert client.get("/lib").text == "300000"
+    site.write(
+        "lib.py",
+        "from .big import numbers\nnumbers.append(1)\nclass Lib:\n    def index(self): return str(len(numbers))\n",
+    )
+    assert client.get("/lib").text == "300001"
+    site.write(
+        "lib.py",
+        "from .big import numbers\nnumbers.append(2)\nclass Lib:\n    def index(self): return str(len(numbers))\n",
+    )
+    assert client.get("/lib").text == "300001"

@@ -44,7 +44,10 @@ def test_the_job_of_the_readme_runs_as_it_stands(site: Bench) -> None:
     block = re.search(r"```python\n(# catalog/controller/reports\.py\n.*?)```", readme, re.S)
     assert block
     site.write("reports.py", block[1])
-    told = json.loads(site.request("GET", "/reports/start")[2])
+    started = wait_for(
+        lambda: (found := site.request("GET", "/reports/start"))[0] == 200 and found, what="the library"
+    )
+    told = json.loads(started[2])
     assert told["type"] == "task"
     wait_for(lambda: site.status(told["id"])["status"] == "SUCCESS")
     assert site.status(told["id"])["data"] == "done"

@@ -9,8 +9,8 @@ class asyncclass:
         return "<a href='" + config.url + "status/" + task["id"] + "'>Async Test</a>"
 
     def asyncfunction_celery(self, celery_instance=None, params=None):
-        """Count to ten; `step` is the number of seconds for each count."""
-        step = float((params or {}).get("step", 2))
+        """Count to ten; `step` is the number of seconds for each count, 5 at most."""
+        step = min(5.0, max(0.0, float((params or {}).get("step", 2))))
         for i in range(10):
             time.sleep(step)
             celery_instance.update_state(

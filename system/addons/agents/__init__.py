@@ -61,7 +61,7 @@ def _pages(door: Callable[[], Door]) -> Blueprint:
 
 
 def _refuse_stream() -> Response:
-    """The server sends nothing of its own accord and keeps no sessions: basic/transports, Streamable HTTP."""
+    """The server opens no streams and keeps no sessions: basic/transports, Streamable HTTP."""
     raise MethodNotAllowed(["POST"])
 
 

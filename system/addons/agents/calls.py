@@ -1,4 +1,4 @@
-"""Runs a method for an assistant as a request of its own to the site: what guards a URL guards a tool too.
+"""Runs a method for an assistant as a separate request to the site: what guards a URL guards a tool too.
 
 The result is what a model can read: text, structured data, a picture, or what went wrong and what to do about it.
 """

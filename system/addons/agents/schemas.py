@@ -1,15 +1,17 @@
-"""The arguments of a method as one JSON Schema of the type object, as tools want it."""
+"""What a method takes and answers as JSON Schemas of the type object, as tools want them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from system.core.dispatch.json_schema import Schema
+from system.core.explorer.answers import JSON, Answer
 from system.core.explorer.components import Components
 from system.core.explorer.parameters import Parameter
 
 _DEFINITION = "#/$defs/{model}"
+_NO_OBJECTS = ("array", "string", "number", "integer", "boolean")
 
 
 def input_schema(parameters: Iterable[Parameter], library: str) -> Schema:
@@ -34,9 +36,32 @@ def input_schema(parameters: Iterable[Parameter], library: str) -> Schema:
     return made | ({"$defs": definitions.schemas} if definitions.schemas else {})
 
 
+def output_schema(answers: Sequence[Answer], library: str) -> Schema | None:
+    """What a tool answers as structured content; None where the method does not say it, or says several things.
+
+    A value that is no object stands under the name `result`, as the protocol wants an object.
+    """
+    if len(answers) != 1 or answers[0].media != JSON or answers[0].schema is None:
+        return None
+    definitions = Components({}, _DEFINITION)
+    schema = definitions.take(answers[0].schema, library)
+    kind = _follow(schema, definitions.schemas).get("type")
+    if kind in _NO_OBJECTS:
+        schema = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
+    elif kind != "object":
+        return None
+    return {"type": "object"} | schema | ({"$defs": definitions.schemas} if definitions.schemas else {})
+
+
+def _follow(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    """A schema itself, where it is a reference the one that it leads to."""
+    reference = schema.get("$ref", "")
+    if not reference.startswith("#/$defs/"):
+        return schema
+    return _follow(definitions.get(reference.removeprefix("#/$defs/"), {}), definitions)
+
+
 def _fields(schema: Schema, definitions: dict[str, Schema]) -> Schema | None:
     """The schema of a record with its fields; None for what is no object of named fields."""
-    reference = schema.get("$ref", "")
-    if reference.startswith("#/$defs/"):
-        return _fields(definitions.get(reference.removeprefix("#/$defs/"), {}), definitions)
-    return schema if schema.get("type") == "object" and "properties" in schema else None
+    found = _follow(schema, definitions)
+    return found if found.get("type") == "object" and "properties" in found else None

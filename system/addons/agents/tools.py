@@ -15,7 +15,7 @@ from system.core.explorer.kept import Kept
 from system.core.explorer.listing import ListedLibrary, ListedMethod, Listing
 
 from .decorators import LONGEST_NAME, ToolMark
-from .schemas import input_schema
+from .schemas import input_schema, output_schema
 from .visits import Visit
 
 LONGEST_DESCRIPTION = 4_000  # characters
@@ -117,7 +117,11 @@ class Tools:
         }
         verb = "GET" if _READS.issuperset(method.verbs) else next(v for v in _PREFERRED if v in method.verbs)
         function = self._endpoint(method, now).function if self._is_marked(method, "background") else None
-        return MethodTool(name, method, verb, described, bool(getattr(function, "koa_background", False)))
+        is_background = bool(getattr(function, "koa_background", False))
+        answer = None if method.is_task or is_background else output_schema(item.answers, method.library)
+        if answer is not None:
+            described["outputSchema"] = answer
+        return MethodTool(name, method, verb, described, is_background)
 
     def _mark(self, method: ListedMethod, now: float) -> ToolMark:
         """What `@tool` says; the library is loaded for it where the method has such a decorator."""

@@ -146,5 +146,5 @@ def _date(seconds: int) -> str:
 
 
 def _printable(text: str) -> str:
-    """Names that failed to log in are a stranger's text: no control character reaches the terminal."""
+    """Names in failed logins come from clients: control characters are escaped for the terminal."""
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)

@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.exceptions import TooManyRequests
 
 SECONDS = 900
-# attempts within SECONDS. An account has far more than a pair, so that a stranger cannot lock its owner out easily
+# attempts within SECONDS. An account has far more than a pair, so that others cannot easily lock its owner out
 LIMITS: Mapping[str, int] = {"pair": 5, "address": 50, "account": 100}
 
 

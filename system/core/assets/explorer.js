@@ -85,13 +85,14 @@ function element(name, properties = {}, ...children) {
 /** What the fields hold: a list of {name, kind, where, values, files}; what was left empty is not in it. */
 function collect() {
   const sent = [];
-  for (const field of form.querySelectorAll(".field[data-name]")) {
+  for (const field of form.querySelectorAll(":scope > .field[data-name]")) {
     const { name, control, kind, where } = field.dataset;
     const input = field.querySelector("input, select, textarea");
     const entry = { name, kind, where, values: [], files: [] };
-    if (control === "file") entry.files = [...input.files];
+    if (isGroup(field) || "raw" in field.dataset) entry.values = [textOf(field)].filter((text) => text !== undefined);
+    else if (control === "file") entry.files = [...input.files];
     else if (control === "checkbox") entry.values = [input.checked ? "true" : "false"];
-    else if (control === "lines") entry.values = input.value.split("\n").filter((line) => line !== "");
+    else if (control === "lines") entry.values = linesOf(input);
     else if (input.value !== "" || (control === "text" && "required" in field.dataset)) entry.values = [input.value];
     if (entry.values.length || entry.files.length) sent.push(entry);
   }
@@ -101,6 +102,104 @@ function collect() {
     if (name) sent.push({ name: name.trim(), kind: "string", where: "any", values: [value], files: [] });
   }
   return sent;
+}
+
+const isGroup = (field) => ["record", "list", "union"].includes(field.dataset.control);
+const linesOf = (input) => input.value.split("\n").filter((line) => line !== "");
+
+/** A record, a list or a union as JSON text; undefined where nothing of it was filled in and it may be left out. */
+function textOf(field) {
+  const raw = field.querySelector(":scope > textarea.raw");
+  if (raw) return raw.value.trim() || undefined;
+  const value = valueOf(field);
+  if (value !== undefined) return JSON.stringify(value, null, 2);
+  if (!("required" in field.dataset)) return undefined;
+  return field.dataset.control === "list" ? "[]" : "{}";
+}
+
+/** The value of a field inside a record; undefined where it was left empty. */
+function valueOf(field) {
+  const { control, kind } = field.dataset;
+  if (control === "record") return recordOf(field);
+  if (control === "list") {
+    const items = [...field.querySelectorAll(":scope > .items > .item > .field")].map((item) => valueOf(item) ?? emptyOf(item));
+    return items.length ? items : undefined;
+  }
+  if (control === "union") return valueOf(field.querySelector(":scope > .option:not([hidden]) > .field"));
+  const input = field.querySelector("input, select, textarea");
+  if (control === "checkbox") {
+    const isDefault = input.checked === "checked" in field.dataset;
+    return isDefault && !("required" in field.dataset) ? undefined : input.checked;
+  }
+  if (control === "lines") return linesOf(input).length ? linesOf(input).map((line) => (kind === "numbers" ? asNumber(line) : line)) : undefined;
+  if (input.value === "") return undefined;
+  if (kind === "number") return asNumber(input.value);
+  return kind === "json" ? parse(field.dataset.name || "a value", input.value) : input.value;
+}
+
+function emptyOf(field) {
+  return { record: {}, list: [], union: {} }[field.dataset.control] ?? null;
+}
+
+function recordOf(field) {
+  const object = {};
+  for (const inner of field.querySelectorAll(":scope > .fields > .field")) {
+    const value = valueOf(inner);
+    if (value !== undefined) object[inner.dataset.name] = value;
+  }
+  return Object.keys(object).length ? object : undefined;
+}
+
+/** The buttons of lists, the choices of unions, and the JSON text of a record, one click away. */
+function prepareGroups() {
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    const field = button?.closest(".field");
+    if (button?.matches(".add")) {
+      const items = field.querySelector(":scope > .items");
+      items.append(field.querySelector(":scope > template").content.cloneNode(true));
+      addRemovers(field);
+      items.lastElementChild.querySelector("input, select, textarea")?.focus();
+    } else if (button?.matches(".remove")) {
+      const add = button.closest(".items").parentElement.querySelector(":scope > .add");
+      button.closest(".item").remove();
+      add.focus();
+    } else if (button?.matches(".as-json")) toggleJson(field, button);
+    if (button) showCurl();
+  });
+  form.addEventListener("change", (event) => {
+    if (!event.target.matches(".choice")) return;
+    const options = event.target.parentElement.querySelectorAll(":scope > .option");
+    options.forEach((option, index) => (option.hidden = index !== event.target.selectedIndex));
+  });
+  addRemovers(form);
+  for (const field of form.querySelectorAll(":scope > fieldset.field")) {
+    field.append(element("button", { type: "button", className: "as-json", textContent: "Edit as JSON" }));
+  }
+}
+
+function addRemovers(place) {
+  for (const item of place.querySelectorAll(".item")) {
+    if (item.querySelector(":scope > .remove")) continue;
+    item.append(element("button", { type: "button", className: "remove", textContent: "Remove" }));
+  }
+}
+
+function toggleJson(field, button) {
+  const raw = field.querySelector(":scope > textarea.raw");
+  const parts = [...field.children].filter((node) => node !== button && !node.matches("legend, .words, template"));
+  if (raw) {
+    raw.remove();
+    parts.filter((node) => node !== raw).forEach((node) => node.removeAttribute("data-folded"));
+    button.textContent = "Edit as JSON";
+    return;
+  }
+  const text = element("textarea", { className: "raw", rows: 8, spellcheck: false, value: textOf(field) ?? "" });
+  text.setAttribute("aria-label", `${field.dataset.name} as JSON`);
+  parts.forEach((node) => node.setAttribute("data-folded", ""));
+  button.before(text);
+  button.textContent = "Edit its fields";
+  text.focus();
 }
 
 /** The request of a way to send it: {verb, url, headers, body, parts}. Throws for text that is no JSON. */
@@ -231,7 +330,9 @@ async function run(event) {
   }
   stop.hidden = true;
   answer.removeAttribute("aria-busy");
-  answer.scrollIntoView({ block: "nearest" });
+  const fault = form.querySelector("[aria-invalid]");
+  if (fault) fault.focus();
+  else answer.scrollIntoView({ block: "nearest" });
 }
 
 async function showAnswer(response, content, milliseconds) {
@@ -268,7 +369,8 @@ async function showContent(response, content, type) {
     const text = await content.text();
     try {
       const value = JSON.parse(text);
-      shown.append(element("div", { className: "json" }, jsonNode(value, 0)));
+      if (value?.type === "task" && value.url) return followTask(shown, value);
+      shown.append(showValue(value));
       markFaults(value);
     } catch {
       showText(shown, text);
@@ -324,11 +426,101 @@ function showPage(place, text, address) {
   frame.height = Math.min(Math.max(inside.documentElement.scrollHeight + 4, 80), 600);
 }
 
+/** A value as what it is: a table for records of one kind, a picture or a link for an address, else JSON. */
+function showValue(value) {
+  const box = element("div", { className: "value" });
+  const rows = Array.isArray(value) && value.length > 1 && value.every(isFlat) ? value : null;
+  if (typeof value === "string" && isAddress(value)) box.append(showAddress(value));
+  else if (typeof value === "string" && value.includes("\n")) showText(box, value);
+  else if (rows && new Set(rows.map((row) => Object.keys(row).join("\n"))).size === 1) box.append(showTable(rows));
+  else box.append(element("div", { className: "json" }, jsonNode(value, 0)));
+  return box;
+}
+
+function isFlat(value) {
+  const isRecord = value !== null && typeof value === "object" && !Array.isArray(value);
+  return isRecord && Object.values(value).every((inner) => inner === null || typeof inner !== "object");
+}
+
+function isAddress(text) {
+  return /^(https?:\/\/|\/(?!\/))[^\s"<>\\]+$/.test(text);
+}
+
+function showAddress(text) {
+  const link = element("a", { href: text, textContent: text });
+  if (!/\.(png|jpe?g|gif|webp|svg)$/i.test(text) || !text.startsWith("/")) return link;
+  return element("figure", {}, element("img", { src: text, alt: "" }), element("figcaption", {}, link));
+}
+
+function showTable(rows) {
+  const names = Object.keys(rows[0]);
+  const head = element("tr", {}, ...names.map((name) => element("th", { scope: "col", textContent: name })));
+  const lines = rows.slice(0, 1000).map((row) =>
+    element("tr", {}, ...names.map((name) => element("td", {}, jsonNode(row[name], 0)))),
+  );
+  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines));
+  const box = element("div", { className: "wide", tabIndex: 0 }, table);
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", `Table of ${rows.length} rows`);
+  if (rows.length > lines.length) box.append(element("p", { textContent: `and ${rows.length - lines.length} more` }));
+  return box;
+}
+
+// ---------------------------------------------------------------- a task, from its start to its result
+
+/** Shows how a task goes until it has ended or another call is made. */
+async function followTask(place, task) {
+  const address = new URL(task.url, location.href).pathname;
+  const link = element("a", { href: address, textContent: "Its own page" });
+  const cancel = element("button", { type: "button", textContent: "Cancel" });
+  const word = element("p", { className: "task-word" });
+  const progress = element("progress", { max: 1 });
+  progress.setAttribute("aria-label", "Progress");
+  const more = element("div");
+  place.replaceChildren(word, progress, more, element("p", {}, cancel, " ", link));
+  cancel.addEventListener("click", () => fetch(address, { method: "DELETE" }));
+  const turn = running;
+  let tag = "";
+  let ended = false;
+  while (!ended && turn === running && !turn.signal.aborted) {
+    const headers = { Accept: "application/json", ...(tag && { "If-None-Match": tag }) };
+    const response = await fetch(`${address}?wait=10`, { headers, cache: "no-store", signal: turn.signal });
+    if (response.status === 304) continue;
+    tag = response.headers.get("ETag") || "";
+    if (!response.ok) throw new Error(`its status answers ${response.status}`);
+    ended = showTask(await response.json(), { word, progress, more });
+  }
+  progress.remove();
+  cancel.remove();
+}
+
+const TASK_WORDS = { PENDING: "Queued", SUCCESS: "Done", FAILURE: "Failed", REVOKED: "Cancelled", RETRY: "Waiting to try again" };
+
+function showTask(told, { word, progress, more }) {
+  const meta = told.state && typeof told.state === "object" ? told.state : {};
+  word.textContent = [TASK_WORDS[told.status] || "Running", meta.title || meta.text].filter(Boolean).join(": ");
+  const [done, total] = "percent" in meta ? [meta.percent, 100] : [meta.done ?? meta.number ?? meta.current, meta.total];
+  if (Number.isFinite(done / total)) progress.value = done / total;
+  else progress.removeAttribute("value");
+  const parts = [];
+  if (told.status === "SUCCESS") parts.push(showValue(told.data));
+  else if (Object.keys(meta).length) parts.push(element("div", { className: "json" }, jsonNode(meta, 0)));
+  if (told.error) {
+    parts.push(element("p", { className: "fault", textContent: `${told.error.type}: ${told.error.message}` }));
+    if (told.error.traceback) parts.push(element("pre", { className: "source", tabIndex: 0, textContent: told.error.traceback }));
+  }
+  if (told.log) parts.push(element("pre", { className: "source", tabIndex: 0, textContent: [].concat(told.log).join("\n") }));
+  more.replaceChildren(...parts);
+  return ["SUCCESS", "FAILURE", "REVOKED"].includes(told.status);
+}
+
 /** A value of JSON, folded where it is large or deep; what is folded is made when it is opened. */
 function jsonNode(value, depth) {
   if (value === null || typeof value !== "object") {
     const kind = value === null ? "null" : typeof value;
-    return element("span", { className: kind, textContent: JSON.stringify(value) });
+    const text = JSON.stringify(value);
+    const isLink = kind === "string" && isAddress(value);
+    return element("span", { className: kind }, isLink ? element("a", { href: value, textContent: text }) : text);
   }
   const isList = Array.isArray(value);
   const entries = Object.entries(value);
@@ -364,15 +556,38 @@ function clearFaults() {
 
 function markFaults(problem) {
   for (const fault of Array.isArray(problem?.errors) ? problem.errors : []) {
-    const name = String(fault.name).split(".")[0];
-    const field = [...form.querySelectorAll(".field[data-name]")].find((one) => one.dataset.name === name);
+    const field = fieldAt(String(fault.name).split("."));
     if (!field) continue;
-    field.querySelector("input, select, textarea").setAttribute("aria-invalid", "true");
-    field.append(element("span", { className: "fault", textContent: fault.hint || fault.expected }));
+    const input = field.querySelector("input, select, textarea");
+    input?.setAttribute("aria-invalid", "true");
+    const inner = field.matches("fieldset") ? field.querySelector(":scope > legend") : field.lastElementChild;
+    inner.after(element("span", { className: "fault", textContent: fault.hint || fault.expected }));
   }
 }
 
+/** The field that a fault is about: "corners.0.x" of a record that is the body, "drawing.corners.0.x" of another. */
+function fieldAt(path) {
+  const fields = [...form.querySelectorAll(":scope > .field[data-name]")];
+  const named = fields.find((one) => one.dataset.name === path[0]);
+  if (named) return descend(named, path.slice(1));
+  const whole = fields.find((one) => one.dataset.kind === "body");
+  return whole && descend(whole, path);
+}
+
+function descend(field, path) {
+  for (const part of path) {
+    let inner;
+    if (field.dataset.control === "union") field = field.querySelector(":scope > .option:not([hidden]) > .field");
+    const children = [...field.querySelectorAll(":scope > .fields > .field")];
+    if (field.dataset.control === "record") inner = children.find((one) => one.dataset.name === part);
+    if (field.dataset.control === "list") inner = field.querySelectorAll(":scope > .items > .item > .field")[part];
+    if (inner) field = inner;
+  }
+  return field;
+}
+
 if (form) {
+  prepareGroups();
   form.addEventListener("submit", run);
   form.addEventListener("input", showCurl);
   form.addEventListener("change", showCurl);

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from ..errors import LibraryError
 from .execution import Version, execute, restored
 from .live_file import LiveFile
-from .load_error import describe
+from .load_error import describe, describe_refusal
 from .policy import LivePolicy
 from .shared_state import State, state_of
 
@@ -57,10 +57,14 @@ class Load:
 
 
 class _OfThread(threading.local):
-    """The loads of this thread, the innermost last, and those of partners that wait to be swapped in together."""
+    """The loads of this thread, the innermost last, and those of partners that wait to be swapped in together.
+
+    `moment` is that of the outermost load: each file that a load needs is looked at again, once.
+    """
 
     def __init__(self) -> None:
         self.stack: list[Load] = []
+        self.moment = 0.0
         self.together: dict[Library, Load | None] = {}
 
     def load_of(self, library: Library) -> Load | None:
@@ -132,12 +136,11 @@ class Library:
         user = _of_thread.stack[-1] if _of_thread.stack else None
         if user is None:
             return self.current(now).module
-        now = self.policy.after_every_look()
         try:
-            return self._module_for_load(now)
+            return self._module_for_load(_of_thread.moment)
         finally:
             if user.library is not self:
-                user.note(self, now)
+                user.note(self, _of_thread.moment)
 
     def _module_for_load(self, now: float) -> types.ModuleType:
         load = _of_thread.load_of(self)
@@ -179,7 +182,9 @@ class Library:
 
     def _load(self, now: float) -> None:
         """Execute the library, with its partners where it has some; again where what it used changed meanwhile."""
-        for _ in range(MOST_ATTEMPTS):
+        for attempt in range(MOST_ATTEMPTS):
+            if attempt or not _of_thread.stack:
+                _of_thread.moment = self.policy.after_every_look()
             load = Load(self)
             try:
                 self._load_once(load, now)
@@ -187,12 +192,11 @@ class Library:
                 failure: BaseException | None = error
             else:
                 failure = None
-            now = self.policy.after_every_look()
-            if not self._has_changed(load.parts, now):
+            if not self._has_changed(load.parts, _of_thread.moment):
                 break
         if failure is not None:
             self._parts = load.parts
-            self._fail(failure if isinstance(failure, _Refused) else describe(failure, self.path))
+            self._fail(describe(failure, self.path, has_version=self.version is not None))
 
     def _load_once(self, load: Load, now: float) -> None:
         partners = self._group()
@@ -293,10 +297,6 @@ def _executing(load: Load) -> Iterator[None]:
                         outer.states[part] = after
 
 
-class _Refused(LibraryError):
-    """A library did not load because of one that it shares state with."""
-
-
 def load_together(libraries: list[Library], load: Load, now: float) -> None:
     """Execute libraries that share state as new modules; all of them are swapped in, or none.
 
@@ -311,7 +311,9 @@ def load_together(libraries: list[Library], load: Load, now: float) -> None:
     except BaseException as error:
         _begin_again(libraries, -1, partners)
         load.parts = {library: library.identity(now) for library in libraries}
-        raise _refuse(error, load.library, libraries) from error
+        if not isinstance(error, Exception | SystemExit):
+            raise
+        raise describe_refusal(error, load.library.path, [library.path for library in libraries]) from error
     finally:
         _of_thread.together = others
     for done in loads:
@@ -323,31 +325,3 @@ def _begin_again(libraries: list[Library], step: int, partners: Mapping[Library,
     for library in libraries:
         library._generation += step
         library._partners = dict(partners[library])
-
-
-def _refuse(error: BaseException, cause: Library, libraries: list[Library]) -> LibraryError:
-    """The error of the one whose edit made them all load, which says what has to be in order first."""
-    if not isinstance(error, Exception | SystemExit):
-        raise error
-    others = ", ".join(library.path for library in libraries if library is not cause)
-    fault = describe(error, _path_of(error, libraries) or cause.path)
-    if fault.path == cause.path:
-        return fault
-    detail = (
-        f"{fault.detail} ({cause.path} shares state with {others}: they are loaded together, so each of them "
-        "has to load. Until then all of them stay as they were.)"
-    )
-    refused = _Refused(detail, fault.path, fault.line, fault.text)
-    refused.__cause__ = fault.__cause__
-    return refused
-
-
-def _path_of(error: BaseException, libraries: list[Library]) -> str:
-    """The file among these in which an error was raised, or which does not compile."""
-    if isinstance(error, SyntaxError):
-        return error.filename or ""
-    paths, found, trace = {library.path for library in libraries}, "", error.__traceback__
-    while trace is not None:
-        path = trace.tb_frame.f_code.co_filename
-        found, trace = (path if path in paths else found), trace.tb_next
-    return found

@@ -26,12 +26,22 @@ EMPTY_SECONDS = 2.0
 class LiveFile:
     """A file, looked at as often as the policy says and read only when its stamp changed."""
 
-    __slots__ = ("_digest", "_ends_with_newline", "_is_racy", "_size", "_stamp", "due", "path", "policy")
+    __slots__ = (
+        "_digest",
+        "_ends_with_newline",
+        "_is_racy",
+        "_looked_at",
+        "_size",
+        "_stamp",
+        "due",
+        "path",
+        "policy",
+    )
 
     def __init__(self, policy: LivePolicy, path: str) -> None:
         self.policy = policy
         self.path = path
-        self.due = -1.0
+        self.due = self._looked_at = -1.0
         self._stamp: Stamp | None = None
         self._digest = b""
         self._is_racy = False
@@ -43,9 +53,9 @@ class LiveFile:
 
         `has_version` says that a version before can serve while the file is still being written.
         """
-        if now < self.due:
+        if now < self.due or now == self._looked_at:
             return self._digest
-        self.due = self.policy.next_look(now)
+        self.due, self._looked_at = self.policy.next_look(now), now
         stamp = stamp_of(self.path)
         if stamp == self._stamp and not self._is_racy:
             return self._digest
@@ -72,12 +82,13 @@ class LiveFile:
 
     def read(self, now: float) -> tuple[bytes, bytes]:
         """The content, once it has been quiet for a moment, and its digest. Raises OSError."""
-        self.due = self.policy.next_look(now)
+        self.due, self._looked_at = self.policy.next_look(now), now
         deadline = time.monotonic() + UNFINISHED_SECONDS
         while True:
             before = stamp_of(self.path)
-            if age_of(before) < QUIET_SECONDS and time.monotonic() < deadline:
-                time.sleep(QUIET_SECONDS)
+            age = age_of(before)
+            if age < QUIET_SECONDS and time.monotonic() < deadline:
+                time.sleep(QUIET_SECONDS - age)
                 continue
             content = _read_bytes(self.path)
             after = stamp_of(self.path)

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import LibraryError
 
+# said of an edit that collides with what the version before registered where no edit reaches
+RESTART = (
+    "If that is what the version before registered outside of the catalogue, start the site again to load the "
+    "edit: python kernkoa.py, in production sh setup.sh reload."
+)
 
-def describe(error: BaseException, path: str) -> LibraryError:
-    """The error of the library at `path`, with the file and the line that its author should look at."""
+
+class Refused(LibraryError):
+    """A library that did not load because another did not that it shares state with."""
+
+
+def describe(error: BaseException, path: str, has_version: bool = False) -> LibraryError:
+    """The error of the library at `path`, with the file and the line that its author should look at.
+
+    `has_version` says that a version before is loaded.
+    """
+    if isinstance(error, Refused):
+        return error
     if isinstance(error, LibraryError):
         described = LibraryError(f"{path} imports a broken library. {error.detail}", error.path, error.line)
         described.text = error.text
@@ -19,9 +36,35 @@ def describe(error: BaseException, path: str) -> LibraryError:
     else:
         line = _line_in(error, path)
         detail = f"{path}, line {line}: {type(error).__name__}: {error}"
+    if has_version and "already" in detail:
+        detail = f"{detail} {RESTART}"
     described = LibraryError(detail, path, line, text)
     described.__cause__ = error
     return described
+
+
+def describe_refusal(error: BaseException, cause: str, paths: Sequence[str]) -> LibraryError:
+    """The error of the library at `cause`, whose edit made all of `paths` load together."""
+    fault = describe(error, _path_of(error, paths) or cause, has_version=True)
+    others = ", ".join(path for path in paths if path != cause)
+    why = (
+        f" {cause} shares state with {others}. They are loaded together; until each loads, all stay as they were."
+    )
+    refused = Refused(fault.detail + (why if fault.path != cause else ""), fault.path, fault.line, fault.text)
+    refused.__cause__ = fault.__cause__
+    return refused
+
+
+def _path_of(error: BaseException, paths: Sequence[str]) -> str:
+    """The file among these that was being executed when an error was raised, or that does not compile."""
+    if isinstance(error, SyntaxError):
+        return error.filename or ""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        found = code.co_filename if code.co_name == "<module>" and code.co_filename in paths else found
+        trace = trace.tb_next
+    return found
 
 
 def _line_in(error: BaseException, path: str) -> int:

@@ -10,6 +10,7 @@ from ..errors import LoadError
 from ..spelling import did_you_mean
 from .folder import is_public
 from .library import Library
+from .shared_state import imported_names
 from .tree import PACKAGES, Catalog
 
 
@@ -39,10 +40,13 @@ class Loader:
         return self.find("language", name, folder)
 
     def addon(self, module: str, component: str) -> Any:
-        """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/."""
+        """The object `component` of system/addons/<module>.py, or of the `__all__` of the package <module>/.
+
+        A file gives what it defines itself and what its `__all__` names, not what it imports.
+        """
         root = self._catalog.roots["addon"]
         if not (is_public(module) and root.has_package(module)):
-            return self.find("addon", module, None, component)
+            return self._own_component(self._library("addon", module, None), component)
         package = importlib.import_module(f"{root.name}.{module}")
         public = {name: vars(package)[name] for name in getattr(package, "__all__", ())}
         return _component(public, component, str(package.__file__))
@@ -52,6 +56,13 @@ class Loader:
         library = self._library(kind, name, folder)
         module = library.use(self._catalog.now())
         return _component(vars(module), attribute or name, library.path)
+
+    def _own_component(self, library: Library, component: str) -> Any:
+        names = vars(library.use(self._catalog.now()))
+        outline = library.current(self._catalog.now()).outline
+        foreign = {name for name, _ in imported_names(names, outline.imported)} - {*names.get("__all__", ())}
+        own = {name: value for name, value in names.items() if name not in foreign and not name.startswith("__")}
+        return _component(own, component, library.path)
 
     def _library(self, kind: str, name: str, folder: str | None) -> Library:
         place: Any = self._catalog.roots[kind]

@@ -190,4 +190,5 @@ def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.ImportFrom):
             source = "." * node.level + (node.module or "")
             for alias in node.names:
-                yield alias.asname or alias.name, f"{source}:{alias.name}"
+                name = f"*{source}" if alias.name == "*" else alias.asname or alias.name
+                yield name, f"{source}:{alias.name}"

@@ -34,8 +34,8 @@ class Catalog:
 
     `folders` maps a kind (controller, model, print, language, addon) to its path. `live_seconds` is how
     long a look at a file holds: 0 looks every time, "off" never again. In `development` a broken file is an
-    error even where an older version of it runs. `keep_in` is where the last version of each library that
-    loaded is kept for other processes; None keeps nothing.
+    error even where an older version of it runs. `last_good` keeps the last version of each library that loaded
+    for other processes.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Catalog:
         folders: Mapping[str, Path],
         live_seconds: float | Literal["off"] = 1,
         development: bool = False,
-        keep_in: Path | None = None,
+        last_good: LastGood | None = None,
     ) -> None:
         self.policy = LivePolicy(
-            float("inf") if live_seconds == "off" else live_seconds, development, LastGood(keep_in)
+            float("inf") if live_seconds == "off" else live_seconds, development, last_good or LastGood()
         )
         real_roots = tuple(os.path.join(os.path.realpath(path), "") for path in folders.values())
         self.roots = {

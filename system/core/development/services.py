@@ -1,4 +1,4 @@
-"""What the development server brings along: a Valkey server, a worker and beat, with nothing to install.
+"""Starts what tasks need beside the development server: Valkey, a worker and beat.
 
     services = start_services(settings)   # in the process that lives as long as the terminal does
     services.check()                      # now and then: starts what does not run
@@ -200,13 +200,13 @@ class Services:
         self._started[role] = time.monotonic()
         command = [sys.executable, "-m", "celery", "-q", "-A", "kernkoa.celery", role, "--loglevel=info"]
         if role == "worker":
-            # a name of its own: the one before may still be busy with its last tasks
+            # a new name: the worker before may still finish its last tasks
             name = f"development-{os.getpid()}-{time.monotonic_ns() % 10**9}@%h"
             command += [f"--concurrency={PROCESSES}", f"--hostname={name}"]
         return self._spawn(command, signal.SIGKILL)
 
     def _spawn(self, command: list[str], at_end: signal.Signals) -> subprocess.Popen[bytes]:
-        """Start a process in a group of its own, so that Ctrl-C reaches it through stop() alone."""
+        """Start a process in its own process group, so that Ctrl-C reaches it through stop() alone."""
         return subprocess.Popen(  # noqa: S603 - the kernel's own commands
             command,
             cwd=KERNEL,

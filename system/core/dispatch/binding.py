@@ -6,9 +6,10 @@ that a request pays for its own values only.
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable
+import math
+import reprlib
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +17,19 @@ from pydantic import ValidationError
 
 from ..catalog.outline import TASK_PARAMETER
 from ..errors import InvalidParameters, UnsupportedMediaType
+from ..spelling import near_names
+from .json_body import decode_exactly
 from .params import Params
 from .signature import Signature
-from .typed_parameter import Slot
+from .typed_parameter import Slot, TextRules
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Fault = dict[str, Any]
 
 LONGEST_SHOWN = 100
+MOST_FAULTS = 50
+# a JSON body of more bytes is checked up to the first wrong item of each list
+LARGE_BODY = 20_000
 _MISSING: Any = object()
 # what **others never takes from a client
 _NEVER_SENT = frozenset({"self", TASK_PARAMETER})
@@ -31,46 +37,65 @@ _NEVER_SENT = frozenset({"self", TASK_PARAMETER})
 
 @dataclass(slots=True)
 class _Call:
-    """The arguments of one call, as far as they are known, and what is wrong with them."""
+    """The arguments of one call, as far as they are known, and what is wrong with them.
+
+    `json` is the JSON body; its floats keep their text where a parameter is a Decimal.
+    """
 
     params: Params
+    json: Any
+    is_large: bool
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    more: int = 0
+
+    def add(self, *found: Fault) -> None:
+        """Note faults; of many the first are kept and the others counted."""
+        kept = found[: MOST_FAULTS - len(self.faults)]
+        self.faults += kept
+        self.more += len(found) - len(kept)
 
 
 class TypedBinding:
-    """Binds the arguments of one typed method; called with the left-over segments and a way to read the params.
+    """Binds the arguments of one typed method; called with the remaining segments and what reads the params.
 
-    Where a value was sent at several places, the path counts before the body and the body before the query.
+    Where a value was sent at several places, the path takes precedence over the body and the body over the query.
     A method with one record (model, dataclass, TypedDict, dict) takes the JSON body, or the fields of a form, for
-    it; with several of them each is looked up by its name.
+    it; with several of them each is looked up by its name. A JSON list fits the only parameter that is a list.
 
-    Raises InvalidParameters with every fault, UnsupportedMediaType for a body that cannot be read; and when it is
+    Raises InvalidParameters with the faults, UnsupportedMediaType for a body that cannot be read; and when it is
     made, LibraryError for an annotation that pydantic cannot use.
     """
 
     def __init__(self, signature: Signature) -> None:
         self.slots = tuple(Slot(parameter, signature) for parameter in signature.parameters)
-        self.whole_body = self._find_whole_body()
-        if self.whole_body is not None:
-            self.whole_body.is_body = True
-        self._names = frozenset(slot.name for slot in self.slots)
+        self.whole_record = self._find_only("record")
+        self.whole_list = self._find_only("list")
+        whole = self.whole_record or (
+            self.whole_list if self.whole_list and self.whole_list.holds_records else None
+        )
+        if whole is not None:
+            whole.is_body = True
+        self._names = frozenset(name for slot in self.slots for name in slot.names)
+        self._never_sent = _NEVER_SENT | {slot.parameter.name for slot in self.slots}
         self._takes_any_body = any(slot.shape == "params" for slot in self.slots)
+        self._has_decimals = any(slot.has_decimals for slot in self.slots)
         has_rest = any(slot.shape == "rest" for slot in self.slots)
         for slot in self.slots:
             kind = slot.parameter.kind
             before_rest = has_rest and kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
             slot.by_position = kind is inspect.Parameter.POSITIONAL_ONLY or before_rest or slot.shape == "rest"
 
-    def _find_whole_body(self) -> Slot | None:
-        """The parameter that is the JSON body itself: the only record, or else the only list of records."""
-        records = [slot for slot in self.slots if slot.shape == "record"]
-        candidates = records or [slot for slot in self.slots if slot.shape == "list" and slot.holds_records]
-        return candidates[0] if len(candidates) == 1 else None
+    def _find_only(self, shape: str) -> Slot | None:
+        found = [slot for slot in self.slots if slot.shape == shape]
+        return found[0] if len(found) == 1 else None
 
     def __call__(self, segments: tuple[str, ...], read: Callable[[], Params]) -> Arguments:
-        call = _Call(read())
+        params = read()
+        raw = params.raw_json
+        body = decode_exactly(raw) if raw and self._has_decimals else params.json
+        call = _Call(params, body, len(raw) > LARGE_BODY)
         if not self._takes_any_body:
             self._check_body(call)
         position, count = 0, len(segments)
@@ -86,7 +111,7 @@ class TypedBinding:
             else:
                 self._fill(call, slot)
         if call.faults:
-            raise InvalidParameters(call.faults)
+            raise InvalidParameters(call.faults, call.more)
         return tuple(call.args), call.kwargs
 
     def _check_body(self, call: _Call) -> None:
@@ -95,25 +120,35 @@ class TypedBinding:
                 f"A body of the type {call.params.unread} cannot be read here. "
                 "Send application/json, application/x-www-form-urlencoded or multipart/form-data."
             )
-        body, whole = call.params.json, self.whole_body
-        takes_list = whole is not None and whole.shape == "list"
-        if not (body is None or isinstance(body, dict) or (takes_list and isinstance(body, list))):
-            expected = "a list or an object" if takes_list else "an object"
-            call.faults.append(_fault("body", "json", expected, body, f"Send {expected} as the JSON body."))
+        body, whole = call.json, self.whole_list
+        takes_list = isinstance(body, list) and whole is not None
+        if not (body is None or isinstance(body, dict) or takes_list):
+            expected = "a list or an object" if whole is not None else "an object"
+            call.add(_fault("body", "json", expected, body, f"Send {expected} as the JSON body."))
 
     def _fill(self, call: _Call, slot: Slot) -> None:
-        """Fill a parameter from what was sent; a field of a form that was left empty was not."""
+        """Fill a parameter from what was sent, else with its default."""
         source, value = self._find(call, slot)
-        if value == "" and source != "json" and not slot.allows_blank:
-            value = _MISSING
         if source == "fault":
             return
         if value is not _MISSING:
             _keep(call, slot, source, value)
-        elif slot.is_required:
-            call.faults.append(self._missing(call.params, slot))
-        elif slot.by_position:
-            call.args.append(slot.parameter.default)
+        elif not slot.is_required:
+            _keep_default(call, slot)
+        elif slot.shape == "record":
+            self._keep_empty(call, slot)
+        else:
+            call.add(self._missing(call, slot))
+
+    def _keep_empty(self, call: _Call, slot: Slot) -> None:
+        """A record of which nothing was sent: its fields may all have defaults."""
+        try:
+            _put(call, slot, slot.convert({}))
+        except ValidationError as error:
+            if slot is self.whole_record:
+                _note(call, error, slot, _source_of(call), slot.name)
+            else:
+                call.add(self._missing(call, slot))
 
     def _find(self, call: _Call, slot: Slot) -> tuple[str, Any]:
         """The place where a parameter was sent, and its value; "fault" where it was noted as one."""
@@ -121,25 +156,34 @@ class TypedBinding:
             return "params", call.params
         if slot.shape in ("file", "files"):
             return _find_file(call, slot)
-        if slot is self.whole_body and (slot.shape == "record" or isinstance(call.params.json, list)):
-            return self._find_whole(call.params, slot)
-        return _find_named(call, slot)
+        if isinstance(call.json, list):
+            return ("json", call.json) if slot is self.whole_list else ("", _MISSING)
+        return self._find_whole(call, slot) if slot is self.whole_record else _find_named(call, slot)
 
-    def _find_whole(self, params: Params, slot: Slot) -> tuple[str, Any]:
+    def _find_whole(self, call: _Call, slot: Slot) -> tuple[str, Any]:
         """The record that the body is: a JSON document, JSON text under its name, or the fields of a form."""
-        if params.json is not None:
-            return "json", self._without_others(params.json, slot)
+        if call.json is not None:
+            return "json", self._without_others(call.json, slot)
+        params = call.params
         texts = params.getlist(slot.name)
         if texts and isinstance(texts[0], str) and texts[0].lstrip()[:1] in ("{", "["):
-            return _source_of(params), texts[0]
+            return _source_of(call), texts[0]
         if texts and not isinstance(texts[0], str):
             return "params", texts[0]
-        fields = {}
-        for name in params:
-            if name not in self._names or name in (slot.fields or ()):
-                sent = params.getlist(name)
-                fields[name] = sent if (slot.fields or {}).get(name) or len(sent) > 1 else sent[0]
-        return (_source_of(params), fields) if fields else ("", _MISSING)
+        return self._find_fields(call, slot)
+
+    def _find_fields(self, call: _Call, slot: Slot) -> tuple[str, Any]:
+        """A record of the fields of a form or the query, each by the rules of a parameter."""
+        fields, known = {}, slot.fields or {}
+        for name in call.params:
+            if name in self._names and name not in known:
+                continue
+            value = _text_value(call, name, call.params.getlist(name), known.get(name))
+            if value is not _MISSING:
+                fields[name] = value
+        if call.faults:
+            return "fault", None
+        return (_source_of(call), fields) if fields else ("", _MISSING)
 
     def _without_others(self, body: Any, slot: Slot) -> Any:
         """The body without what belongs to the other parameters, unless the record has a field of the name."""
@@ -150,37 +194,76 @@ class TypedBinding:
 
     def _keep_others(self, call: _Call, slot: Slot) -> None:
         for name, value in call.params.items():
-            if isinstance(name, str) and name not in self._names and name not in _NEVER_SENT:
-                _keep(call, slot, _source_of(call.params), value, name)
+            if isinstance(name, str) and name not in self._names and name not in self._never_sent:
+                _keep(call, slot, _source_of(call), value, name)
 
-    def _missing(self, params: Params, slot: Slot) -> Fault:
-        every = [*params, *params.files]  # a part of a multipart body may have no name at all
-        sent = [name for name in every if isinstance(name, str) and name not in self._names]
-        near = difflib.get_close_matches(slot.name, sent, 1, 0.6)
-        hint = (
-            f"You sent '{near[0]}'; did you mean '{slot.name}'?" if near else f"Send '{slot.name}'; it is missing."
-        )
-        return _fault(slot.name, _source_of(params), slot.expected(), None, hint)
+    def _missing(self, call: _Call, slot: Slot) -> Fault:
+        hint = _missing_hint(call, slot.name, self._names)
+        return _fault(slot.name, _source_of(call), slot.expected(), None, hint)
+
+
+def _missing_hint(call: _Call, name: str, known: Collection[str]) -> str:
+    """What to do about a missing name: near it may be one that was sent and is not known."""
+    every = (*call.params, *call.params.files)  # a part of a multipart body may have no name at all
+    near = near_names(name, (sent for sent in every if isinstance(sent, str) and sent not in known), 1)
+    return f"You sent '{near[0]}'; did you mean '{name}'?" if near else f"Send '{name}'; it is missing."
+
+
+def _text_value(call: _Call, name: str, sent: list[Any], rules: TextRules | None) -> Any:
+    """The value of the texts of a name by the rules of a parameter or field; _MISSING where they are blank."""
+    if rules is None:
+        return sent if len(sent) > 1 else sent[0]
+    if rules.takes_list:
+        if rules.holds_records and len(sent) == 1:
+            return _json_text(sent[0])
+        kept = sent if rules.allows_blank_items else [text for text in sent if text != ""]
+        return kept or _MISSING
+    if len(sent) > 1:
+        hint = f"It was sent {len(sent)} times. Send it once."
+        call.add(_fault(name, _source_of(call), "one value", sent, hint))
+        return _MISSING
+    if sent[0] == "" and not rules.allows_blank:
+        return _MISSING
+    return _json_text(sent[0]) if rules.holds_records else sent[0]
+
+
+def _json_text(text: Any) -> Any:
+    """The value of JSON text in a form; any other text as it is, for the annotation to refuse."""
+    if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        return decode_exactly(text.encode())
+    except ValueError:
+        return text
 
 
 def _find_named(call: _Call, slot: Slot) -> tuple[str, Any]:
-    params, name = call.params, slot.name
-    body = params.json
-    if body is not None and isinstance(body, dict) and name in body:
-        return "json", body[name]
+    """A parameter by its name: in the JSON body, the form, the query, or the params of a task."""
+    params, body = call.params, call.json
+    for name in slot.names:
+        if isinstance(body, dict) and name in body:
+            return "json", body[name]
     for source, values in (("form", params.form), ("query", params.query)):
-        if name not in values:
-            continue
-        sent = values.getlist(name)
-        if slot.shape == "list":
-            as_json = slot.holds_records and len(sent) == 1
-            return source, sent[0] if as_json else [slot.spellings.get(text, text) for text in sent]
-        if len(sent) == 1:
-            return source, sent[0]
-        hint = f"It was sent {len(sent)} times. Send it once."
-        call.faults.append(_fault(name, source, slot.expected(), sent, hint))
-        return "fault", None
-    return ("params", params[name]) if name in params else ("", _MISSING)
+        for name in slot.names:
+            if name in values:
+                return _find_text(call, slot, source, values.getlist(name))
+    for name in slot.names:
+        if name in params:
+            return "params", params[name]
+    return "", _MISSING
+
+
+def _find_text(call: _Call, slot: Slot, source: str, sent: list[str]) -> tuple[str, Any]:
+    if len(sent) == 1 and slot.shape != "list":
+        return source, (sent[0] if sent[0] != "" or slot.allows_blank else _MISSING)
+    if slot.shape == "list":
+        if slot.holds_records and len(sent) == 1:
+            return source, sent[0] or _MISSING
+        kept = sent if slot.rules.allows_blank_items else [text for text in sent if text != ""]
+        return source, kept or _MISSING
+    hint = f"It was sent {len(sent)} times. Send it once."
+    call.add(_fault(slot.name, source, slot.expected(), sent, hint))
+    return "fault", None
 
 
 def _find_file(call: _Call, slot: Slot) -> tuple[str, Any]:
@@ -197,52 +280,80 @@ def _find_file(call: _Call, slot: Slot) -> tuple[str, Any]:
     if texts:
         hint = "It was sent as text. Send it as a file, in a body of the type multipart/form-data."
     got = texts[0] if texts else [upload.filename for upload in sent]
-    call.faults.append(_fault(slot.name, "file" if sent else _source_of(call.params), slot.expected(), got, hint))
+    call.add(_fault(slot.name, "file" if sent else _source_of(call), slot.expected(), got, hint))
     return "fault", None
 
 
-def _keep(call: _Call, slot: Slot, source: str, value: Any, name: str | None = None) -> None:
+def _keep(call: _Call, slot: Slot, source: str, value: Any, name: str = "") -> None:
     """Convert a value and keep it among the arguments, or note what is wrong with it."""
     try:
         if isinstance(value, str) and source in ("path", "query", "form"):
             value = slot.convert_json(value) if slot.holds_records else slot.convert_text(value)
         elif slot.shape != "params":
-            value = slot.convert(value)
+            value = (slot.convert_fast if call.is_large and slot.shape in ("list", "record") else slot.convert)(
+                value
+            )
     except ValidationError as error:
-        call.faults.extend(_faults_of(error, slot, source, name or slot.name))
+        _note(call, error, slot, source, name or slot.name)
         return
+    _put(call, slot, value, name)
+
+
+def _put(call: _Call, slot: Slot, value: Any, name: str = "") -> None:
     if slot.by_position:
         call.args.append(value)
     else:
-        call.kwargs[name or slot.name] = value
+        call.kwargs[name or slot.parameter.name] = value
 
 
-def _faults_of(error: ValidationError, slot: Slot, source: str, name: str) -> list[Fault]:
-    """What pydantic found, under the names that the client knows; of a union's members only the first."""
+def _keep_default(call: _Call, slot: Slot) -> None:
+    """Pass the default where Python would not, or would pass one that is shared by all calls."""
+    if slot.by_position or slot.is_copied:
+        _put(call, slot, slot.make_default())
+
+
+def _note(call: _Call, error: ValidationError, slot: Slot, source: str, name: str) -> None:
+    """Note what pydantic found, under the client's names; of a union's members only the first."""
     found: dict[str, Fault] = {}
-    for item in error.errors(include_url=False, include_context=False):
+    items = error.errors(include_url=False, include_context=False)
+    for item in items[: 2 * MOST_FAULTS]:
         inside = slot.shape not in ("value", "rest", "others", "file")
-        where = [str(part) for part in item["loc"]] if inside else []
+        where, expected = slot.place(item["loc"]) if inside else ([], slot.expected())
         path = ".".join(where if slot.is_body and where else [name, *where])
-        asked = item["msg"].removeprefix("Input should be ") if where else slot.expected()
-        got = None if item["type"] == "missing" else item["input"]
-        found.setdefault(path, _fault(path, source, asked, got, f"{item['msg']}."))
-    return list(found.values())
+        hint, got = f"{item['msg'].removeprefix('Value error, ')}.", item["input"]
+        if item["type"] in ("missing", "missing_argument"):
+            hint, got = _missing_hint(call, path, slot.fields or ()), None
+        found.setdefault(path, _fault(path, source, expected, got, hint))
+    call.add(*found.values())
+    call.more += max(0, len(items) - 2 * MOST_FAULTS)
 
 
-def _source_of(params: Params) -> str:
-    if params.json is not None:
+def _source_of(call: _Call) -> str:
+    if call.json is not None:
         return "json"
-    return "form" if params.form or params.files else "query"
+    return "form" if call.params.form or call.params.files else "query"
 
 
 def _fault(name: str, source: str, expected: str, got: Any, hint: str) -> Fault:
-    return {"name": name, "source": source, "expected": expected, "got": _shorten(got), "hint": hint}
+    return {
+        "name": name[:LONGEST_SHOWN],
+        "source": source,
+        "expected": expected,
+        "got": _shorten(got),
+        "hint": hint if len(hint) <= 3 * LONGEST_SHOWN else hint[: 3 * LONGEST_SHOWN] + "…",
+    }
 
 
 def _shorten(value: Any) -> Any:
     """A value as it is shown back: a long one is cut."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool):
         return value
-    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, int | float) and math.isfinite(value) and abs(value) < 2**63:
+        return float(value) if isinstance(value, float) else int(value)
+    text = value if isinstance(value, str) else _show(value)
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
+
+
+_shown = reprlib.Repr()
+_shown.maxstring = _shown.maxother = _shown.maxlong = 2 * LONGEST_SHOWN
+_show = _shown.repr

@@ -12,6 +12,8 @@ AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 Mark = Callable[[AnyFunction], AnyFunction]
 
 _ORIGIN = re.compile(r"\*|https?://[^\s/?#]+")
+_SIZE = re.compile(r"([1-9][0-9]{0,11})(B|KB|MB|GB)")
+_UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 LONGEST_DELAY = 600.0
 
 
@@ -49,6 +51,25 @@ def allow(*verbs: str, origins: str | Sequence[str] = ()) -> Callable[[AnyFuncti
     def mark(function: AnyFunction) -> AnyFunction:
         function.koa_verbs = frozenset(verb.upper() for verb in verbs)  # type: ignore[attr-defined]
         function.koa_origins = trusted  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def limit(rate: str = "", *, upload: str = "") -> Callable[[AnyFunction], AnyFunction]:
+    """Limit the body of a method, `@limit(upload="500MB")`, or the requests of a client, `@limit("10/minute")`.
+
+    Rates need the addon `limits`. Units of sizes are KB, MB and GB, of 1,000.
+    """
+    size = _SIZE.fullmatch(upload) if upload else None
+    if not (rate or upload) or (upload and size is None):
+        raise TypeError('@limit needs a rate or a size: write @limit("10/minute") or @limit(upload="500MB")')
+
+    def mark(function: AnyFunction) -> AnyFunction:
+        if size is not None:
+            function.koa_upload_bytes = int(size[1]) * _UNITS[size[2]]  # type: ignore[attr-defined]
+        if rate:
+            function.koa_rate = rate  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -32,7 +32,7 @@ class Schemas(GenerateJsonSchema):
         return float(dft) if is_number else super().encode_default(dft)
 
 
-_FORMATS = {
+FORMATS = {
     "date": "a date such as 2026-01-31",
     "date-time": "a date with a time, such as 2026-01-31T14:30:00",
     "time": "a time such as 14:30",
@@ -77,11 +77,45 @@ def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None
     if "anyOf" in schema:
         options = [in_words(option, known) for option in schema["anyOf"] if option.get("type") != "null"]
         return " or ".join(dict.fromkeys(options))
-    words = _FORMATS.get(schema.get("format", "")) or _TYPES.get(str(schema.get("type", "")), "a value")
+    words = FORMATS.get(schema.get("format", "")) or _TYPES.get(str(schema.get("type", "")), "a value")
     if schema.get("type") == "array" and schema.get("items"):
         words = f"a list, each {in_words(schema['items'], known)}"
     limits = [text.format(_show(schema[key])) for key, text in _LIMITS.items() if key in schema]
     return ", ".join([words, *limits])
+
+
+def at_place(schema: Schema, location: tuple[int | str, ...]) -> tuple[list[str], Mapping[str, Any]]:
+    """The names and indexes of a location in a value, and the schema there; without pydantic's names of types."""
+    known = schema.get("$defs", {})
+    path: list[str] = []
+    here: Mapping[str, Any] = schema
+    for part in location:
+        found = next(
+            (inner for option in _options(here, known) if (inner := _inside(option, part)) is not None), None
+        )
+        if found is not None:
+            here = found
+            path.append(str(part))
+    return path, here
+
+
+def _options(schema: Mapping[str, Any], known: Mapping[str, Schema]) -> list[Mapping[str, Any]]:
+    schema = follow(schema, known)
+    choices = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    return [option for choice in choices for option in _options(choice, known)] or [schema]
+
+
+def _inside(schema: Mapping[str, Any], part: int | str) -> Mapping[str, Any] | None:
+    """The schema of an item or a property; None where there is none of that name."""
+    if isinstance(part, int):
+        items: Sequence[Mapping[str, Any]] = schema.get("prefixItems", ())
+        if part < len(items):
+            return items[part]
+        return schema.get("items", {}) if schema.get("type") == "array" else None
+    if part in schema.get("properties", {}):
+        return dict(schema["properties"][part])
+    others = schema.get("additionalProperties")
+    return others if isinstance(others, dict) else None
 
 
 def follow(schema: Mapping[str, Any], definitions: Mapping[str, Schema]) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ UNTYPED_JSON = "The body looks like JSON: send it with the header Content-Type: 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a client is told of an error: the record behind both answers."""
+    """An error as clients see it: the record behind the page and the JSON answer."""
 
     status: int
     title: str

@@ -93,7 +93,9 @@ class KernelRequest(Request):
             return False
         with suppress(HTTPException, OSError, ValueError):
             start = (
-                next(iter(self.form), "") if self.mimetype in _FORMS else self.stream.read(64).decode("latin-1")
+                next(iter(self.form), "") or ""
+                if self.mimetype in _FORMS
+                else self.stream.read(64).decode("latin-1")
             )
             return start.lstrip()[:1] in ("{", "[")
         return False
@@ -119,15 +121,18 @@ class KernelRequest(Request):
         except ValueError as error:
             raise MalformedBody(f"The body is not a valid {self.mimetype}: {error}.") from error
 
+    def _limit(self, most: int) -> None:
+        self.max_content_length = min(most, self.max_content_length or most)
+
     def _read_body(self, args: MultiDict[str, str], segments: Sequence[str], settings: Settings) -> Params:
         most = settings.maxParams
         if self.is_json:
-            self.max_content_length = settings.maxParamsBytes
+            self._limit(settings.maxParamsBytes)
             raw = self.get_data(cache=True)
             body = decode_json(raw, settings.maxJsonValues, settings.maxJsonDepth)
             return Params(query=args, json_body=body, raw_json=raw, segments=segments)
         if self.mimetype == "application/x-www-form-urlencoded":
-            self.max_content_length = settings.maxParamsBytes
+            self._limit(settings.maxParamsBytes)
             raw = self.get_data(cache=True)
             _check_text(raw, "form")
             if raw.count(b"&") >= most:

@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import chain
 from typing import Any
 
-from flask import Response, current_app, has_request_context
+from flask import Response, current_app, has_request_context, redirect
 from flask.globals import app_ctx, request_ctx
 from pydantic import BaseModel
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -29,6 +29,13 @@ _STATUS = re.compile(r"[2-5]\d\d( [\x20-\x7e]*)?")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _END: Any = object()
+
+
+class StartedTask(dict[str, str]):
+    """What exeTask returns: a dict with the `id` of a task and the `url` of its status.
+
+    Programs get it as JSON, a browser is led to the status page (303).
+    """
 
 
 def respond(value: Any) -> Response:
@@ -54,9 +61,17 @@ def respond(value: Any) -> Response:
         return _respond_tuple(value)
     if isinstance(value, Iterator):
         return _stream(value)
+    if isinstance(value, StartedTask) and has_request_context() and request.wants_html:
+        return _lead_on(value["url"])
     if isinstance(value, WerkzeugResponse) or (callable(value) and not _is_record(value)):
         return current_app.make_response(value)  # any WSGI application
     return _json_of(value)
+
+
+def _lead_on(url: str) -> Response:
+    response = redirect(url, 303, Response=Response)
+    response.vary.add("Accept")
+    return response  # type: ignore[return-value]
 
 
 def _is_record(value: object) -> bool:
@@ -124,7 +139,10 @@ def _respond_tuple(value: tuple[Any, ...]) -> Response:
             f"the tuple {value!r:.100}, which is no (body, status), (body, headers) or (body, status, headers)",
             " Return list(…) for a list in JSON.",
         )
-    made: Any = tuple(item for item in (respond(value[0]), status, headers) if item is not None)
+    body = respond(value[0])
+    if isinstance(value[0], StartedTask) and body.status_code == 303:
+        return body
+    made: Any = tuple(item for item in (body, status, headers) if item is not None)
     return current_app.make_response(made)
 
 

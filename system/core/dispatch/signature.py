@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel, RootModel
+from pydantic.fields import Field, FieldInfo, ModelPrivateAttr
+from pydantic_core import PydanticUndefined
 from typing_extensions import TypeAliasType, is_typeddict
 from werkzeug.datastructures import FileStorage
 
@@ -33,17 +35,26 @@ _PLAIN_PARAMS = (EMPTY, Any, dict, collections.abc.Mapping, Params)
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a method. `annotation` is resolved, EMPTY without one; so is `default`."""
+    """A parameter of a method. `annotation` is resolved, EMPTY without one; so is `default`.
+
+    Of pydantic's Field(), as default or in Annotated, are its default or default `factory`, and the `names` under
+    which it is sent (its alias). `is_field` is whether there is one: Python does not know its default then.
+    """
 
     name: str
     annotation: Any
     default: Any
     shape: Shape
     kind: Any  # of inspect.Parameter
+    factory: Callable[[], Any] | None = None
+    names: tuple[str, ...] = ()
+    is_field: bool = False
+    validates_default: bool = False
 
     @property
     def is_required(self) -> bool:
-        return self.default is EMPTY and self.shape not in ("params", "rest", "others")
+        has_default = self.default is not EMPTY or self.factory is not None
+        return not has_default and self.shape not in ("params", "rest", "others")
 
     @property
     def takes_segment(self) -> bool:
@@ -80,7 +91,7 @@ def read_signature(function: Callable[..., Any], written: str = "") -> Signature
     try:
         every = list(inspect.signature(function).parameters.values())[1:]
     except NameError as error:  # Python 3.14 evaluates annotations here
-        raise _unusable(place, str(error)) from error
+        raise unusable(place, str(error)) from error
     plain = _plain_style(written) if _is_opaque(function) else None
     if plain is not None:
         return Signature(*plain, (), place)
@@ -121,8 +132,59 @@ def _read(item: inspect.Parameter, function: Callable[..., Any], place: tuple[st
             annotation = resolve_annotation(annotation, function)
         except Exception as error:
             text = annotation if isinstance(annotation, str) else repr(annotation)
-            raise _unusable(place, f"{item.name}: {text}: {type(error).__name__}: {error}") from error
-    return Parameter(item.name, annotation, item.default, _shape(item, annotation), item.kind)
+            raise unusable(place, f"{item.name}: {text}: {type(error).__name__}: {error}") from error
+    return _with_field(Parameter(item.name, annotation, item.default, _shape(item, annotation), item.kind), place)
+
+
+def _with_field(parameter: Parameter, place: tuple[str, str, int]) -> Parameter:
+    """A parameter with what a Field() says of it. Raises LibraryError for what a parameter cannot have."""
+    default, annotation = parameter.default, parameter.annotation
+    if isinstance(default, ModelPrivateAttr | dataclasses.Field):
+        raise unusable(place, f"{parameter.name}: {type(default).__name__} is no default of a parameter")
+    is_field = isinstance(default, FieldInfo)
+    written = [item for item in typing.get_args(annotation)[1:] if isinstance(item, FieldInfo)]
+    if not is_field and not (typing.get_origin(annotation) is typing.Annotated and written):
+        return parameter
+    annotation = Any if annotation is EMPTY else annotation
+    info = (
+        FieldInfo.from_annotated_attribute(annotation, default)
+        if is_field
+        else FieldInfo.from_annotation(annotation)
+    )
+    if info.default_factory is not None and info.default_factory_takes_validated_data:
+        raise unusable(place, f"{parameter.name}: the default_factory of a parameter takes no argument")
+    own = info.default if parameter.default is EMPTY or is_field else parameter.default
+    return dataclasses.replace(
+        parameter,
+        annotation=_checked(info),
+        default=EMPTY if own is PydanticUndefined else own,
+        factory=typing.cast("Callable[[], Any] | None", info.default_factory),
+        names=_names_of(info, parameter.name, place),
+        is_field=True,
+        validates_default=bool(info.validate_default),
+    )
+
+
+def _checked(info: FieldInfo) -> Any:
+    """The annotation with what a Field() checks and tells, without its default and alias."""
+    told = Field(
+        title=info.title,
+        description=info.description,
+        examples=info.examples,
+        discriminator=info.discriminator,
+        json_schema_extra=info.json_schema_extra,
+    )
+    made: Any = typing.Annotated[(info.annotation, *info.metadata, told)]
+    return made
+
+
+def _names_of(info: FieldInfo, name: str, place: tuple[str, str, int]) -> tuple[str, ...]:
+    """The names under which a parameter is sent: its alias, or itself."""
+    alias = info.validation_alias or info.alias or name
+    names = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    if not all(isinstance(item, str) for item in names):
+        raise unusable(place, f"{name}: a parameter cannot have an AliasPath; use a model for it")
+    return tuple(str(item) for item in names)
 
 
 def resolve_annotation(annotation: Any, function: Callable[..., Any]) -> Any:
@@ -138,17 +200,10 @@ def resolve_annotation(annotation: Any, function: Callable[..., Any]) -> Any:
         return typing.get_type_hints(holder, namespace, inside, include_extras=True)["it"]
 
 
-def unusable_annotation(signature: Signature, name: str, error: Exception) -> LibraryError:
-    """The error for an annotation that no value can be made of; it names the file and the line."""
-    reason = str(error).partition("\n")[0]
-    return _unusable(signature.place, f"{name}: {reason}")
-
-
-def _unusable(place: tuple[str, str, int], reason: str) -> LibraryError:
+def unusable(place: tuple[str, str, int], reason: str) -> LibraryError:
+    """The error for a parameter that cannot be used; `place` is the method, its file and line."""
     method, path, line = place
-    return LibraryError(
-        f"{path}, line {line}: {method} has an annotation that cannot be used. {reason}", path, line
-    )
+    return LibraryError(f"{path}, line {line}: {method} has a parameter that cannot be used. {reason}", path, line)
 
 
 def _shape(item: inspect.Parameter, annotation: Any) -> Shape:
@@ -182,6 +237,8 @@ def members(annotation: Any) -> Iterator[Any]:
     elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
         for member in typing.get_args(annotation):
             yield from members(member)
+    elif isinstance(annotation, type) and issubclass(annotation, RootModel) and annotation is not RootModel:
+        yield from members(annotation.model_fields["root"].annotation)
     elif annotation is not types.NoneType:
         yield annotation
 
@@ -195,8 +252,12 @@ def _shape_of_one(annotation: Any) -> Shape:
     if is_record_type(base):
         return "record"
     if issubclass(base, collections.abc.Collection) and not issubclass(base, str | bytes | bytearray):
-        inside = [shape_of(argument) for argument in typing.get_args(annotation) if argument is not ...]
-        return "files" if "file" in inside else "list"
+        arguments = [item for argument in typing.get_args(annotation) for item in members(argument)]
+        return (
+            "files"
+            if any(isinstance(item, type) and issubclass(item, FileStorage) for item in arguments)
+            else "list"
+        )
     return "value"
 
 

@@ -1,72 +1,112 @@
-"""What one typed parameter takes, found out once: its pydantic adapter, its spellings, its fields."""
+"""What one typed parameter takes, found out once: its validators, its names, its fields."""
 
 from __future__ import annotations
 
+import copy
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from .json_schema import Schema, Schemas, in_words
-from .signature import (
-    EMPTY,
-    Parameter,
-    Shape,
-    Signature,
-    is_record_type,
-    members,
-    shape_of,
-    unusable_annotation,
-)
+from .json_schema import Schema, Schemas, at_place, in_words
+from .signature import EMPTY, Parameter, Shape, Signature, is_record_type, members, shape_of, unusable
+from .value_rules import make_validator
 
-_VALUES = ConfigDict(allow_inf_nan=False)
 _FILES = ConfigDict(arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TextRules:
+    """How the texts of a query or a form fill a parameter or a field of a record.
+
+    `takes_list`: a repeated name fills it; `holds_records`: text may be JSON; `allows_blank`: empty text is a
+    value, else it is treated as not sent; `allows_blank_items`: the same for the items of a list.
+    """
+
+    takes_list: bool
+    holds_records: bool
+    allows_blank: bool
+    allows_blank_items: bool
+
+
+def text_rules_of(annotation: Any) -> TextRules:
+    """The rules of an annotation."""
+    shape = shape_of(annotation)
+    items = [item for member in members(annotation) for item in typing.get_args(member) if item is not ...]
+    return TextRules(
+        takes_list=shape == "list",
+        holds_records=shape == "record" or any(shape_of(item) == "record" for item in items),
+        allows_blank=any(_is_textual(member) for member in members(annotation)),
+        allows_blank_items=not items or any(_is_textual(member) for item in items for member in members(item)),
+    )
+
+
+def _is_textual(member: Any) -> bool:
+    """Whether an empty text is a value of its own, and not a field that was left empty."""
+    if member is Any or member is object or isinstance(member, typing.TypeVar):
+        return True
+    if typing.get_origin(member) is typing.Literal:
+        return "" in typing.get_args(member)
+    if isinstance(member, type) and issubclass(member, Enum):
+        return any(choice.value == "" for choice in member)
+    return isinstance(member, type) and issubclass(member, str | bytes)
 
 
 class Slot:
     """A parameter of a typed method and how it is filled.
 
     `convert` makes its value of one that a JSON body holds, `convert_text` of a text of the path, the query or a
-    form, `convert_json` of JSON text. `fields` are the names that a record takes, each with whether a repeated
-    name fills it; None for what is no record, or one of any names.
+    form, `convert_json` of JSON text. `names` are those under which it is sent, `fields` the rules of the names
+    that a record takes; None for what is no record, or one of any names.
     """
 
-    __slots__ = (
-        "adapter", "allows_blank", "by_position", "convert", "convert_json", "convert_text", "fields",
-        "holds_records", "is_body", "is_required", "name", "parameter", "shape", "spellings", "takes_segment",
-    )  # fmt: skip
-
     def __init__(self, parameter: Parameter, signature: Signature) -> None:
-        free = parameter.annotation is EMPTY or parameter.shape == "params"
-        annotation = Any if free else parameter.annotation
+        is_free = parameter.annotation is EMPTY or parameter.shape == "params"
+        annotation = Any if is_free else parameter.annotation
         self.parameter = parameter
-        self.name = parameter.name
+        self.names = parameter.names or (parameter.name,)
+        self.name = self.names[0]
         self.shape: Shape = parameter.shape
         self.is_required = parameter.is_required
         self.takes_segment = parameter.takes_segment
         self.by_position = False
         self.is_body = False  # whether a JSON body is its value, and not an object that has it by its name
+        self.rules = text_rules_of(annotation)
+        self.holds_records = self.rules.holds_records
+        self.allows_blank = self.rules.allows_blank
+        self.fields = _fields_of(annotation) if self.shape == "record" else None
         self.adapter = _make_adapter(annotation, self.shape, signature, self.name)
-        validator = self.adapter.validator
+        validator = self.adapter.validator if self.shape in ("file", "files") else make_validator(self.adapter)
         self.convert: Callable[[Any], Any] = validator.validate_python
         self.convert_json: Callable[[Any], Any] = validator.validate_json
-        self.convert_text: Callable[[Any], Any] = validator.validate_strings
-        self.spellings = _spellings(annotation)
-        self.allows_blank = any(_is_textual(member) for member in members(annotation))
-        self.fields = _fields(annotation) if self.shape == "record" else None
-        self.holds_records = self.shape == "record" or _has_records(annotation)
-        if parameter.annotation is EMPTY or self.spellings:
-            self.convert_text = self._convert_spelled
+        self.convert_text: Callable[[Any], Any] = (
+            validator.validate_python if is_free else validator.validate_strings
+        )
+        self.has_decimals = "'decimal'" in repr(self.adapter.core_schema)
+        self.is_copied = _is_copied(parameter)
 
-    def _convert_spelled(self, text: str) -> Any:
-        """A text as the member of a Literal or an Enum that is written so."""
-        return self.convert(self.spellings.get(text, text))
+    @cached_property
+    def convert_fast(self) -> Callable[[Any], Any]:
+        """`convert` for a large value: it stops at the first wrong item of a list."""
+        convert: Callable[[Any], Any] = make_validator(self.adapter, fail_fast=True).validate_python
+        return convert
+
+    def make_default(self) -> Any:
+        """The default value, a new one for each call where it can be changed."""
+        made = self.parameter.factory() if self.parameter.factory else copy.deepcopy(self.parameter.default)
+        return self.convert(made) if self.parameter.validates_default else made
 
     def schema(self) -> Schema:
         """JSON Schema of the values that it takes; {} where there is none."""
+        return self._schema
+
+    @cached_property
+    def _schema(self) -> Schema:
         if self.shape == "file":
             return {"type": "string", "format": "binary"}
         if self.shape == "files":
@@ -80,70 +120,63 @@ class Slot:
 
     def expected(self) -> str:
         """What it takes, for people."""
-        return in_words(self.schema())
+        return self._expected
+
+    @cached_property
+    def _expected(self) -> str:
+        return in_words(self._schema)
+
+    def place(self, location: tuple[int | str, ...]) -> tuple[list[str], str]:
+        """A location that pydantic names, as the client knows it, and what is expected there, for people."""
+        path, schema = at_place(self._schema, location)
+        return path, in_words(schema, self._schema.get("$defs", {})) if path else self._expected
+
+
+def _is_copied(parameter: Parameter) -> bool:
+    """Whether a default has to be passed at each call: it can be changed, or the function's own is a Field()."""
+    if parameter.is_field:
+        return True
+    try:
+        return copy.deepcopy(parameter.default) is not parameter.default
+    except Exception:  # noqa: BLE001 - what cannot be copied, such as a lock, is shared as in any Python function
+        return False
 
 
 def _make_adapter(annotation: Any, shape: Shape, signature: Signature, name: str) -> TypeAdapter[Any]:
-    config = _FILES if shape in ("file", "files") else _VALUES
     try:
-        try:
-            return TypeAdapter(annotation, config=config)
-        except PydanticUserError as error:
-            if error.code != "type-adapter-config-unused":  # models have a configuration of their own
-                raise
-            return TypeAdapter(annotation)
+        return TypeAdapter(annotation, config=_FILES if shape in ("file", "files") else None)
     except Exception as error:
-        raise unusable_annotation(signature, name, error) from error
+        raise unusable(signature.place, f"{name}: {str(error).partition(chr(10))[0]}") from error
 
 
-def _spellings(annotation: Any) -> dict[str, Any]:
-    """How the members of a Literal or an Enum are written in a URL or a form, where they are no text."""
-    found: dict[str, Any] = {}
-    for member in members(annotation):
-        choices: Iterable[Any] = ()
-        if typing.get_origin(member) is typing.Literal:
-            choices = typing.get_args(member)
-        elif isinstance(member, type) and issubclass(member, Enum):
-            choices = [choice.value for choice in member]
-        elif typing.get_origin(member) not in (None, dict):
-            choices = [value for inner in typing.get_args(member) for value in _spellings(inner).values()]
-        found.update({_spell(choice): choice for choice in choices if not isinstance(choice, str)})
-    return found
-
-
-def _spell(choice: object) -> str:
-    return str(choice).lower() if isinstance(choice, bool) else str(choice)
-
-
-def _is_textual(member: Any) -> bool:
-    """Whether an empty text is a value of its own, and not a field that was left empty."""
-    if member is Any or member is object:
-        return True
-    return isinstance(member, type) and issubclass(member, str | bytes) and not issubclass(member, Enum)
-
-
-def _has_records(annotation: Any) -> bool:
-    inner = [argument for member in members(annotation) for argument in typing.get_args(member)]
-    return any(shape_of(argument) == "record" for argument in inner if argument is not ...)
-
-
-def _fields(annotation: Any) -> Mapping[str, bool] | None:
-    found: dict[str, bool] = {}
+def _fields_of(annotation: Any) -> Mapping[str, TextRules] | None:
+    """The fields of a record by the names under which they are sent."""
+    found: dict[str, TextRules] = {}
     for member in members(annotation):
         base = typing.get_origin(member) or member
-        if not is_record_type(base):
-            continue
-        infos = getattr(base, "model_fields", None)
-        if infos is not None:
-            hints = {info.alias or name: info.annotation for name, info in infos.items()}
-        else:
-            hints = _hints(base)
-        found.update({name: shape_of(hint) == "list" for name, hint in hints.items()})
+        if is_record_type(base):
+            found.update({name: text_rules_of(hint) for name, hint in _hints_of(base)})
     return found or None
 
 
-def _hints(base: Any) -> dict[str, Any]:
+def _hints_of(base: Any) -> list[tuple[str, Any]]:
+    infos = getattr(base, "model_fields", None) or getattr(base, "__pydantic_fields__", None)
+    if infos is not None:
+        by_name = base.model_config if hasattr(base, "model_config") else {}
+        is_by_name = by_name.get("populate_by_name") or by_name.get("validate_by_name")
+        return [
+            (sent, info.annotation)
+            for name, info in infos.items()
+            for sent in (*_aliases_of(info), *([name] if is_by_name else [])) or (name,)
+        ]
     try:
-        return typing.get_type_hints(base)
+        return list(typing.get_type_hints(base, include_extras=True).items())
     except (NameError, TypeError):
-        return {}
+        return []
+
+
+def _aliases_of(info: Any) -> tuple[str, ...]:
+    """The names under which a field is sent; of a path of names the first."""
+    alias = info.validation_alias or info.alias
+    choices = getattr(alias, "choices", [alias] if alias else [])
+    return tuple(str(getattr(choice, "path", [choice])[0]) for choice in choices)

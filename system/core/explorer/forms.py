@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..dispatch.json_schema import Schema, follow, in_words
@@ -27,14 +27,17 @@ _ATTRIBUTES = {
     "maxLength": "maxlength",
     "multipleOf": "step",
 }
-DEEPEST_EXAMPLE = 4
+# how deep records in records have fields of their own; what is deeper is written as JSON
+DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: `control` is an input type of HTML, or select, lines (one value a line), json.
+    """A field of a form.
 
-    `kind` is what a JSON body holds for it: string, number, boolean, or json; `words` what it takes, for people.
+    `control` is an input type of HTML, select, lines (one value a line), json (text), or of several:
+    record (`fields`), list (`fields` holds the one of each item, `least` how many it begins with), union (one of
+    `fields`). `kind` is what a JSON body holds for it: string, number, boolean, or json; `words` say it.
     """
 
     name: str
@@ -42,14 +45,17 @@ class Field:
     kind: str
     words: str
     required: bool
-    default: str
-    where: str
+    default: str = ""
+    where: str = "any"
     note: str = ""
     choices: tuple[str, ...] = ()
     attributes: dict[str, str] = field(default_factory=dict)
-    text: str = ""
+    example: str = ""
     is_checked: bool = False
+    is_body: bool = False
     takes_segment: bool = False
+    fields: tuple[Field, ...] = ()
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +88,72 @@ def _ways(verbs: tuple[str, ...], parameters: Sequence[Parameter]) -> list[tuple
 
 def _make_field(parameter: Parameter) -> Field:
     whole = parameter.schema
-    definitions = whole.get("$defs", {})
-    schema = _main_option(whole, definitions)
-    control, kind = _control(schema, definitions)
-    default = whole.get("default")
-    return Field(
-        name=parameter.name,
-        control=control,
-        kind="body" if parameter.is_body else kind,
-        words=in_words(whole) if whole else "a value",
-        required=parameter.required,
-        default="" if default is None else _write(default),
+    made = _field_of(parameter.name, whole, whole.get("$defs", {}), parameter.required, 0)
+    return replace(
+        made,
         where=parameter.where,
-        note=str(schema.get("description", whole.get("description", ""))),
-        choices=tuple(_write(choice) for choice in _choices(schema)),
-        attributes=_attributes(schema, control),
-        text=json.dumps(example_of(schema, definitions), indent=2, ensure_ascii=False)
-        if control == "json"
-        else "",
-        is_checked=default is True,
+        kind="body" if parameter.is_body else made.kind,
+        is_body=parameter.is_body,
         takes_segment=parameter.takes_segment,
     )
+
+
+def _field_of(name: str, whole: Schema, definitions: Definitions, required: bool, depth: int) -> Field:
+    """The field of a value; one in a record too, down to DEEPEST of them."""
+    schema = _main_option(whole, definitions)
+    control, kind = _control(schema, definitions)
+    options = _records(whole, definitions)
+    fields: tuple[Field, ...] = ()
+    if depth < DEEPEST and len(options) > 1:
+        control, fields = "union", tuple(_option(option, definitions, depth) for option in options)
+    elif depth < DEEPEST and control == "json" and "properties" in schema:
+        control, fields = "record", _fields_of(schema, definitions, depth)
+    elif depth < DEEPEST and control == "json" and kind == "items":
+        control, fields = "list", (_field_of("", schema.get("items", {}), definitions, True, depth + 1),)
+    default = whole.get("default", schema.get("default"))
+    return Field(
+        name=name,
+        control=control,
+        kind="json" if kind == "items" else kind,
+        words=in_words(whole, definitions) if whole else "a value",
+        required=required,
+        default="" if default is None else _write(default),
+        note=str(whole.get("description", schema.get("description", ""))),
+        choices=tuple(_write(choice) for choice in _choices(schema)),
+        attributes=_attributes(schema, control),
+        example=_example(whole, schema),
+        is_checked=default is True,
+        fields=fields,
+        least=max(schema.get("minItems", 0), 1 if required else 0) if control == "list" else 0,
+    )
+
+
+def _fields_of(schema: Schema, definitions: Definitions, depth: int) -> tuple[Field, ...]:
+    required = schema.get("required", ())
+    return tuple(
+        _field_of(name, inner, definitions, name in required, depth + 1)
+        for name, inner in schema["properties"].items()
+    )
+
+
+def _records(whole: Schema, definitions: Definitions) -> list[Schema]:
+    """The records of a union; none of anything else."""
+    schema = follow(whole, definitions)
+    options = [
+        dict(follow(option, definitions)) for option in [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    ]
+    return [option for option in options if "properties" in option]
+
+
+def _option(schema: Schema, definitions: Definitions, depth: int) -> Field:
+    fields = _fields_of(schema, definitions, depth + 1)
+    return Field(str(schema.get("title", "")), "record", "json", "an object", True, fields=fields)
+
+
+def _example(whole: Schema, schema: Schema) -> str:
+    """What stands in an empty field: an example of the site's own."""
+    examples = whole.get("examples", schema.get("examples"))
+    return _write(examples[0]) if isinstance(examples, list) and examples else ""
 
 
 def _choices(schema: Schema) -> list[Any]:
@@ -146,7 +197,9 @@ def _control_of_list(schema: Schema, definitions: Definitions) -> tuple[str, str
     items = _main_option(schema.get("items", {"type": "string"}), definitions)
     if items.get("format") == "binary":
         return "file", "files"
-    if items.get("type") in ("object", "array") or "prefixItems" in schema:
+    if items.get("type") in ("object", "array") and "prefixItems" not in schema:
+        return "json", "items"
+    if "prefixItems" in schema:
         return "json", "json"
     return "lines", "numbers" if items.get("type") in ("integer", "number") else "strings"
 
@@ -163,23 +216,6 @@ def _attributes(schema: Schema, control: str) -> dict[str, str]:
     if control == "file" and schema.get("type") == "array":
         found["multiple"] = "multiple"
     return found
-
-
-def example_of(schema: Schema, definitions: Definitions, depth: int = 0) -> Any:
-    """A value to begin with: every field of a record, the default where it has one."""
-    schema = _main_option(schema, definitions)
-    if "default" in schema or _choices(schema):
-        return schema.get("default", [*_choices(schema), None][0])
-    kind = schema.get("type")
-    if depth > DEEPEST_EXAMPLE:
-        return None
-    if kind == "object":
-        properties = schema.get("properties", {})
-        return {name: example_of(inner, definitions, depth + 1) for name, inner in properties.items()}
-    if kind == "array":
-        least = max(1, min(schema.get("minItems", 1), 5))
-        return [example_of(schema.get("items", {}), definitions, depth + 1)] * least
-    return {"integer": 0, "number": 0, "boolean": False, "string": ""}.get(str(kind), "")
 
 
 def _write(value: Any) -> str:

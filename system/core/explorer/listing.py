@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.outline import ClassOutline, MethodOutline
+from ..catalog.outline import TASK_PARAMETER, ClassOutline, MethodOutline
 from ..catalog.source import Broken, parse
 from ..catalog.tree import Catalog
 from ..dispatch.routing import VERBS, complete_verbs
@@ -57,6 +57,12 @@ class ListedMethod:
         return self.doc.partition("\n")[0]
 
     @property
+    def shown_signature(self) -> str:
+        """(id: int, unit: str='m'): without self and what only the kernel fills."""
+        parts = self.signature.split(", ")
+        return f"({', '.join(part for part in parts[1:] if not part.startswith(TASK_PARAMETER))})"
+
+    @property
     def place(self) -> str:
         """shop/orders/Orders/show."""
         return f"{self.library}/{self.controller}/{self.name}"
@@ -81,6 +87,12 @@ class ListedLibrary:
     doc: str
     classes: dict[str, ListedClass]
     broken: Broken | None = None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring of the file, or of its first class that has one."""
+        docs = (self.doc, *(item.doc for item in self.classes.values()))
+        return next(filter(None, docs), "").partition("\n")[0]
 
     @property
     def methods(self) -> Iterator[ListedMethod]:

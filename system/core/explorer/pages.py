@@ -6,61 +6,31 @@ Only the page of a typed method and the OpenAPI document load libraries; all oth
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, render_template, send_from_directory
 
-from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.tree import Catalog
 from ..dispatch.request import request
-from ..dispatch.responses import no_store
+from ..dispatch.responses import no_store, respond
 from ..errors import NotFound
 from ..settings import Settings
+from ..tasks.submission import Tasks
 from .access import Visitor
 from .descriptions import Descriptions
 from .forms import make_form
 from .listing import ListedLibrary, ListedMethod, Listing
+from .navigation import PAGE_LENGTH, Navigation, Place
 from .openapi import Documents
 from .search import Finder, Found
 
 ASSETS = Path(__file__).parents[1] / "assets"
-PAGE_LENGTH = 100
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-
-@dataclass(slots=True)
-class Node:
-    """An entry of the tree. `kind` is folder, library, broken, method or task."""
-
-    name: str
-    kind: str
-    place: str
-    is_open: bool = False
-    is_here: bool = False
-    children: list[Node] = field(default_factory=list)
-    hidden: int = 0
-
-
-@dataclass(slots=True)
-class Place:
-    """A place of the catalogue: the folders on the way to it, and what it is."""
-
-    names: tuple[str, ...]
-    folders: tuple[Folder, ...]
-    library: Library | None = None
-    controller: str = ""
-    method: str = ""
-
-    @property
-    def path(self) -> str:
-        return "/".join(self.names)
 
 
 def is_shown(settings: Settings) -> bool:
@@ -68,13 +38,14 @@ def is_shown(settings: Settings) -> bool:
     return settings.development if settings.explorer is None else settings.explorer
 
 
-def add_explorer(app: Flask, catalog: Catalog, settings: Settings) -> None:
+def add_explorer(app: Flask, tasks: Tasks) -> None:
     """Add the pages, if the settings say so."""
-    if not is_shown(settings):
+    if not is_shown(tasks.settings):
         return
-    explorer = Explorer(catalog, settings)
+    explorer = Explorer(tasks)
     app.add_url_rule("/_koa/", "explorer", explorer.show, defaults={"path": ""})
     app.add_url_rule("/_koa/at/<path:path>", "explorer", explorer.show)
+    app.add_url_rule("/_koa/run/<path:path>", "explorer_run", explorer.start_task, methods=["POST"])
     app.add_url_rule("/_koa/find", "explorer_find", explorer.find)
     app.add_url_rule("/_koa/openapi.json", "openapi", explorer.document)
     app.add_url_rule("/_koa/assets/<name>", "explorer_asset", lambda name: send_from_directory(ASSETS, name))
@@ -83,13 +54,15 @@ def add_explorer(app: Flask, catalog: Catalog, settings: Settings) -> None:
 class Explorer:
     """The views of the pages."""
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
-        self._catalog = catalog
-        self._settings = settings
-        self._listing = Listing(catalog, settings.home)
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+        self._catalog = tasks.catalog
+        self._settings = settings = tasks.settings
+        self._listing = Listing(self._catalog, settings.home)
         self._descriptions = Descriptions(self._listing)
         self._documents = Documents(self._listing, self._descriptions, settings)
         self._finder = Finder(self._listing)
+        self._navigation = Navigation(self._listing)
 
     def show(self, path: str) -> Response:
         """The page of a place: a folder, a library or a method.
@@ -97,7 +70,7 @@ class Explorer:
         Raises NotFound for what is not listed; answers what the hook does that does not let the visitor in.
         """
         visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
-        place = self._find_place(path, now)
+        place = self._navigation.find_place(path, now)
         refusal = visitor.response(place.folders)
         if refusal is not None:
             return refusal
@@ -106,7 +79,7 @@ class Explorer:
             "place": place,
             "query": query,
             "found": self._found(query, visitor, now) if query else None,
-            "tree": self._tree(place, visitor, now),
+            "tree": self._navigation.tree(place, visitor, now),
         }
         if place.library is None:
             return self._render("folder", self._folder_page(place, visitor, now) | page)
@@ -123,6 +96,22 @@ class Explorer:
             return refusal
         query = request.args.get("q", "")
         return self._render("found", {"found": self._found(query, visitor, now), "query": query})
+
+    def start_task(self, path: str) -> Response:
+        """Hand a task method to a worker, with what a form or a JSON body sent.
+
+        Who may start it is who may see it. Raises NotFound for what is no task method.
+        """
+        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
+        place = self._navigation.find_place(path, now)
+        refusal = visitor.response(place.folders)
+        if refusal is not None:
+            return refusal
+        listed = self._guarded(place.library, visitor, now) if place.library else None
+        method = listed.find(place.controller, place.method) if listed else None
+        if method is None or not method.is_task:
+            raise NotFound("there is no such task method")
+        return no_store(respond(self._tasks.exeTask(None, method.place, request.params(self._settings))))
 
     def document(self) -> Response:
         """The same as an OpenAPI document."""
@@ -148,46 +137,14 @@ class Explorer:
         """A file as it is called from the site's own folder."""
         return os.path.relpath(path, self._settings.path)
 
-    def _find_place(self, path: str, now: float) -> Place:
-        """The place of a path: folders, then a library, then a class and a method of it."""
-        names = tuple(path.strip("/").split("/")) if path.strip("/") else ()
-        root = self._catalog.roots["controller"]
-        found = self._descend(root, names, 0, (root,), now)
-        if found is None:
-            raise NotFound("there is no such folder, library or method")
-        return found
-
-    def _descend(
-        self, folder: Folder, names: tuple[str, ...], at: int, folders: tuple[Folder, ...], now: float
-    ) -> Place | None:
-        if at == len(names):
-            return Place(names, folders)
-        name = names[at]
-        folder.refresh(now)
-        if not is_public(name):
-            return None
-        if name in folder.folders:
-            inner = folder.folders[name]
-            found = self._descend(inner, names, at + 1, (*folders, inner), now)
-            if found is not None:
-                return found
-        library = folder.libraries.get(name)
-        rest = names[at + 1 :]
-        if library is None or len(rest) not in (0, 2):
-            return None
-        place = Place(names, folders, library, *rest)
-        return place if not rest or self._method_at(place, now) else None
-
-    def _method_at(self, place: Place, now: float) -> ListedMethod | None:
-        listed = self._listing.list_library(place.library, now) if place.library else None
-        return listed.find(place.controller, place.method) if listed else None
-
     def _guarded(self, library: Library, visitor: Visitor, now: float) -> ListedLibrary:
         return visitor.show(self._listing.list_library(library, now))
 
     def _folder_page(self, place: Place, visitor: Visitor, now: float) -> dict[str, Any]:
-        entries, part = _part(self._entries(place.folders[-1], place.names, visitor, now))
-        return part | {"entries": self._mark_broken(entries, place.folders[-1])}
+        folder = place.folders[-1]
+        entries, part = _part(self._navigation.entries(folder, place.names, visitor, now))
+        self._navigation.describe(entries, folder, visitor, now)
+        return part | {"entries": entries}
 
     def _library_page(self, listed: ListedLibrary) -> dict[str, Any]:
         methods, part = _part(list(listed.methods))
@@ -202,14 +159,14 @@ class Explorer:
         if method is None:
             raise NotFound("a guard keeps this method")
         described = self._descriptions.of(listed, method, now)
-        base = request.script_root
-        segments = [f"{{{item.name}}}" for item in described.parameters if item.takes_segment]
+        base, verbs = request.script_root, ("POST",) if method.is_task else method.verbs
+        segments = [f"{{{item.name}}}" for item in described.parameters if item.takes_segment and method.url]
         return {
             "method": method,
             "fault": described.fault,
             "file": self._file(method.origin),
-            "form": make_form(described.parameters, method.verbs, described.source.is_open),
-            "url": base + method.short_url,
+            "form": make_form(described.parameters, verbs, described.source.is_open),
+            "url": f"{base}/_koa/run/{method.place}" if method.is_task else base + method.short_url,
             "whole_url": base + method.url,
             "path_form": "/".join([(base + method.short_url).rstrip("/"), *segments]) if segments else "",
         }
@@ -221,76 +178,10 @@ class Explorer:
         return [item for item in found if isinstance(item, ListedLibrary) or self._admits(item, visitor, now)]
 
     def _admits(self, method: ListedMethod, visitor: Visitor, now: float) -> bool:
-        library = self._find_place(method.place, now).library
+        library = self._navigation.find_place(method.place, now).library
         return library is not None and bool(
             self._guarded(library, visitor, now).find(method.controller, method.name)
         )
-
-    def _tree(self, place: Place, visitor: Visitor, now: float) -> list[Node]:
-        """The way to a place, and beside each step its neighbours."""
-        return self._level(place, 0, visitor, now)
-
-    def _level(self, place: Place, depth: int, visitor: Visitor, now: float) -> list[Node]:
-        names = place.names[:depth]
-        entries = self._entries(place.folders[depth], names, visitor, now)
-        wanted = place.names[depth] if depth < len(place.names) else ""
-        is_folder = depth + 1 < len(place.folders)
-        nodes: list[Node] = []
-        for position, node in enumerate(entries):
-            node.is_open = node.name == wanted and (node.kind == "folder") is is_folder
-            if position >= PAGE_LENGTH and not node.is_open:
-                continue
-            node.is_here = node.is_open and depth + 1 == len(place.names)
-            if node.is_open and is_folder:
-                node.children = self._level(place, depth + 1, visitor, now)
-            elif node.is_open and place.library:
-                node.children = self._methods(place, visitor, now)
-            nodes.append(node)
-        self._mark_broken(nodes, place.folders[depth])
-        if len(entries) > len(nodes):
-            nodes[-1].hidden = len(entries) - len(nodes)
-        return nodes
-
-    def _entries(self, folder: Folder, names: tuple[str, ...], visitor: Visitor, now: float) -> list[Node]:
-        """The folders and the libraries of a folder; no file is read for them."""
-        above = "/".join(names) + "/" if names else ""
-        folders = [
-            Node(name, "folder", above + name)
-            for name in (inner.name.rpartition(".")[2] for inner in folder.list_folders(now))
-            if visitor.admits(folder.folders[name])
-        ]
-        libraries = [
-            Node(library.short_name, "library", above + library.short_name)
-            for library in folder.list_libraries(now)
-        ]
-        return sorted([*folders, *libraries], key=lambda node: (node.name.lower(), node.kind))
-
-    def _mark_broken(self, nodes: list[Node], folder: Folder) -> list[Node]:
-        """Look at the files that are shown, and at no other."""
-        for node in nodes:
-            library = folder.libraries.get(node.name) if node.kind == "library" else None
-            if library is not None and self._catalog.sources.is_broken(library.path):
-                node.kind = "broken"
-        return nodes
-
-    def _methods(self, place: Place, visitor: Visitor, now: float) -> list[Node]:
-        if place.library is None:
-            return []
-        methods = list(self._guarded(place.library, visitor, now).methods)
-        here = (place.controller, place.method)
-        nodes = [
-            Node(
-                f"{method.controller}.{method.name}",
-                "task" if method.is_task else "method",
-                method.place,
-                is_here=(method.controller, method.name) == here,
-            )
-            for position, method in enumerate(methods)
-            if position < PAGE_LENGTH or (method.controller, method.name) == here
-        ]
-        if len(methods) > len(nodes):
-            nodes[-1].hidden = len(methods) - len(nodes)
-        return nodes
 
 
 def _part(every: list[Any]) -> tuple[list[Any], dict[str, Any]]:

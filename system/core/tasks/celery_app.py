@@ -11,10 +11,13 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import celeryd_init
+from kombu.entity import Queue
 
 from ..settings import Settings
+from .broker_address import split_broker_url
 from .queues import QUEUE
 from .redis_address import Address, read_address
+from .submission import DAY
 
 # between the soft time limit, which the task can catch, and the hard one, which kills its process
 GRACE_SECONDS = 5
@@ -30,17 +33,16 @@ class TaskApp(Celery):  # type: ignore[misc]
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        address = read_address(settings)
         super().__init__(
             "kernkoa",
             backend="system.core.tasks.result_backend:RecordBackend",
             set_as_current=True,
-            config_source=_common(settings) | _broker(settings, address, patient=False),
+            config_source=_common(settings) | _broker(settings, patient=False),
         )
 
     def be_patient(self) -> None:
         """This process is a worker: wait for a Redis that is away."""
-        self.conf.update(_broker(self.settings, read_address(self.settings), patient=True))
+        self.conf.update(_broker(self.settings, patient=True))
 
 
 @celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -83,7 +85,31 @@ def _common(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _broker(settings: Settings, address: Address, patient: bool) -> dict[str, Any]:
+def _broker(settings: Settings, patient: bool) -> dict[str, Any]:
+    if settings.brokerUrl:
+        return _rabbitmq(settings, patient)
+    return _redis(settings, read_address(settings), patient)
+
+
+def _rabbitmq(settings: Settings, patient: bool) -> dict[str, Any]:
+    """Quorum queues, publisher confirms: a message is on most nodes before it counts."""
+    # RabbitMQ closes the channel of a consumer that takes longer; it must outlast every task
+    longest = int((settings.taskSeconds or 30 * DAY) + 600) * 1000
+    arguments = {"x-queue-type": "quorum", "x-consumer-timeout": longest}
+    make_queue: Any = Queue
+    return {
+        "broker_url": split_broker_url(settings.brokerUrl),
+        "broker_connection_timeout": 4 if patient else 1,
+        "broker_heartbeat": 10,
+        "broker_native_delayed_delivery_queue_type": "classic",
+        "task_publish_retry": True,
+        "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0, "interval_step": 0.2},
+        "task_queues": [make_queue(name, queue_arguments=arguments) for name in (QUEUE, *settings.queues)],
+        "broker_transport_options": {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10},
+    }
+
+
+def _redis(settings: Settings, address: Address, patient: bool) -> dict[str, Any]:
     return {
         "broker_url": "redis://",  # the transport takes the address from its options
         "broker_transport": "system.core.tasks.redis_transport:RedisTransport",

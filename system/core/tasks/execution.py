@@ -31,7 +31,7 @@ from .json_text import NotJson, encode_value
 from .output import output_of
 from .payload import decode_message, make_environ, unpack_params
 from .progress import Reporter
-from .queues import RUN
+from .queues import QUEUE, RUN
 from .records import Record
 from .redis_connection import patiently
 from .submission import Tasks, task_arguments
@@ -65,21 +65,21 @@ def register(app: Flask, tasks: Tasks) -> None:
         log.info("%s[%s] succeeded in %.3f s", record["route"], task.request.id, time.monotonic() - began)
         return text
 
-    tasks.celery.task(run, name=RUN, bind=True, shared=False, throws=(Failure,))
+    request = "system.core.tasks.worker:KoaRequest"
+    tasks.celery.task(run, name=RUN, bind=True, shared=False, throws=(Failure,), Request=request)
 
 
 def _start(task: Any, tasks: Tasks) -> Record:
     """Record that the task runs. Raises Ignore for a message that must not run."""
     request = task.request
-    about = request.delivery_info or {}
-    queue, redelivered = str(about.get("routing_key")), bool(about.get("redelivered"))
-    runs, record = patiently(lambda: task.backend.records.start(request.id, queue, request.hostname, redelivered))
+    redelivered = bool((request.delivery_info or {}).get("redelivered"))
+    lease = tasks.settings.leaseSeconds if tasks.settings.brokerUrl else 0.0
+    records = task.backend.records
+    runs, record = patiently(lambda: records.start(request.id, request.hostname, redelivered, lease))
     if runs < 0:
         log.info("A message of %s is passed over: %s", request.id, _PASSED_OVER[runs])
         raise Ignore
-    record = {"route": "", "queue": queue, **record, "task_id": request.id}
-    record["runs"] = runs
-    return record
+    return {"route": "", "queue": QUEUE, **record, "task_id": request.id, "runs": runs}
 
 
 _PASSED_OVER = {

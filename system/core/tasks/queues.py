@@ -114,6 +114,25 @@ class Queues:
             pipe.delete(self._records.key(task_id)).zrem(self._records.index, task_id)
             pipe.zrem(self._waiting(queue), task_id).execute()
 
+    def put_off(self, task_id: str, due: float) -> None:
+        """Keep a task until it is due, for a broker that cannot delay a message."""
+        with self._redis.reached():
+            self._redis.client.zadd(self._redis.key("delayed"), {task_id: due})
+
+    def find_due(self) -> list[Record]:
+        """The tasks that were put off and are due. They are put off still: see drop_delayed."""
+        with self._redis.reached():
+            client = self._redis.client
+            due = client.zrangebyscore(self._redis.key("delayed"), 0, time.time(), 0, 100)
+            found = [client.hgetall(self._records.key(name.decode())) for name in due]
+        records = [decode({name.decode(): value for name, value in fields.items()}) for fields in found]
+        return [{"task_id": name.decode(), **record} for name, record in zip(due, records, strict=True)]
+
+    def drop_delayed(self, task_id: str) -> None:
+        """Forget that a task was put off."""
+        with self._redis.reached():
+            self._redis.client.zrem(self._redis.key("delayed"), task_id)
+
     def _waiting(self, queue: str) -> str:
         return self._redis.key("waiting", queue)
 

@@ -38,23 +38,29 @@ FIELDS = (
     "error",
 )
 _LISTED = tuple(name for name in FIELDS if name not in ("result", "state"))
-_NUMBERS = frozenset({"queued", "due", "started", "done", "runs"})
+_NUMBERS = frozenset({"queued", "due", "started", "done", "runs", "retries", "resends"})
 _JSON = frozenset({"state", "result", "error"})
 
 _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='FAILURE' or status=='REVOKED' end\n"
 
-# KEYS: the record, those who wait for a worker. ARGV: the id, the seconds to live, "1" if the message was
-# delivered before, then the fields. Returns how often the task was started, and its record; or -1 if there is no
-# record, -2 if it is final, -3 if the task runs already and this is a second message of it.
+# KEYS: the record, the beginning of the keys of those who wait, the leases of those that run. ARGV: the id, the
+# seconds to live, "1" if the message was delivered before, the seconds of a lease or 0, now, then the fields.
+# Returns how often the task was started, and its record; or -1 without a record, -2 if it is final, -3 if it runs
+# and this is a second message.
 _START = (
     _IS_FINAL
     + """
-redis.call('ZREM', KEYS[2], ARGV[1])
-local status = redis.call('HGET', KEYS[1], 'status')
+local status, queue = unpack(redis.call('HMGET', KEYS[1], 'status', 'queue'))
 if not status then return {-1, {}} end
+redis.call('ZREM', KEYS[2] .. tostring(queue), ARGV[1])
 if final(status) then return {-2, {}} end
-if status == 'STARTED' and ARGV[3] == '0' then return {-3, {}} end
-redis.call('HSET', KEYS[1], 'status', 'STARTED', unpack(ARGV, 4))
+local lease, now = tonumber(ARGV[4]), tonumber(ARGV[5])
+if status == 'STARTED' then
+  local renewed = lease > 0 and redis.call('ZSCORE', KEYS[3], ARGV[1])
+  if ARGV[3] == '0' or (renewed and renewed + lease > now) then return {-3, {}} end
+end
+if lease > 0 then redis.call('ZADD', KEYS[3], now, ARGV[1]) end
+redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, unpack(ARGV, 6))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return {redis.call('HINCRBY', KEYS[1], 'runs', 1), redis.call('HGETALL', KEYS[1])}
 """
@@ -91,11 +97,11 @@ class Records:
         """The key of the newest tasks, by the time at which they were queued."""
         return self._redis.key("tasks", "newest")
 
-    def start(self, task_id: str, queue: str, worker: str, redelivered: bool) -> tuple[int, Record]:
+    def start(self, task_id: str, worker: str, redelivered: bool, lease: float) -> tuple[int, Record]:
         """Record that a task runs. Returns the number of its runs and the record, or what _START says."""
-        keys = [self.key(task_id), self._redis.key("waiting", queue)]
-        fields = ["worker", worker, "started", time.time()]
-        runs, found = self._redis.run_script(_START, keys, [task_id, self._seconds, int(redelivered), *fields])
+        keys = [self.key(task_id), self._redis.key("waiting", ""), self._redis.key("running")]
+        arguments = [task_id, self._seconds, int(redelivered), lease, time.time(), "worker", worker]
+        runs, found = self._redis.run_script(_START, keys, arguments)
         names = (name.decode() for name in found[::2])
         return int(runs), decode(dict(zip(names, found[1::2], strict=True)))
 

@@ -15,7 +15,7 @@ from .redis_address import read_address
 
 log = logging.getLogger("kernkoa.tasks")
 
-NO_SERVER = "Set redisUrl in config.py, or start python kernkoa.py, which starts a server of its own."
+NO_SERVER = "Set redisUrl in config.py, or start python kernkoa.py, which starts its own server."
 LONGEST_PAUSE = 2.0
 
 Result = TypeVar("Result")

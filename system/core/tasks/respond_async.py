@@ -6,21 +6,23 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
-from flask import Request, Response
+from flask import Request, Response, current_app
 from pydantic_core import to_json
 from werkzeug.http import parse_list_header
 
 from ..dispatch.calling import Runner, bind, run
 from ..dispatch.params import Params
-from ..dispatch.responses import json_response, respond
+from ..dispatch.responses import respond
 from ..dispatch.walk import Resolved
 from ..errors import IdempotencyReused, ServiceUnavailable
 from .payload import pack_params
 from .queues import QUEUE
-from .records import FINAL, Raw, decode_fields, watch
+from .records import FINAL, Raw, Record, decode_fields, watch
 from .submission import DAY, Tasks
+from .waiting import RETRY_AFTER, waiting_place
 
 LONGEST_WAIT = 30.0
 
@@ -44,7 +46,7 @@ def prefers_later(tasks: Tasks, request: Request, resolved: Resolved) -> Runner 
             return run(resolved, controller, lambda: params)
         bind(resolved.endpoint, resolved.arguments, lambda: params)  # what cannot be bound is refused now
         task_id = _start(tasks, request, resolved, params)
-        return _answer(tasks, task_id, wait)
+        return _answer(tasks, request, task_id, wait)
 
     return hand_over
 
@@ -72,9 +74,7 @@ def _start(tasks: Tasks, request: Request, resolved: Resolved, params: Params) -
     key = request.headers.get("Idempotency-Key")
     if not key:
         return tasks.send(route, packed, queue, answer=True)
-    token = _digest(
-        request.method, route, key, request.headers.get("Authorization"), request.headers.get("Cookie")
-    )
+    token = _digest(request.method, route, key, *_name_client(request))
     fingerprint = hashlib.sha256(packed.text).hexdigest()
     task_id = str(uuid.uuid4())
     known = _claim(tasks, token, f"{task_id} {fingerprint}")
@@ -91,6 +91,15 @@ def _start(tasks: Tasks, request: Request, resolved: Resolved, params: Params) -
         raise
 
 
+def _name_client(request: Request) -> tuple[str, ...]:
+    """Who the site says the client is: its signed-in user, else its Authorization and its session."""
+    user = request.environ.get("koa.user")
+    if user:
+        return ("user", str(user))
+    session = request.cookies.get(current_app.config["SESSION_COOKIE_NAME"], "")
+    return ("anyone", request.headers.get("Authorization", ""), session)
+
+
 def _claim(tasks: Tasks, token: str, value: str) -> str:
     """Keep a value under a token for a day; returns the one that is there already, "" if there was none."""
     with tasks.redis.reached():
@@ -104,21 +113,32 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(to_json(parts)).hexdigest()
 
 
-def _answer(tasks: Tasks, task_id: str, wait: float) -> Response:
-    """The method's own answer where it came in time, else 202 and where to look."""
+def _answer(tasks: Tasks, request: Request, task_id: str, wait: float) -> Response:
+    """The method's own answer if it comes in time, else 202 and the address of its status."""
+    with waiting_place(tasks.settings, request.environ) if wait else nullcontext(True) as may_wait:
+        record = _await_end(tasks, task_id, wait if may_wait else 0.0)
+    if record.get("status") == "SUCCESS":
+        return _mark(respond(record.get("result")))
+    described = tasks.describe(task_id)
+    response = respond(described)
+    if response.status_code != 303:  # a program, which waits for no page
+        response.status_code = 202
+    response.headers["Location"] = described["url"]
+    if not may_wait:
+        response.headers["Retry-After"] = RETRY_AFTER
+    return _mark(response)
+
+
+def _await_end(tasks: Tasks, task_id: str, wait: float) -> Record:
     deadline = time.monotonic() + wait
     raw: Raw | None = None
+    record: Record = {}
     while wait:
         raw = watch(lambda: tasks.records.read(task_id), raw, deadline - time.monotonic())
         record = decode_fields(raw) if raw else {}
-        if record.get("status") == "SUCCESS":
-            return _mark(respond(record["result"]))
         if record.get("status") in FINAL or time.monotonic() >= deadline:
             break
-    described = tasks.describe(task_id)
-    response = json_response(described, 202)
-    response.headers["Location"] = described["url"]
-    return _mark(response)
+    return record
 
 
 def _mark(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""What is told of tasks: GET /status/<id> as JSON or as a page, and cancelling."""
+"""The status of a task: GET /status/<id> as JSON or as a page, and cancelling."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..errors import MalformedBody, NotFound
 from ..settings import Settings
 from .records import FINAL, Raw, Record, decode_fields, watch
 from .submission import Tasks
+from .waiting import RETRY_AFTER, waiting_place
 
 LONGEST_WAIT = 30.0
 # a UUID, as exeTask makes them
@@ -76,20 +77,36 @@ def _describe_error(record: Record, development: bool) -> dict[str, str]:
 
 def show_status(tasks: Tasks, task_id: str) -> Response:
     """The status of a task: a page for a browser, JSON else and for `?format=json`. `?wait=10` waits."""
-    raw = _read(tasks, task_id)
-    wait = _read_wait(request) if request.query_string else 0.0
-    if wait and not is_final(decode_fields(raw)) and _is_known(request, raw):
-        raw = watch(lambda: tasks.records.read(task_id), raw, wait) or raw
+    raw, has_waited = _await_change(tasks, task_id)
     record = decode_fields(raw)
     if request.wants_html and request.args.get("format") != "json":
         response = Response(_render_page(record, task_id, tasks.settings))
     else:
-        response = json_response(describe_task(record, tasks.settings.development))
+        response = json_response(describe_task(record, _shows_tracebacks(tasks.settings)))
         response.headers["ETag"] = f'"{_make_tag(raw)}"'
         if "HTTP_IF_NONE_MATCH" in request.environ:
             response.make_conditional(request)
     response.headers["Vary"] = "Accept"
+    if not has_waited:
+        response.headers["Retry-After"] = RETRY_AFTER
     return no_store(response)
+
+
+def _await_change(tasks: Tasks, task_id: str) -> tuple[Raw, bool]:
+    """The record, after a change if the client asked to wait for one; and whether it got what it asked for."""
+    raw = _read(tasks, task_id)
+    wait = _read_wait(request) if request.query_string else 0.0
+    if not wait or is_final(decode_fields(raw)) or not _is_known(request, raw):
+        return raw, True
+    with waiting_place(tasks.settings, request.environ) as may_wait:
+        if may_wait:
+            raw = watch(lambda: tasks.records.read(task_id), raw, wait) or raw
+        return raw, may_wait
+
+
+def _shows_tracebacks(settings: Settings) -> bool:
+    """Tracebacks are for the developer on this machine."""
+    return settings.development and request.is_local
 
 
 def _is_known(request: Request, raw: Raw) -> bool:
@@ -134,7 +151,7 @@ def cancel_task(tasks: Tasks, task_id: str) -> Response:
 
 
 def _render_page(record: Record, task_id: str, settings: Settings) -> str:
-    told = describe_task(record, settings.development)
+    told = describe_task(record, _shows_tracebacks(settings))
     meta = told.get("state")
     named = meta if isinstance(meta, Mapping) else {}
     return render_template(

@@ -13,6 +13,7 @@ from flask import has_request_context, request
 from ..catalog.tree import Catalog
 from ..dispatch.calling import bind
 from ..dispatch.params import Params
+from ..dispatch.responses import StartedTask
 from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import Resolved, resolve
 from ..errors import BrokerUnavailable, InvalidParameters, NotFound, QueueFull, TaskError, TooLarge
@@ -23,6 +24,7 @@ from .payload import Packed, describe_origin, encode_message, pack_params
 from .queues import QUEUE, RUN, Queues, make_message
 from .records import FINAL, Record, Records
 from .redis_connection import RedisConnection
+from .task_leases import TaskLeases
 from .zones import find_zone
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ log = logging.getLogger("kernkoa.tasks")
 
 DAY = 86_400
 LONGEST_DELAY = 366 * DAY
+# how long RabbitMQ may take to confirm a message
+CONFIRM_SECONDS = 5.0
 
 
 class Tasks:
@@ -46,6 +50,7 @@ class Tasks:
         self.records = Records(self.redis, settings.resultDays * DAY)
         self.queues = Queues(self.redis, self.records)
         self.heartbeats = Heartbeats(self.redis)
+        self.leases = TaskLeases(self.redis, self.records)
         self.zone = find_zone(settings.timezone)
 
     def exeTask(  # the contract's spelling
@@ -68,9 +73,9 @@ class Tasks:
         chosen = queue or str(getattr(endpoint.function, "koa_queue", QUEUE))
         return self.describe(self.send(endpoint.name, packed, chosen, delay))
 
-    def describe(self, task_id: str) -> dict[str, str]:
+    def describe(self, task_id: str) -> StartedTask:
         """What exeTask returns for a task."""
-        return {"type": "task", "id": task_id, "url": f"{self.settings.url}status/{task_id}"}
+        return StartedTask(type="task", id=task_id, url=f"{self.settings.url}status/{task_id}")
 
     def send(
         self,
@@ -95,17 +100,26 @@ class Tasks:
         if taken < 0:
             raise QueueFull(f"{most:,} tasks wait in the queue {queue!r} already (maxQueued). Try again later.")
         if taken and self.settings.brokerUrl:
-            self._publish_or_take_back(name, route, queue, delay)
+            self._publish_or_take_back(name, route, queue, now + delay)
         return name
 
     def send_again(self, record: Record, delay: float = 0, retries: int = 0, **fields: Any) -> str:
         """Queue a task again unless it is final, and write `fields` to its record. Returns its status before."""
         name, route, queue = record["task_id"], record["route"], record["queue"]
         due = time.time() + delay
-        before = self.queues.put_again(name, queue, due, self._envelope(name, route, queue, due, retries), fields)
+        envelope = self._envelope(name, route, queue, due, retries)
+        before = self.queues.put_again(name, queue, due, envelope, {**fields, "retries": retries})
         if before and before not in FINAL and self.settings.brokerUrl:
-            self._publish(name, route, queue, delay, retries)
+            self._publish(name, route, queue, due, retries)
         return before
+
+    def send_due(self) -> None:
+        """Publish the tasks that were put off and are due. A message that is sent twice is passed over once."""
+        for record in self.queues.find_due():
+            if record.get("status") in ("PENDING", "RETRY"):
+                retries = int(record.get("retries", 0))
+                self._publish(record["task_id"], record["route"], record["queue"], 0.0, retries)
+            self.queues.drop_delayed(record["task_id"])
 
     def _check(self, queue: str, delay: float, packed: Packed) -> None:
         if queue != QUEUE and queue not in self.settings.queues:
@@ -126,29 +140,32 @@ class Tasks:
     def _envelope(self, name: str, route: str, queue: str, due: float, retries: int = 0) -> str:
         return "" if self.settings.brokerUrl else make_message(name, route, queue, due, retries)
 
-    def _publish_or_take_back(self, name: str, route: str, queue: str, delay: float) -> None:
+    def _publish_or_take_back(self, name: str, route: str, queue: str, due: float) -> None:
         try:
-            self._publish(name, route, queue, delay)
+            self._publish(name, route, queue, due)
         except BrokerUnavailable:
             self.queues.take_back(name, queue)
             raise
 
-    def _publish(self, name: str, route: str, queue: str, delay: float, retries: int = 0) -> None:
-        """Send a message through a broker that is not Redis; returns when the broker has confirmed it."""
-        from kombu.exceptions import OperationalError
+    def _publish(self, name: str, route: str, queue: str, due: float, retries: int = 0) -> None:
+        """Send a message to RabbitMQ; returns when RabbitMQ has confirmed it."""
+        from kombu.exceptions import KombuError
 
+        if due > time.time():
+            self.queues.put_off(name, due)
+            return
         try:
             self.celery.tasks[RUN].apply_async(
                 task_id=name,
                 queue=queue,
-                countdown=delay or None,
                 retries=retries,
+                confirm_timeout=CONFIRM_SECONDS,
                 shadow=route,
                 argsrepr="()",
                 kwargsrepr="{}",
                 add_to_parent=False,
             )
-        except (OperationalError, OSError) as error:
+        except (KombuError, OSError, *self.celery.connection_for_write().connection_errors) as error:
             log.warning("The broker does not answer: %s", error)
             raise BrokerUnavailable("Tasks cannot be started at the moment. Try again soon.") from error
 

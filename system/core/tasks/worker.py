@@ -22,12 +22,13 @@ from celery.exceptions import ImproperlyConfigured
 from celery.signals import worker_process_init
 from celery.worker import state
 from celery.worker.consumer import Consumer
+from celery.worker.request import Request
 
 from ..errors import BrokerUnavailable, TaskFailed
 from .output import capture_output
 from .parent_process import is_orphan, make_lifeline
 from .queues import QUEUE
-from .records import MOST_RESENDS
+from .records import MOST_RESENDS, Record
 from .redis_client import list_warnings
 from .submission import Tasks
 
@@ -52,16 +53,24 @@ class Renewal(threading.Thread):
     def __init__(self, consumer: Any, tasks: Tasks, seconds: float) -> None:
         super().__init__(name="leases", daemon=True)
         self._consumer = consumer
-        self._queues = tasks.queues
+        self._tasks = tasks
         self._seconds = seconds
 
     def run(self) -> None:
         while True:
             time.sleep(self._seconds)
             try:
-                self._queues.renew(held_tags(self._consumer))
+                renew_leases(self._tasks, self._consumer)
             except BrokerUnavailable as error:
                 log.warning("The leases cannot be renewed: %s", error)
+
+
+def renew_leases(tasks: Tasks, consumer: Any) -> None:
+    """Renew the leases of this worker's messages; with RabbitMQ, those of its tasks."""
+    if tasks.settings.brokerUrl:
+        tasks.leases.renew(request.id for request in tuple(state.active_requests))
+    else:
+        tasks.queues.renew(held_tags(consumer))
 
 
 def held_tags(consumer: Any) -> set[str]:
@@ -123,9 +132,10 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
     def tend(self, consumer: Any) -> None:
         """Renew leases, requeue what no worker holds, send the heartbeat."""
         try:
-            self._tasks.queues.renew(held_tags(consumer))
-            consumer.task_consumer.channel.qos.restore_visible(interval=1)
+            renew_leases(self._tasks, consumer)
             self._tasks.heartbeats.send(consumer.hostname, self._about(consumer))
+            if not self._tasks.settings.brokerUrl:
+                consumer.task_consumer.channel.qos.restore_visible(interval=1)
             send_lost(self._tasks, self._lease)
         except (*consumer.connection_errors, *consumer.channel_errors, BrokerUnavailable) as error:
             log.warning("Unacknowledged messages cannot be requeued: %s", error)
@@ -148,6 +158,11 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         if is_orphan():
             os.kill(os.getpid(), signal.SIGQUIT)
         self.end_cancelled(consumer)
+        if self._tasks.settings.brokerUrl:
+            try:
+                self._tasks.send_due()
+            except BrokerUnavailable as error:
+                log.warning("Tasks that are due cannot be queued: %s", error)
 
     def end_cancelled(self, consumer: Any) -> None:
         """End the tasks that were cancelled a check ago and did not end at a report: ask first, then kill."""
@@ -177,15 +192,24 @@ def _end_process(pool: Any, request: Any, number: signal.Signals) -> None:
 
 
 def send_lost(tasks: Tasks, seconds: float) -> None:
-    """Queue again what was lost between Redis and a worker that died."""
+    """Queue again what was lost with a worker that died."""
+    if tasks.settings.brokerUrl:
+        for record in tasks.leases.find_expired(seconds):
+            log.warning("%s[%s] lost its worker and is queued again", record["route"], record["task_id"])
+            tasks.send_again(record)
+        return
     for queue in (QUEUE, *tasks.settings.queues):
         for record in tasks.queues.find_lost(queue, seconds):
-            resends = int(record.get("resends", 0)) + 1
-            if resends > MOST_RESENDS:
-                tasks.celery.backend.mark_as_failure(record["task_id"], MessageLost(_LOST), store_result=True)
-                continue
-            log.warning("The message of %s[%s] was lost and is sent again", record["route"], record["task_id"])
-            tasks.send_again(record, resends=resends)
+            _send_again(tasks, record)
+
+
+def _send_again(tasks: Tasks, record: Record) -> None:
+    resends = int(record.get("resends", 0)) + 1
+    if resends > MOST_RESENDS:
+        tasks.celery.backend.mark_as_failure(record["task_id"], MessageLost(_LOST), store_result=True)
+        return
+    log.warning("The message of %s[%s] was lost and is sent again", record["route"], record["task_id"])
+    tasks.send_again(record, resends=resends)
 
 
 class MessageLost(TaskFailed):
@@ -197,6 +221,19 @@ _LOST = f"The message of this task was lost or could not be read {MOST_RESENDS} 
 
 def _can_terminate(pool: Any) -> bool:
     return type(pool).__module__.endswith(".prefork")
+
+
+class KoaRequest(Request):  # type: ignore[misc]
+    """A message in the worker. Named as text in the Celery task."""
+
+    def reject(self, requeue: bool = False) -> None:
+        """Give a message back, and with it the lease of its task: its process is gone."""
+        if requeue:
+            try:
+                self.app.site.leases.release(self.id)
+            except BrokerUnavailable as error:
+                log.warning("The lease of %s cannot be released: %s", self.id, error)
+        super().reject(requeue=requeue)
 
 
 def prepare_process(**_: Any) -> None:
@@ -219,13 +256,17 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         worker_process_init.connect(prepare_process, weak=False)
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
-        default_steps = (*Consumer.Blueprint.default_steps, Lease)
+        # without the exchanges and queues that Celery makes for delays: Redis keeps what is delayed
+        default_steps = (
+            *(step for step in Consumer.Blueprint.default_steps if "delayed_delivery" not in str(step)),
+            Lease,
+        )
 
     def connection_for_read(self, heartbeat: Any = None) -> Any:
         """On reconnect, renew leases before kombu restores overdue messages."""
         connection = super().connection_for_read(heartbeat)
         try:
-            self.app.site.queues.renew(held_tags(self))
+            renew_leases(self.app.site, self)
         except BrokerUnavailable as error:
             log.warning("The leases cannot be renewed: %s", error)
         return connection

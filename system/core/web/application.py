@@ -31,12 +31,14 @@ from ..dispatch.responses import check_sendable
 from ..errors import LibraryError, NotFound, SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
+from .guarded import RootGuard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
 from .origins import Origins
 from .sessions import Sessions
 from .short_way import ShortWay
+from .sizes import limit_body
 from .urls import find_path, make_url
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -63,9 +65,11 @@ class KernKoa(ShortWay):
     load: Loader
     tasks: Tasks
     dbs: Databases
+    root_guard: RootGuard
 
     def __init__(self, settings: Settings) -> None:
         self.is_started = False
+        keys = settings.secretKeys or [obtain_secret_key(settings)]
         root, templates = str(settings.path), settings.templatePath
         super().__init__("kernkoa", root_path=root, template_folder=templates, static_folder=None)
         self.settings = settings
@@ -73,7 +77,8 @@ class KernKoa(ShortWay):
         self.url_map.merge_slashes = False
         self.url_map.add(Rule("/<path:path>", endpoint="dispatch", build_only=True))  # url_for("dispatch", path=…)
         self.config.update(
-            SECRET_KEY=obtain_secret_key(settings),
+            SECRET_KEY=keys[0],
+            SECRET_KEY_FALLBACKS=keys[1:],
             APPLICATION_ROOT=settings.base or "/",
             SESSION_COOKIE_NAME=f"{settings.name}_session",
             SESSION_COOKIE_SAMESITE="Lax",
@@ -141,8 +146,15 @@ class KernKoa(ShortWay):
         return Adapter(cast(KernelRequest, request), self.url_map.claims(request.path), self.dispatcher, make_real)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
-        self.hosts.check(request_ctx.request.environ)
-        self.origins.check(cast(KernelRequest, request_ctx.request))
+        request = cast(KernelRequest, request_ctx.request)
+        self.hosts.check(request.environ)
+        self.origins.check(request)
+        if request.resolved is None:
+            refusal = self.root_guard.refuse(request)
+            if refusal is not None:
+                return refusal
+        elif request.has_body:
+            limit_body(request, self.settings)
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None

@@ -69,7 +69,7 @@ class Dispatcher:
         return None
 
     def answer(self, request: KernelRequest) -> Response:
-        """Run the method of a resolved request after its `before` hooks; nothing is told before these."""
+        """Run the method of a resolved request after its `before` hooks; nothing is revealed before these."""
         resolved = request.resolved
         hooks = read_hooks(resolved.endpoint)
         if hooks:  # from here on `after` hooks see the response, of an error too

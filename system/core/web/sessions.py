@@ -6,7 +6,7 @@ import math
 import time
 from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, has_request_context, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, bytes_to_int
@@ -38,6 +38,16 @@ class Sessions(SecureCookieSessionInterface):
     def __init__(self) -> None:
         self._serializer: URLSafeTimedSerializer | None = None
         self._keys: Any = None
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """`Secure` on every cookie that goes out over https."""
+        return bool(app.config["SESSION_COOKIE_SECURE"]) or (has_request_context() and request.is_secure)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """Over https `__Host-` in front where it can be: no other host of the domain can set that cookie."""
+        name = super().get_cookie_name(app)
+        is_whole = self.get_cookie_path(app) == "/" and self.get_cookie_domain(app) is None
+        return f"__Host-{name}" if is_whole and self.get_cookie_secure(app) else name
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """The signer, made once for the app's keys; None without a key."""
@@ -85,11 +95,10 @@ class Sessions(SecureCookieSessionInterface):
 
     def _open_old(self, app: Flask) -> SessionMixin | None:
         """The session of a request that did not read it, if its cookie is to be signed again."""
-        cookies = request.environ.get("HTTP_COOKIE", "")
-        name = self.get_cookie_name(app)
-        if name not in cookies or self._age_of(request.cookies.get(name, "")) < self._renewal(app):
+        if "HTTP_COOKIE" not in request.environ:
             return None
-        return self.open_session(app, request)
+        age = self._age_of(request.cookies.get(self.get_cookie_name(app), ""))
+        return self.open_session(app, request) if age >= self._renewal(app) else None
 
     def _age_of(self, cookie: str) -> float:
         """Seconds since a cookie was signed, as it says itself; 0 for one that says nothing."""

@@ -44,6 +44,8 @@ def test_the_python_client_lists_and_calls(site: Site, address: str, mode: str) 
             assert {"shop_Shop_total", "task_status"} <= names
             result = await client.call_tool("shop_Shop_total", {"price": 2.0, "count": 3})
             assert result.structured_content == {"total": 6.0}
+            item = await client.call_tool("shop_Shop_item", {"name": "pen"})  # checked against its schema
+            assert item.structured_content == {"name": "pen", "price": 2.0}
             wrong = await client.call_tool("shop_Shop_total", {"price": "cheap"})
             assert wrong.is_error
             assert "price: expected" in wrong.content[0].text

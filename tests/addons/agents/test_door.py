@@ -54,6 +54,10 @@ class Shop:
         """Some numbers."""
         return [1, 2, 3]
 
+    def item(self, name: str) -> Item:
+        """An item."""
+        return Item(name=name, price=2)
+
     def fails(self, number: int):
         """Fails."""
         return 1 // number
@@ -144,7 +148,7 @@ def assistant(site: Site) -> Assistant:
 def test_typed_and_documented_methods_are_tools_and_no_others(assistant: Assistant) -> None:
     names = {name.removeprefix("shop_Shop_") for name in assistant.tools()} - {"task_status", "task_cancel"}
     assert names == {
-        "total", "add", "greet", "numbers", "fails", "nothing", "moved", "picture", "long", "endless", "remove",
+        "total", "add", "greet", "numbers", "item", "fails", "nothing", "moved", "picture", "long", "endless", "remove",
         "renamed",
     }  # fmt: skip
 
@@ -174,6 +178,17 @@ def test_a_call_answers_as_the_url_does(assistant: Assistant) -> None:
     assert assistant.text("shop_Shop_remove", number=3) == '{"removed": 3}'
     assert assistant.text("shop_Shop_nothing", number=1).startswith("Done.")
     assert "/shop/total?price=1" in assistant.text("shop_Shop_moved", number=1)
+
+
+def test_a_return_annotation_is_the_schema_of_the_answer(assistant: Assistant) -> None:
+    tools = assistant.tools()
+    wrapped = {"type": "array", "items": {"type": "integer"}}
+    assert tools["shop_Shop_numbers"]["outputSchema"]["properties"] == {"result": wrapped}
+    item = tools["shop_Shop_item"]["outputSchema"]
+    assert (item["type"], item["$ref"]) == ("object", "#/$defs/Item")
+    assert set(item["$defs"]["Item"]["properties"]) == {"name", "price"}
+    assert assistant.call("shop_Shop_item", name="pen")["structuredContent"] == {"name": "pen", "price": 2.0}
+    assert "outputSchema" not in tools["shop_Shop_total"]
 
 
 def test_wrong_arguments_are_told_so_that_a_model_can_correct_them(assistant: Assistant) -> None:

@@ -1,0 +1,107 @@
+"""The rules of docs/parameters.md, held everywhere in a value: in parameters, fields, nested fields, list items.
+
+Pydantic has no setting for them that reaches the fields of a site's own models, so they are written into the core
+schema of an annotation, from which pydantic makes its validators.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator
+
+from .json_schema import FORMATS
+
+CoreSchema = dict[str, Any]
+
+_ISO_8601 = {
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+    "datetime": re.compile(r"\d{4}-\d\d-\d\d"),
+    "time": re.compile(r"\d\d:\d\d"),
+    "timedelta": re.compile(r"[+-]?P"),
+}
+_FORMAT_OF = {"date": "date", "datetime": "date-time", "time": "time", "timedelta": "duration"}
+# the keys of a core schema that hold no schema
+_NO_SCHEMA = frozenset({"metadata", "default", "default_factory", "cls", "expected", "members", "serialization"})
+_LISTS = frozenset({"list", "tuple", "set", "frozenset"})
+
+
+def make_validator(adapter: TypeAdapter[Any], fail_fast: bool = False) -> Any:
+    """A validator that follows the rules; with `fail_fast` it stops at the first wrong item of a list.
+
+    Not-a-number and infinity are refused, dates are ISO 8601 text, a Literal's or Enum's numbers may be text.
+    """
+    schema: Any = _apply(dict(adapter.core_schema), fail_fast)
+    try:
+        try:
+            return SchemaValidator(schema, None, _use_prebuilt=False)
+        except TypeError:  # before pydantic 2.11 there are no prebuilt validators
+            return SchemaValidator(schema)
+    except SchemaError:
+        return adapter.validator
+
+
+def _apply(schema: Any, fail_fast: bool) -> Any:
+    if isinstance(schema, list | tuple):
+        return type(schema)(_apply(item, fail_fast) for item in schema)
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if not isinstance(kind, str):  # the fields of a model, the choices of a union: schemas by name
+        return {name: _apply(item, fail_fast) for name, item in schema.items()}
+    made = {
+        key: value if key in _NO_SCHEMA else _apply_named(key, value, fail_fast) for key, value in schema.items()
+    }
+    if kind == "float":
+        return {"allow_inf_nan": False, **made}
+    if kind in _LISTS and fail_fast:
+        return made | {"fail_fast": True}
+    if kind in _ISO_8601:
+        return _before(_iso_only(kind), made)
+    spelled = _spellings(made) if kind in ("literal", "enum") else {}
+    return (
+        _before(lambda value: spelled.get(value, value) if type(value) is str else value, made)
+        if spelled
+        else made
+    )
+
+
+def _apply_named(key: str, value: Any, fail_fast: bool) -> Any:
+    """`fields` and `choices` map names to schemas, and a field may be called "type"."""
+    if key in ("fields", "choices") and isinstance(value, dict):
+        return {name: _apply(item, fail_fast) for name, item in value.items()}
+    return _apply(value, fail_fast)
+
+
+def _before(function: Callable[[Any], Any], schema: CoreSchema) -> CoreSchema:
+    wrapped = {"type": "function-before", "function": {"type": "no-info", "function": function}, "schema": schema}
+    if "ref" in schema:  # the name under which other places of the schema find it
+        wrapped["ref"] = schema.pop("ref")
+    return wrapped
+
+
+def _iso_only(kind: str) -> Callable[[Any], Any]:
+    pattern, expected = _ISO_8601[kind], FORMATS[_FORMAT_OF[kind]]
+
+    def check(value: Any) -> Any:
+        is_text = isinstance(value, str | bytes)
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        if isinstance(value, bool | int | float) or (is_text and not pattern.match(text)):
+            raise PydanticCustomError("iso_8601", "Input should be {expected}", {"expected": expected})
+        return value
+
+    return check
+
+
+def _spellings(schema: CoreSchema) -> Mapping[Any, Any]:
+    """How the values of a Literal or an Enum are written in a URL or a form, where they are no text."""
+    choices = schema["members"] if schema["type"] == "enum" else schema["expected"]
+    values = (choice.value if schema["type"] == "enum" else choice for choice in choices)
+    return {_spell(value): value for value in values if not isinstance(value, str)}
+
+
+def _spell(choice: object) -> str:
+    return str(choice).lower() if isinstance(choice, bool) else str(getattr(choice, "value", choice))

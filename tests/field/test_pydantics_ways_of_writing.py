@@ -1,0 +1,176 @@
+"""Every way that pydantic's documentation shows for a parameter works, or is refused with the parameter's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+HEAD = """
+    import dataclasses
+    from typing import Annotated, Any, Literal, Union
+    from pydantic import (AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, Field, PlainValidator,
+                          PrivateAttr, StringConstraints, WrapValidator, computed_field, conint, field_validator,
+                          model_validator, StrictInt, PositiveInt, SecretStr, Discriminator, Tag)
+
+    class Cat(BaseModel):
+        kind: Literal["cat"]
+        lives: int
+    class Dog(BaseModel):
+        kind: Literal["dog"]
+        age: float = 1
+    class Aliased(BaseModel):
+        user_name: str = Field(alias="userName")
+        n: int = Field(default=1, validation_alias=AliasChoices("n", "number"))
+    class Checked(BaseModel):
+        n: int
+        @field_validator("n")
+        @classmethod
+        def even(cls, value: int) -> int:
+            if value % 2:
+                raise ValueError("must be even")
+            return value
+        @model_validator(mode="after")
+        def small(self):
+            if self.n > 100:
+                raise ValueError("too much")
+            return self
+
+    def even(value):
+        if value % 2:
+            raise ValueError("must be even")
+        return value
+
+    class Lib:
+        def it(self, {signature}):
+            return repr({value})
+"""
+
+
+def client_of(site: Any, signature: str, value: str = "n") -> Any:
+    site.write("lib.py", HEAD.replace("{signature}", signature).replace("{value}", value))
+    return site.client()
+
+
+@pytest.mark.parametrize(
+    ("signature", "query", "answer"),
+    [
+        ("n: int = Field(default=5, ge=1)", "", "5"),
+        ("n: int = Field(default=5, ge=1)", "n=3", "3"),
+        ("n: int = Field(default=5, ge=1)", "n=-3", None),
+        ("n: int = Field(5)", "", "5"),
+        ("n: int = Field(ge=1)", "", None),
+        ("n: int = Field(ge=1)", "n=1", "1"),
+        ("n: int = Field(..., ge=1)", "n=0", None),
+        ("n=Field(7)", "", "7"),
+        ("n=Field(7)", "n=a", "'a'"),
+        ("n: Annotated[int, Field(ge=1)] = 4", "", "4"),
+        ("n: Annotated[int, Field(ge=1)] = 4", "n=0", None),
+        ("n: Annotated[int, Field(default=6, ge=1)]", "", "6"),
+        ("n: Annotated[int, Field(ge=1)] = Field(8, le=9)", "n=10", None),
+        ("n: Annotated[int, Field(ge=1)] = Field(8, le=9)", "n=0", None),
+        ("n: Annotated[int, Field(ge=1)] = Field(8, le=9)", "", "8"),
+        ("n: list[int] = Field(default_factory=list)", "", "[]"),
+        ("n: list[int] = Field(default_factory=list)", "n=1", "[1]"),
+        ("n: Annotated[list[int], Field(default_factory=lambda: [9])]", "", "[9]"),
+        ("n: int = Field(alias='number')", "number=2", "2"),
+        ("n: int = Field(3, alias='number')", "n=2", "3"),
+        ("n: int = Field(alias='number')", "n=2", None),
+        ("n: Annotated[int, Field(alias='number')]", "number=2", "2"),
+        ("n: int = Field(validation_alias='number')", "number=2", "2"),
+        ("n: int = Field(validation_alias=AliasChoices('a', 'b'))", "b=2", "2"),
+        ("n: int = Field(validation_alias=AliasChoices('a', 'b'))", "a=1&b=2", "1"),
+        ("n: int = Field(strict=True)", "n=5", "5"),
+        ("n: StrictInt", "n=5", "5"),
+        ("n: PositiveInt", "n=0", None),
+        ("n: conint(ge=3)", "n=2", None),
+        ("n: Annotated[int, AfterValidator(even)]", "n=2", "2"),
+        ("n: Annotated[int, AfterValidator(even)]", "n=3", None),
+        ("n: Annotated[int, BeforeValidator(lambda text: text.strip('#'))]", "n=%235", "5"),
+        ("n: Annotated[Any, PlainValidator(lambda text: text * 2)]", "n=ab", "'abab'"),
+        ("n: Annotated[int, WrapValidator(lambda value, handler: handler(value) + 1)]", "n=1", "2"),
+        ("n: Annotated[str, StringConstraints(to_upper=True, max_length=2)]", "n=ab", "'AB'"),
+        ("n: Annotated[str, StringConstraints(to_upper=True, max_length=2)]", "n=abc", None),
+        ("n: str = Field(pattern='^a')", "n=b", None),
+        ("n: float = Field(multiple_of=0.5, lt=3)", "n=2.5", "2.5"),
+        ("n: int = Field('12', validate_default=True)", "", "12"),
+        (
+            "n: Annotated[Union[Cat, Dog], Field(discriminator='kind')]",
+            "kind=dog&age=2",
+            "Dog(kind='dog', age=2.0)",
+        ),
+        ("n: Annotated[Union[Cat, Dog], Field(discriminator='kind')]", "kind=cow", None),
+        ("n: Union[Cat, Dog] = Field(discriminator='kind')", "kind=cat&lives=9", "Cat(kind='cat', lives=9)"),
+        ("n: Aliased", "userName=Ann", "Aliased(user_name='Ann', n=1)"),
+        ("n: Aliased", "userName=Ann&number=4", "Aliased(user_name='Ann', n=4)"),
+        ("n: Checked", "n=2", "Checked(n=2)"),
+        ("n: Checked", "n=3", None),
+        ("n: Checked", "n=102", None),
+    ],
+)
+def test_what_pydantic_shows_for_a_parameter_works(
+    site: Any, signature: str, query: str, answer: str | None
+) -> None:
+    client = client_of(site, signature)
+    got = client.get(f"/lib/it?{query}")
+    assert (got.status_code, got.text if answer else "") == ((200, answer) if answer else (422, "")), got.text
+    posted = client.post("/lib/it", data=query, content_type="application/x-www-form-urlencoded")
+    assert posted.status_code == got.status_code
+
+
+def test_an_alias_is_the_name_that_faults_and_hints_use(site: Any) -> None:
+    client = client_of(site, "n: int = Field(alias='userNumber')")
+    (fault,) = client.get("/lib/it?userNumbr=1").get_json()["errors"]
+    assert (fault["name"], fault["hint"]) == ("userNumber", "You sent 'userNumbr'; did you mean 'userNumber'?")
+    assert client.post("/lib/it", json={"userNumber": 4}).text == "4"
+    assert client.get("/lib/it/6").text == "6"
+
+
+def test_a_strict_field_takes_no_other_json_type(site: Any) -> None:
+    client = client_of(site, "n: int = Field(strict=True)")
+    assert client.post("/lib/it", json={"n": 5}).text == "5"
+    assert client.post("/lib/it", json={"n": "5"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "n: int = Field(validation_alias=AliasPath('a', 0))",
+        "n: int = Field(validation_alias=AliasChoices('a', AliasPath('b', 0)))",
+        "n: int = Field(default_factory=lambda data: 1)",
+        "n: int = PrivateAttr(1)",
+        "n: list = dataclasses.field(default_factory=list)",
+        "n: Annotated[int, Field(gt='x')]",
+        "n: Annotated[Union[Cat, int], Field(discriminator='kind')]",
+        "n: object()",
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_name_of_the_parameter(
+    site: Any, caplog: Any, signature: str
+) -> None:
+    assert client_of(site, signature).get("/lib/it?n=1").status_code == 500
+    assert "lib.py, line" in caplog.text
+    assert ": Lib.it has a parameter that cannot be used. n: " in caplog.text
+
+
+def test_a_computed_field_goes_out(site: Any) -> None:
+    site.write(
+        "lib.py",
+        """
+        from pydantic import BaseModel, Field, computed_field
+
+        class Square(BaseModel):
+            side: float = Field(serialization_alias="edge")
+            hidden: int = Field(1, exclude=True)
+
+            @computed_field
+            @property
+            def area(self) -> float:
+                return self.side ** 2
+
+        class Lib:
+            def it(self, s: Square):
+                return s
+        """,
+    )
+    assert site.client().get("/lib/it?side=2").get_json() == {"edge": 2.0, "area": 4.0}

@@ -1,0 +1,89 @@
+"""How large a body may be: small, unless the method takes files or says so."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+DESK = """
+    from flask import request
+    from kernkoa import FILES, limit
+    from werkzeug.datastructures import FileStorage
+
+    class Desk:
+        def note(self, params):
+            return {"length": len(params["text"])}
+
+        def typed(self, text: str):
+            return {"length": len(text)}
+
+        def upload(self, params):
+            return {"length": len(params.files["file"].read())}
+
+        def typed_upload(self, file: FileStorage):
+            return {"length": len(file.read())}
+
+        def flask_upload(self):
+            return {"length": len(request.files["file"].read())}
+
+        @limit(upload="3KB")
+        def small(self, params):
+            return {"length": len(params.files["file"].read())}
+
+        @limit(upload="20KB")
+        def note_long(self, params):
+            return {"length": len(params["text"])}
+
+        def raw(self):
+            return {"length": len(request.get_data())}
+""".replace("FILES, ", "")
+LIMITS = {"maxBodyBytes": 2_000, "maxUploadBytes": 10_000}
+
+
+@pytest.fixture
+def client(site: Any) -> Any:
+    site.write("desk.py", DESK)
+    return site.client(**LIMITS)
+
+
+def send(client: Any, method: str, size: int, kind: str) -> Any:
+    if kind == "file":
+        return client.post(f"/desk/Desk/{method}", data={"file": (io.BytesIO(b"x" * size), "a.txt")})
+    if kind == "json":
+        return client.post(f"/desk/Desk/{method}", json={"text": "x" * size})
+    if kind == "raw":
+        return client.post(f"/desk/Desk/{method}", data=b"x" * size, content_type="text/plain")
+    return client.post(f"/desk/Desk/{method}", data={"text": "x" * size})
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "most"),
+    [
+        ("note", "form", 2_000),
+        ("note", "json", 2_000),
+        ("typed", "form", 2_000),
+        ("typed", "json", 2_000),
+        ("upload", "file", 10_000),
+        ("typed_upload", "file", 10_000),
+        ("flask_upload", "file", 10_000),
+        ("small", "file", 3_000),
+        ("note_long", "json", 20_000),
+        ("raw", "raw", 2_000),
+    ],
+)
+def test_a_body_may_be_as_large_as_its_method_takes(client: Any, method: str, kind: str, most: int) -> None:
+    assert send(client, method, most - 500, kind).get_json() == {"length": most - 500}
+    response = send(client, method, most + 1, kind)
+    assert (response.status_code, response.get_json()["title"]) == (413, "Content Too Large")
+
+
+@pytest.mark.parametrize(
+    "words", [{}, {"upload": "many"}, {"upload": "0MB"}, {"upload": "5 MB"}, {"upload": "-1MB"}]
+)
+def test_a_size_that_is_none_is_told_at_the_decorator(words: Any) -> None:
+    from system.core.dispatch.decorators import limit
+
+    with pytest.raises(TypeError, match="@limit needs a rate or a size"):
+        limit(**words)
