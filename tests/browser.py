@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+
+from tests.programs import find_program
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -26,8 +27,8 @@ def chromium(profile: Path, scripts: bool = True, width: int = 1280, language: s
     if not scripts:
         preferences["profile.managed_default_content_settings.javascript"] = 2
     options.add_experimental_option("prefs", preferences)
-    options.binary_location = shutil.which("chromium") or ""
-    driver = Chrome(options, Service(shutil.which("chromedriver")))
+    options.binary_location = find_program("chromium")
+    driver = Chrome(options, Service(find_program("chromedriver")))
     try:
         yield driver
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -20,6 +21,12 @@ from system.core.app import create_app
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
 from system.core.web.startup import start
+
+# a shell ignores SIGINT for what it starts in the background, and so would every program that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# the site's own tests, which `python kernkoa.py test` runs
+collect_ignore = ["site"]
 
 atexit.register(shutil.rmtree, os.environ["KERNKOA_VAR_PATH"], ignore_errors=True)
 

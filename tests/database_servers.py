@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.programs import find_program
+
 PASSWORD = "s3cret-of-the-tests"
 
 
@@ -20,16 +22,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def program(name: str, folders: str = "") -> str:
-    """The path of a program; of its newest version where Debian keeps it out of PATH, in `folders`."""
-    found = shutil.which(name) or next(
-        (str(path) for path in sorted(Path("/").glob(f"{folders}/{name}"), reverse=True)), None
-    )
-    if found is None:
-        raise FileNotFoundError(f"{name} is not installed. Run: sh setup.sh test")
-    return found
 
 
 class Server:
@@ -116,11 +108,11 @@ class PostgreSQL(Server):
         secret.write_text(PASSWORD)
         folders = "usr/lib/postgresql/*/bin"
         self.run(
-            program("initdb", folders),
+            find_program("initdb", folders),
             *("-D", "data", "-U", "koa", "--pwfile", str(secret), "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C", "--no-sync"),
         )
-        self.server = program("postgres", folders)
+        self.server = find_program("postgres", folders)
 
     def command(self) -> list[str]:
         return [
@@ -155,7 +147,7 @@ class MariaDB(Server):
 
     def make(self) -> None:
         self.run(
-            program("mariadb-install-db", "usr/bin"),
+            find_program("mariadb-install-db", "usr/bin"),
             *("--no-defaults", f"--datadir={self.folder}/data", "--skip-test-db"),
             "--auth-root-authentication-method=normal",
         )
@@ -164,7 +156,7 @@ class MariaDB(Server):
             f"create user if not exists koa@'127.0.0.1' identified by '{PASSWORD}';\n"
             "grant all on koa.* to koa@'127.0.0.1';\n"
         )
-        self.server = program("mariadbd", "usr/sbin")
+        self.server = find_program("mariadbd", "usr/sbin")
 
     def command(self) -> list[str]:
         return [

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+
+from tests.programs import find_program
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 20.0
@@ -204,8 +205,7 @@ class Server:
         return redis.Redis(unix_socket_path=str(self.socket))
 
     def start(self) -> Server:
-        program = shutil.which("redis-server")
-        assert program, "the tests need redis-server"
+        program = find_program("redis-server")
         self.socket.unlink(missing_ok=True)
         options = f"--port 0 --unixsocket {self.socket} --dir {self.folder} --appendonly yes --appendfsync always"
         self.process = subprocess.Popen(

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from system.addons.pdfgen import draw
 from system.core.errors import PrintError
+from tests.programs import find_program
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY_LETTER = "áéíóúüñ ÁÉÍÓÚÜÑ ¿? ¡! ç ß Łódź Žižkov ő € £ ¥ — “ ” … Привет Αντίο"
@@ -26,7 +27,7 @@ def texts(pdf: bytes) -> list[str]:
 def pictures(pdf: bytes, folder: Path) -> list[Image.Image]:
     """Each page as a grey picture of 72 dots an inch: a point is a dot."""
     (folder / "x.pdf").write_bytes(pdf)
-    subprocess.run(["pdftoppm", "-r", "72", "-gray", "x.pdf", "page"], cwd=folder, check=True)
+    subprocess.run([find_program("pdftoppm"), "-r", "72", "-gray", "x.pdf", "page"], cwd=folder, check=True)
     return [Image.open(file) for file in sorted(folder.glob("page*.pgm"))]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import redis
 
 from system.core.settings import Settings
 from system.core.tasks.celery_app import TaskApp
+from tests.programs import find_program
 from tests.task_bench import Bench, wait_for
 
 CERTIFICATE = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
@@ -27,8 +27,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def redis_server(folder: Path, options: str) -> Iterator[None]:
-    program = shutil.which("redis-server")
-    assert program
+    program = find_program("redis-server")
     folder.mkdir(parents=True, exist_ok=True)
     command = [program, *options.split(), "--dir", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -49,8 +48,7 @@ def test_pickle_is_accepted_nowhere(tmp_path: Path) -> None:
 
 def test_a_redis_with_tls(tmp_path: Path) -> None:
     key, certificate, port = tmp_path / "key.pem", tmp_path / "cert.pem", free_port()
-    openssl = shutil.which("openssl")
-    assert openssl
+    openssl = find_program("openssl")
     subprocess.run(
         [openssl, *CERTIFICATE.split(), "-keyout", str(key), "-out", str(certificate)],
         check=True,

@@ -207,12 +207,25 @@ def call(path: str, words: tuple[str, ...], verb: str | None, body: str | None, 
         raise SystemExit(1)
 
 
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...]) -> None:
+    """Run the tests of the site: those of tests/site.
+
+    ARGUMENTS are files, folders and options of pytest: test tests/site/shop -k orders
+    """
+    from ..settings import read_settings
+    from .test import run_tests
+
+    raise SystemExit(run_tests(read_settings(CONFIG), arguments))
+
+
 @main.group()
 def new() -> None:
     """Write a starter file: new controller shop/orders"""
 
 
-def _write(kind: Literal["controller", "model"], name: str) -> None:
+def _write(kind: Literal["controller", "model", "test"], name: str) -> None:
     from ..settings import read_settings
     from .new import write_starter
 
@@ -235,3 +248,10 @@ def controller(name: str) -> None:
 def model(name: str) -> None:
     """A class for load.model."""
     _write("model", name)
+
+
+@new.command("test")
+@click.argument("name")
+def new_test(name: str) -> None:
+    """A test of a URL."""
+    _write("test", name)

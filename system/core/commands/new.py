@@ -12,6 +12,7 @@ from ..catalog.folder import is_name
 from ..development.remedies import class_name
 from ..dispatch.routing import RESERVED
 from ..settings import Settings
+from .test import FOLDER
 
 CONTROLLER = '''from kernkoa import *
 
@@ -37,9 +38,14 @@ class {name}:
         """All of them."""
         return []
 '''
+TEST = """def test_{name}_answers(client):
+    answer = client.get("/{url}")
+    assert answer.status_code < 500
+"""
+Kind = Literal["controller", "model", "test"]
 
 
-def write_starter(settings: Settings, kind: Literal["controller", "model"], name: str) -> tuple[Path, str]:
+def write_starter(settings: Settings, kind: Kind, name: str) -> tuple[Path, str]:
     """Write the starter file for a name such as shop/orders; returns the file and the path of its URL.
 
     Raises click.ClickException for an invalid name, and if the file exists.
@@ -49,7 +55,7 @@ def write_starter(settings: Settings, kind: Literal["controller", "model"], name
         _check(part)
     if kind == "controller" and parts[0] in RESERVED:
         raise click.ClickException(f"The name {parts[0]} is reserved by the kernel. Choose another.")
-    path = settings.folder(settings.libs[kind]).joinpath(*parts).with_suffix(".py")
+    path = _path_of(settings, kind, parts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
@@ -60,6 +66,12 @@ def write_starter(settings: Settings, kind: Literal["controller", "model"], name
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
     return path, "/".join(parts[:-1] if parts[-1] == "index" else parts)
+
+
+def _path_of(settings: Settings, kind: Kind, parts: list[str]) -> Path:
+    if kind == "test":
+        return settings.folder(FOLDER).joinpath(*parts[:-1], f"test_{parts[-1]}.py")
+    return settings.folder(settings.libs[kind]).joinpath(*parts).with_suffix(".py")
 
 
 def _check(part: str) -> None:
@@ -75,5 +87,7 @@ def _source(kind: str, parts: list[str]) -> str:
     *folders, name = parts
     if kind == "controller":
         return CONTROLLER.format(name=class_name(name), url="/".join(parts))
+    if kind == "test":
+        return TEST.format(name=name, url="/".join(parts))
     place = f', "{"/".join(folders)}"' if folders else ""
     return MODEL.format(name=name, load=f'load.model("{name}"{place})')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import UnknownDatabase
 from .config import check_entry
@@ -16,6 +16,8 @@ from .lease import Held
 if TYPE_CHECKING:
     from ..settings import Settings
     from .connection import Database
+
+Kind = TypeVar("Kind", bound="Database")
 
 
 class Databases(Mapping[str, "Database"]):
@@ -40,6 +42,11 @@ class Databases(Mapping[str, "Database"]):
         if name not in self._entries:
             raise UnknownDatabase(name, self._entries)
         return self._databases.setdefault(name, Database(name, self._entries[name], self._folder, self._held))
+
+    def use(self, name: str, kind: type[Kind]) -> Kind:
+        """Make `dbs[name]` an instance of another class of databases, as tests do; returns it."""
+        made = self._databases[name] = kind(name, self._entries[name], self._folder, self._held)
+        return made
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

@@ -1,0 +1,142 @@
+"""The fixtures for tests of a site: client, dbs, load, worker, mails, clock.
+
+Loaded by `python kernkoa.py test`. The site runs in this process, with its own databases, folder var/ and PDFs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from system.core.settings import read_settings
+from system.core.web.application import KernKoa
+
+from .client import Client
+from .databases import Files, RolledBack, redirect_files, roll_back
+from .mails import record_mails
+from .tasks import TestTasks
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class SiteUnderTest:
+    """The site, started once for all tests. Every test finds it as it was after its start."""
+
+    def __init__(self, folder: Path) -> None:
+        config = Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py"))
+        settings = read_settings(config)
+        os.environ |= {
+            "KERNKOA_DATABASES": redirect_files(settings, folder),
+            "KERNKOA_VAR_PATH": str(folder / "var"),
+            "KERNKOA_PDF_PATH": str(folder / "pdfs"),
+            "KERNKOA_REDIS_URL": "",
+            "KERNKOA_BROKER_URL": "",
+        }
+        from system.core import runtime  # the first import reads the settings
+
+        self.app: KernKoa = runtime.start()
+        self.app.config["TESTING"] = True
+        self.app.test_client_class = Client
+        self.tasks = Client.tasks = TestTasks(self.app)
+        self._servers: dict[str, RolledBack] = dict(roll_back(self.app.dbs, self.app.settings))
+        self._files = Files(folder, self.app.dbs)
+
+    def begin_test(self) -> None:
+        self._files.restore()
+
+    def end_test(self) -> None:
+        self.tasks.end_test()
+        self.app.dbs.release(error=True)
+        self.app.dbs.close()
+
+
+@pytest.fixture(scope="session")
+def koa_site() -> Iterator[SiteUnderTest]:
+    folder = Path(tempfile.mkdtemp(prefix="kernkoa-test-"))
+    site = None
+    try:
+        site = SiteUnderTest(folder)
+        yield site
+    finally:
+        if site is not None:
+            site.tasks.stop()
+            site.app.catalog.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def app(koa_site: SiteUnderTest) -> Iterator[KernKoa]:
+    """The application, with fresh databases."""
+    koa_site.begin_test()
+    yield koa_site.app
+    koa_site.end_test()
+
+
+@pytest.fixture
+def client(app: KernKoa) -> Any:
+    """A browser without cookies: Flask's test client, with login(), logout() and follow()."""
+    return app.test_client()
+
+
+@pytest.fixture
+def dbs(app: KernKoa) -> Any:
+    """The databases, to prepare and to check what the site stores."""
+    return app.dbs
+
+
+@pytest.fixture
+def load(app: KernKoa) -> Any:
+    """Models, controllers, print formats, languages and addons."""
+    return app.load
+
+
+@pytest.fixture
+def worker(koa_site: SiteUnderTest, app: KernKoa) -> None:
+    """A real Celery worker on the embedded broker, instead of tasks that run at once."""
+    koa_site.tasks.start_worker()
+
+
+@pytest.fixture(autouse=True)
+def mails(monkeypatch: pytest.MonkeyPatch) -> list[EmailMessage]:
+    """The mails that the test has sent; none leaves the machine."""
+    return record_mails(monkeypatch)
+
+
+class Clock:
+    """The time that the site sees: `clock.set("2026-01-31 12:00")`."""
+
+    def __init__(self) -> None:
+        self._travel: Any = None
+
+    def set(self, when: str | datetime) -> None:
+        """Stop the clock at this moment. Raises pytest's failure without the package time-machine."""
+        try:
+            import time_machine
+        except ImportError:
+            pytest.fail("The fixture clock needs the package time-machine. Run: pip install time-machine")
+        self.reset()
+        moment = datetime.fromisoformat(when) if isinstance(when, str) else when
+        self._travel = time_machine.travel(moment, tick=False)
+        self._travel.start()
+
+    def reset(self) -> None:
+        """Let the clock run again."""
+        if self._travel is not None:
+            self._travel.stop()
+            self._travel = None
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """The clock of the site, to be set."""
+    made = Clock()
+    yield made
+    made.reset()
