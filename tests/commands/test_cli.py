@@ -287,7 +287,9 @@ def test_check_finds_a_file_that_broke_after_a_version_of_it_ran(kernkoa: Any, s
         ("", "redisUrl"),
     ],
 )
-def test_check_deploy_warns_of_settings_for_ones_own_machine(kernkoa: Any, site: Any, config: str, name: str) -> None:
+def test_check_deploy_warns_of_settings_for_ones_own_machine(
+    kernkoa: Any, site: Any, config: str, name: str
+) -> None:
     site.write("jobs.py", "class Jobs:\n    def run(self, celery_instance=None):\n        pass\n")
     with (site.root / "config.py").open("a") as file:
         file.write(config + "\n")
