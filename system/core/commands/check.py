@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..catalog.folder import Folder, is_name
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
+from ..catalog.writes import find_writers
 from ..dispatch.routing import kept_names
 from ..errors import LibraryError
 from ..explorer.descriptions import Descriptions
@@ -45,6 +48,14 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
         if (own / name).is_file():
             findings |= {Finding(str(own / name), line, what) for line, what in check_template(app, name)}
     return sorted(findings)
+
+
+def find_notes(catalog: Catalog) -> Iterator[Finding]:
+    """What is no fault but worth a look: methods that change something and answer GET."""
+    for library in catalog.libraries("controller", catalog.now()):
+        with suppress(OSError, SyntaxError, ValueError):
+            for writer in find_writers(ast.parse(Path(library.path).read_bytes())):
+                yield Finding(library.path, writer.line, str(writer))
 
 
 @contextmanager
@@ -85,7 +96,7 @@ def _check_methods(library: Library) -> Iterator[Finding]:
     assert library.version is not None  # noqa: S101 - it has loaded
     for controller in library.version.outline.classes.values():
         for method in controller.methods.values():
-            if "self" in method.hidden or "async" in method.hidden:
+            if "self" in method.hidden:
                 yield Finding(library.path, method.line, f"{controller.name}.{method.name} {method.hidden}")
 
 

@@ -126,11 +126,13 @@ def check(deploy: bool) -> None:
     lines that begin with "warning:" do not count.
     """
     from ..runtime import start
-    from .check import check_site
+    from .check import check_site, find_notes
     from .check_deploy import check_deploy
 
     app = start()
     findings = check_site(app, app.catalog, app.settings)
+    for note in find_notes(app.catalog):
+        click.echo(f"Note: {note}", err=True)
     for finding in findings:
         click.echo(finding)
     for warning in (*app.settings.warnings, *(check_deploy(app, CONFIG) if deploy else ())):

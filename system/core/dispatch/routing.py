@@ -21,7 +21,6 @@ from .signature import Signature, read_signature
 
 MAX_PATH = 8192
 MAX_SEGMENTS = 100
-VERBS = frozenset({"GET", "POST"})
 # the first segments that the kernel reserves, and what each answers
 RESERVED = {
     "status": "answers the state of a task: /status/<id>",
@@ -131,7 +130,6 @@ def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
     """The outline of an inherited method, which stands in another class, perhaps of another file."""
     doc = inspect.getdoc(function) or ""
     signature = inspect.signature(function)
-    barred = name in HOOKS or inspect.iscoroutinefunction(function)
     return MethodOutline(
         name=name,
         line=function.__code__.co_firstlineno,
@@ -139,7 +137,7 @@ def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
         signature=", ".join(map(str, signature.parameters.values())),
         decorators=(),
         is_task=TASK_PARAMETER in signature.parameters,
-        hidden="is no plain method" if barred else "",
+        hidden="is a hook" if name in HOOKS else "",
     )
 
 
@@ -155,7 +153,7 @@ def make_endpoint(
     if reached is None:
         return None
     function, outline = reached
-    verbs = getattr(function, "koa_verbs", None) or frozenset(outline.verbs or VERBS)
+    verbs = getattr(function, "koa_verbs", None) or frozenset(outline.verbs or library.policy.plain_verbs)
     signature = read_signature(function, outline.signature)
     return Endpoint(library, controller, function, outline, complete_verbs(verbs), signature, folders)
 
