@@ -4,8 +4,9 @@
     venv3/bin/python benchmarks/dispatch.py [--rounds 60] [--calls 50]
 
 Every app is a WSGI callable that gets the same environ. The clock is the CPU time of the thread. The apps take
-turns in short slices; the figure is the median of the slices, and the ratio the median of the ratios to the slice of
-the Flask route by hand in the same round, with its quartiles. A peer that is not installed is left out, with a line.
+turns in short slices. The figure is the median of the slices; the ratio is the median, with its quartiles, of the
+ratios to the slice of the Flask route by hand in the same round. A peer that is not installed is left out, with a
+line.
 
 The third case converts two numbers: KernKoa's untyped method and the Flask route with float(), the others as they
 check types. FastAPI is an ASGI application: an event loop calls its coroutine, without a server.
