@@ -82,6 +82,7 @@ CHECKED = {
     "sh": "each command is run, or REASONS says why not",
     "text": "a diagram, or the output of the development server that tests/development looks at",
     "powershell": "the tests have no Windows",
+    "php": "the other side of a comparison; the tests have no PHP",
 }
 # the commands without a "$" are not run with their page; here is why
 REASONS = {
