@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from ..errors import AnswerError
 from .coroutines import iterate
 from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
+from .lean_response import LeanResponse
 from .request import request
 
 log = logging.getLogger("kernkoa")
@@ -84,7 +85,7 @@ def _is_record(value: object) -> bool:
 
 def _text(value: str) -> Response:
     try:
-        return Response(value)
+        return LeanResponse(value.encode(), "text/html; charset=utf-8")
     except UnicodeEncodeError as error:
         raise _refuse(f"text that UTF-8 cannot hold at character {error.start}: {value[error.start]!r}") from error
 
@@ -99,6 +100,8 @@ def _json_of(value: Any) -> Response:
 
 def json_response(value: Any, status: int = 200, mimetype: str = "application/json") -> Response:
     """A response with a value as its JSON body; an error document (problem+json) shows any value."""
+    if status == 200 and mimetype == "application/json":
+        return LeanResponse(encode_json(value), mimetype)
     encode = encode_any if mimetype == PROBLEM_TYPE else encode_json
     return Response(encode(value), status, mimetype=mimetype)
 
@@ -111,6 +114,8 @@ def no_store(response: Response) -> Response:
 
 def check_sendable(response: Response) -> Response:
     """The response itself. Raises AnswerError, and removes the header, for one that HTTP cannot carry."""
+    if isinstance(response, LeanResponse) and response.is_untouched:
+        return response
     if not 200 <= response.status_code <= 599:
         raise _refuse(f"the status {response.status}, which is none of HTTP: use 200 to 599")
     for name, value in response.headers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..catalog.execution import Version
@@ -74,12 +75,19 @@ def resolve(catalog: Catalog, route: Route, now: float, tasks: bool = False) -> 
     return _Walk(route.segments, now, tasks).in_folder(catalog.roots["controller"], 0, ())
 
 
+def resolve_until(catalog: Catalog, route: Route, now: float) -> tuple[Resolved, float]:
+    """As resolve, and the moment until which a walk leads to the same: when the first file on the way is due."""
+    walk = _Walk(route.segments, now, False)
+    return walk.in_folder(catalog.roots["controller"], 0, ()), walk.until
+
+
 class _Walk:
     """One walk along a route. A missing name is `index`; remaining segments become arguments."""
 
-    __slots__ = ("_now", "_segments", "_tasks")
+    __slots__ = ("_now", "_segments", "_tasks", "until")
 
     def __init__(self, segments: tuple[str, ...], now: float, tasks: bool) -> None:
+        self.until = math.inf
         self._segments = segments
         self._now = now
         self._tasks = tasks
@@ -93,6 +101,7 @@ class _Walk:
 
     def in_folder(self, folder: Folder, position: int, above: tuple[Folder, ...]) -> Resolved:
         folder.refresh(self._now)
+        self.until = min(self.until, folder.due)
         folders = (*above, folder)
         name = self._name_at(position)
         library = folder.libraries.get(name)
@@ -121,6 +130,7 @@ class _Walk:
 
     def _in_library(self, library: Library, position: int, folders: tuple[Folder, ...]) -> Resolved:
         version = library.current(self._now)
+        self.until = min(self.until, library.due)
         name = self._name_at(position)
         if find_class(version, name) is not None:
             return self._in_class(library, version, name, position + 1, folders)

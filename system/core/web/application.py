@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
-from flask import Flask, Request, Response, has_request_context, request_tearing_down
+from flask import Request, Response, has_request_context, request_tearing_down
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
@@ -31,13 +31,13 @@ from ..dispatch.responses import check_sendable
 from ..errors import LibraryError, NotFound, SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
-from .dispatcher import Dispatcher
 from .guarded import RootGuard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
 from .origins import Origins
 from .sessions import Sessions
+from .short_way import ShortWay
 from .sizes import limit_body
 from .urls import find_path, make_url
 
@@ -55,18 +55,16 @@ def _explained(endpoint: str) -> Iterator[None]:
         raise UnknownRoute(endpoint) from error
 
 
-class KernKoa(Flask):
+class KernKoa(ShortWay):
     """The application of a site; create_app sets its parts."""
 
     request_class = KernelRequest
     url_map_class = RuleMap
     session_interface = Sessions()
-    url_map: RuleMap
     catalog: Catalog
     load: Loader
     tasks: Tasks
     dbs: Databases
-    dispatcher: Dispatcher
     root_guard: RootGuard
 
     def __init__(self, settings: Settings) -> None:

@@ -17,11 +17,15 @@ from ..dispatch.hooks import folder_hooks, read_hooks
 from ..dispatch.params import Params
 from ..dispatch.request import KernelRequest
 from ..dispatch.routing import Endpoint, Route, match
-from ..dispatch.walk import Resolved, resolve
+from ..dispatch.walk import Resolved, resolve, resolve_until
 from ..errors import LibraryError, MethodNotAllowed, NotFound
 from ..settings import Settings
 from ..tasks.respond_async import prefers_later
 from ..tasks.submission import Tasks
+
+# paths whose method is kept, and the longest of them
+MOST_KEPT = 4096
+LONGEST_KEPT = 256
 
 
 class Dispatcher:
@@ -32,10 +36,23 @@ class Dispatcher:
         self._settings = settings
         self._tasks = tasks
         self._home = match(settings.home)
+        self._kept: dict[str, tuple[Resolved, float]] = {}
 
     def resolve(self, request: KernelRequest) -> Resolved:
-        """The live method of a request. Raises NotFound without one, LibraryError for a broken file."""
-        return resolve(self._catalog, self._route(request), self._catalog.now())
+        """The live method of a request. Raises NotFound without one, LibraryError for a broken file.
+
+        What a path led to is kept until the first file on the way is looked at again.
+        """
+        path, now = request.path, self._catalog.now()
+        kept = self._kept.get(path)
+        if kept is not None and now < kept[1]:
+            return kept[0]
+        kept = resolve_until(self._catalog, self._route(request), now)
+        if len(path) <= LONGEST_KEPT and now < kept[1]:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[path] = kept
+        return kept[0]
 
     def _route(self, request: KernelRequest) -> Route:
         route = match(request.path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 from flask import Flask, Request, Response, has_request_context, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, bytes_to_int
 
 # a cookie that is not changed is signed again after this part of its life
 RENEWAL = 0.1
@@ -72,14 +74,35 @@ class Sessions(SecureCookieSessionInterface):
         return session
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        """Whether the response sets the cookie: Flask's rules where the site has set `permanent`."""
-        if session.modified or "_permanent" in session or not isinstance(session, Session):
+        """Whether the response sets the cookie: Flask's rules for one that was read and has `permanent` set."""
+        is_set = session.accessed and "_permanent" in session
+        if session.modified or is_set or not isinstance(session, Session):
             return super().should_set_cookie(app, session)
-        return bool(app.config["SESSION_REFRESH_EACH_REQUEST"]) and self._is_old(app, session)
+        return time.time() - session.signed_at >= self._renewal(app)
 
-    def _is_old(self, app: Flask, session: Session) -> bool:
-        return time.time() - session.signed_at >= app.permanent_session_lifetime.total_seconds() * RENEWAL
+    def _renewal(self, app: Flask) -> float:
+        """The age in seconds at which an unchanged cookie is signed again; never without REFRESH_EACH_REQUEST."""
+        if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
+            return math.inf
+        return app.permanent_session_lifetime.total_seconds() * RENEWAL
 
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if session or session.accessed or session.modified:
+    def save_session(self, app: Flask, session: SessionMixin | None, response: Response) -> None:
+        """Set the cookie if need be. `session` is None where the request did not open it (short_way.py)."""
+        if session is None:
+            session = self._open_old(app)
+        if session is not None and (session or session.accessed or session.modified):
             super().save_session(app, session, response)
+
+    def _open_old(self, app: Flask) -> SessionMixin | None:
+        """The session of a request that did not read it, if its cookie is to be signed again."""
+        if "HTTP_COOKIE" not in request.environ:
+            return None
+        age = self._age_of(request.cookies.get(self.get_cookie_name(app), ""))
+        return self.open_session(app, request) if age >= self._renewal(app) else None
+
+    def _age_of(self, cookie: str) -> float:
+        """Seconds since a cookie was signed, as it says itself; 0 for one that says nothing."""
+        try:
+            return time.time() - bytes_to_int(base64_decode(cookie.rsplit(".", 2)[1]))
+        except (IndexError, BadData):
+            return 0

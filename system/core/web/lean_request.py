@@ -1,0 +1,70 @@
+"""The request of the short way: what Werkzeug reads from the environ at once is read when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Request
+
+from ..dispatch.request import KernelRequest
+from .dispatcher import rule_of, view_args_of
+
+PARTS = ("method", "scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr")
+
+
+class Lazy:
+    """An attribute that is made when it is read for the first time; it can be set as any other."""
+
+    def __init__(self, make: Callable[[Any], Any], name: str = "") -> None:
+        self._make = make
+        self._name = name
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._make(instance)
+        return value
+
+
+def _of_werkzeug(name: str) -> Lazy:
+    """A part as Werkzeug's own constructor reads it; it reads all of them."""
+
+    def make(request: LeanRequest) -> Any:
+        whole = Request(request.environ, populate_request=False)
+        for part in PARTS:
+            request.__dict__.setdefault(part, whole.__dict__[part])
+        return request.__dict__[name]
+
+    return Lazy(make)
+
+
+class LeanRequest(KernelRequest):
+    """A KernelRequest made without reading the environ."""
+
+    scheme = _of_werkzeug("scheme")
+    server = _of_werkzeug("server")
+    root_path = _of_werkzeug("root_path")
+    headers = _of_werkzeug("headers")
+    remote_addr = _of_werkzeug("remote_addr")
+    url_rule = Lazy(lambda request: rule_of(request.resolved.endpoint) if request.resolved else None)
+    view_args = Lazy(lambda request: view_args_of(request.resolved) if request.resolved else None)
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.environ = environ
+        self.shallow = False
+        self.path = environ["PATH_INFO"]
+        self.method = environ["REQUEST_METHOD"]
+        self.query_string = environ.get("QUERY_STRING", "").encode("ascii")
+        environ["werkzeug.request"] = self
+
+
+def is_plain(environ: dict[str, Any]) -> bool:
+    """Whether Werkzeug reads the path, the query and the verb of a request as they stand in the environ."""
+    path = environ.get("PATH_INFO", "")
+    if path[:1] != "/" or path[:2] == "//" or not path.isascii():
+        return False
+    return bool(environ.get("QUERY_STRING", "").isascii() and environ.get("REQUEST_METHOD", "").isupper())

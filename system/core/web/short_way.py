@@ -1,0 +1,185 @@
+"""The short way of a request through Flask: its steps in its order, without their cost where nothing happens.
+
+For each request Flask.wsgi_app makes two contexts, a request and a session, matches the URL map, sends six signals
+and walks five lists of functions. Here these things are made when they are read, and each step is taken if
+anything is registered for it. A request that this file does not know takes Flask's own way: see `_is_short`.
+
+The short way uses private names of Flask (the context variables, `_cv_tokens`, `_session`), so it is taken only
+with versions of Flask that it was tested with. tests/web/test_short_way.py compares the two ways.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from flask import Flask, Response, request_finished, request_started
+from flask.ctx import AppContext, RequestContext
+from flask.globals import _cv_app, _cv_request, request_ctx
+from flask.sessions import SessionMixin
+from flask.signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
+
+from ..dispatch.request import KernelRequest
+from ..errors import LibraryError, NotFound
+from .dispatcher import Dispatcher
+from .lean_request import Lazy, LeanRequest, is_plain
+from .matching import RuleMap
+from .sessions import Sessions
+
+IS_KNOWN_FLASK = importlib.metadata.version("flask").startswith("3.1.")
+PRESERVE = "werkzeug.debug.preserve_context"  # of the test client, which reads the contexts after the request
+
+
+class LeanAppContext(AppContext):
+    """An AppContext without the URL adapter, which is made when it is read."""
+
+    url_adapter = Lazy(lambda context: context.app.create_url_adapter(None))
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.g = app.app_ctx_globals_class()
+        self._cv_tokens = []
+
+
+class LeanContext(RequestContext):
+    """A RequestContext whose URL adapter and session are made when they are read."""
+
+    url_adapter = Lazy(lambda context: context.app.create_url_adapter(context.request))
+    flashes: list[tuple[str, str]] | None = None
+
+    def __init__(self, app: Flask, request: LeanRequest) -> None:
+        self.app = app
+        self.request = request
+        self._session = None
+        self._after_request_functions = []
+        self._cv_tokens = []
+
+    def copy(self) -> LeanContext:
+        """A context of the same request and session for another thread."""
+        copied = LeanContext(self.app, cast(LeanRequest, self.request))
+        copied._session = self.open_session()
+        return copied
+
+    def open_session(self) -> SessionMixin:
+        """The session, opened when it is first asked for."""
+        if self._session is None:
+            interface = self.app.session_interface
+            opened = interface.open_session(self.app, self.request)
+            self._session = interface.make_null_session(self.app) if opened is None else opened
+        return self._session
+
+    @property
+    def session(self) -> SessionMixin:
+        session = self.open_session()
+        session.accessed = True
+        return session
+
+
+class ShortWay(Flask):
+    """A Flask that answers the requests of the catalogue by the short way."""
+
+    url_map: RuleMap
+    dispatcher: Dispatcher
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not self._is_short(environ):
+            return super().wsgi_app(environ, start_response)
+        context, above = self._enter(environ)
+        error: BaseException | None = None
+        try:
+            try:
+                self._open(context)
+                response = self._answer()
+            except Exception as raised:  # noqa: BLE001 - as Flask: its handlers decide
+                error = raised
+                response = self.handle_exception(raised)
+            except BaseException as raised:
+                error = raised
+                raise
+            return response(environ, start_response)
+        finally:
+            self._leave(context, above, error)
+
+    def _is_short(self, environ: dict[str, Any]) -> bool:
+        """Whether a request is one of the catalogue, outside of any context, and nothing of Flask is replaced."""
+        return (
+            IS_KNOWN_FLASK
+            and is_plain(environ)
+            and not self.url_map.claims(environ["PATH_INFO"])
+            and PRESERVE not in environ
+            and _cv_app.get(None) is None
+            and self.request_class is KernelRequest
+            and self.config["TRUSTED_HOSTS"] is None
+        )
+
+    def _enter(self, environ: dict[str, Any]) -> tuple[LeanContext, LeanAppContext]:
+        """What AppContext.push and the start of RequestContext.push do."""
+        context, above = LeanContext(self, LeanRequest(environ)), LeanAppContext(self)
+        above._cv_tokens.append(_cv_app.set(above))
+        if appcontext_pushed.receivers:
+            appcontext_pushed.send(self, _async_wrapper=self.ensure_sync)
+        context._cv_tokens.append((_cv_request.set(context), above))
+        return context, above
+
+    def _open(self, context: LeanContext) -> None:
+        """What the rest of RequestContext.push does: open the session of another interface, find the method."""
+        request = cast(LeanRequest, context.request)
+        if type(self.session_interface) is not Sessions:
+            context.open_session()
+        try:
+            request.resolved = self.dispatcher.resolve(request)
+        except (NotFound, LibraryError) as error:
+            request.routing_exception = error  # type: ignore[assignment]
+
+    def _answer(self) -> Response:
+        """What Flask.full_dispatch_request does."""
+        self._got_first_request = True
+        answer: Any
+        try:
+            if request_started.receivers:
+                request_started.send(self, _async_wrapper=self.ensure_sync)
+            answer = self.preprocess_request()
+            if answer is None:
+                answer = self.dispatch_request()
+        except Exception as error:  # noqa: BLE001 - as Flask: its handlers decide
+            answer = self.handle_user_exception(error)
+        response = self.process_response(answer if isinstance(answer, Response) else self.make_response(answer))
+        if request_finished.receivers:
+            request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
+        return response
+
+    def process_response(self, response: Response) -> Response:
+        context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+        if self.after_request_funcs or context._after_request_functions:
+            return super().process_response(response)
+        if not self.session_interface.is_null_session(context._session):
+            self.session_interface.save_session(self, context._session, response)
+        return response
+
+    def _leave(self, context: LeanContext, above: LeanAppContext, error: BaseException | None) -> None:
+        """What RequestContext.pop and AppContext.pop do; a stream that holds the contexts leaves that to them."""
+        if error is not None and self.should_ignore_error(error):
+            error = None
+        is_held = len(context._cv_tokens) > 1 or len(above._cv_tokens) > 1
+        if is_held or error is not None or self._is_watched():
+            context.pop(error)
+            return
+        try:
+            self.do_teardown_request(None)
+            if "files" in context.request.__dict__:
+                context.request.close()
+        finally:
+            context.request.environ["werkzeug.request"] = None
+            _cv_request.reset(context._cv_tokens.pop()[0])
+            _cv_app.reset(above._cv_tokens.pop())
+
+    def _is_watched(self) -> bool:
+        """Whether anything is registered for the end of a context."""
+        return bool(
+            self.teardown_appcontext_funcs
+            or appcontext_tearing_down.receivers
+            or appcontext_popped.receivers
+            or self.teardown_request_funcs
+            or request_tearing_down.receivers
+        )
