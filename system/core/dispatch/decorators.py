@@ -59,7 +59,7 @@ def allow(*verbs: str, origins: str | Sequence[str] = ()) -> Callable[[AnyFuncti
 def limit(rate: str = "", *, upload: str = "", values: int = 0) -> Callable[[AnyFunction], AnyFunction]:
     """Limit the body of a method, `@limit(upload="500MB")`, or the requests of a client, `@limit("10/minute")`.
 
-    `values` is how many fields or JSON values the method takes, in place of maxParams and maxJsonValues. Rates need the
+    `values`: how many fields or JSON values it takes, in place of maxParams and maxJsonValues. Rates need the
     addon `limits`. Units of sizes are KB, MB and GB, of 1,000.
     """
     size = _SIZE.fullmatch(upload) if upload else None
