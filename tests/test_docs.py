@@ -186,6 +186,14 @@ def test_every_link_and_picture_leads_to_a_file(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_architecture_names_files_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = "catalog|database|dispatch|tasks|explorer|development|web|commands"
+    named = re.findall(rf"(?<![/\w])((?:{folders})/\w+\.py)", page)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / "system" / "core" / name).exists()] == []
+
+
 def test_the_reference_has_every_entry_of_the_code() -> None:
     script = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
     module = importlib.util.module_from_spec(script)  # type: ignore[arg-type]
