@@ -17,6 +17,7 @@ LAYERS = {
     "errors": 0,
     "spelling": 0,
     "settings": 1,
+    "log": 2,
     "catalog": 2,
     "database": 3,
     "dispatch": 3,

@@ -25,6 +25,7 @@ from .tasks.celery_app import TaskApp
 from .tasks.execution import register
 from .tasks.status import add_task_routes
 from .tasks.submission import Tasks
+from .web.access_log import AccessLog
 from .web.application import KernKoa
 from .web.dispatcher import Dispatcher
 from .web.guarded import RootGuard
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> KernKoa:
         {kind: settings.folder(name) for kind, name in settings.libs.items()},
         live_seconds=0 if settings.development else settings.liveSeconds,
         development=settings.development,
+        strict_verbs=settings.strictVerbs,
         last_good=LastGood(None if settings.development else settings.var / "loaded", str(app.secret_key)),
     )
     app.load = Loader(app.catalog)
@@ -60,6 +62,8 @@ def create_app(settings: Settings) -> KernKoa:
     _report_reserved(app.catalog)
     for line in settings.warnings:
         log.warning("%s", line)
+    if settings.logFormat == "json":
+        app.wsgi_app = AccessLog(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

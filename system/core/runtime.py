@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from .app import create_app
+from .log import set_up_log
 from .settings import read_settings
 from .web.application import KernKoa
 from .web.startup import start as start_app
@@ -25,5 +26,6 @@ def start() -> KernKoa:
 
     Not part of making it: they may import `kernkoa`, which needs the names above.
     """
+    set_up_log(settings)
     start_app(app)
     return app

@@ -82,6 +82,7 @@ class Settings(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
     hstsSeconds: Annotated[int, Field(ge=0)] = 0
     strictVerbs: bool = False
+    logFormat: Literal["text", "json"] = "text"
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 5000

@@ -32,8 +32,9 @@ import json, pathlib
 from system.core.settings import read_settings
 settings = read_settings(pathlib.Path("config.py").resolve())
 print(json.dumps({"base": settings.base, "redis": settings.redisUrl, "upload": settings.maxUploadBytes,
-    folders = Path(found["images"]), Path(found["static"])
-    return Facts(found["base"], *folders, found["upload"], found["redis"], Path(found["controllers"]))
+                  "controllers": settings.libs["controller"],
+                  "images": str(settings.folder(settings.imagePath).resolve()),
+                  "static": str(settings.folder(settings.staticPath).resolve())}))
 """
 
 

@@ -18,12 +18,14 @@ SETTLED_SECONDS = 0.1
 class LivePolicy:
     """How long a look at a file holds, and whether a broken file is an error although an older version runs.
 
-    `live_seconds` is 0 to look every time and infinite to never look again.
+    `live_seconds` is 0 to look every time, infinite to never look again. `plain_verbs` are those of methods that
+    do not say theirs.
     """
 
     live_seconds: float
     development: bool
     last_good: LastGood
+    plain_verbs: frozenset[str] = frozenset({"GET", "POST"})
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     guards: dict[str, Any] = field(default_factory=dict)  # the guard that each folder has or had, by its name

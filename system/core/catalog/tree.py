@@ -44,9 +44,13 @@ class Catalog:
         live_seconds: float | Literal["off"] = 1,
         development: bool = False,
         last_good: LastGood | None = None,
+        strict_verbs: bool = False,
     ) -> None:
         self.policy = LivePolicy(
-            float("inf") if live_seconds == "off" else live_seconds, development, last_good or LastGood()
+            float("inf") if live_seconds == "off" else live_seconds,
+            development,
+            last_good or LastGood(),
+            frozenset({"GET"} if strict_verbs else {"GET", "POST"}),
         )
         real_roots = tuple(os.path.join(os.path.realpath(path), "") for path in folders.values())
         self.roots = {

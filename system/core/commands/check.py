@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..catalog.folder import Folder, is_name
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
+from ..catalog.writes import find_writers
 from ..dispatch.routing import kept_names
 from ..errors import LibraryError
 from ..explorer.descriptions import Descriptions
@@ -46,6 +49,14 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
         if (own / name).is_file():
             findings |= {Finding(str(own / name), line, what) for line, what in check_template(app, name)}
     return sorted(findings)
+
+
+def find_notes(catalog: Catalog) -> Iterator[Finding]:
+    """What is no fault but worth a look: methods that change something and answer GET."""
+    for library in catalog.libraries("controller", catalog.now()):
+        with suppress(OSError, SyntaxError, ValueError):
+            for writer in find_writers(ast.parse(Path(library.path).read_bytes())):
+                yield Finding(library.path, writer.line, str(writer))
 
 
 @contextmanager

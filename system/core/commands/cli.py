@@ -124,10 +124,12 @@ def check() -> None:
     Loads every library and compiles every template. Prints a line per fault, and exits with 1 if there is any.
     """
     from ..runtime import start
-    from .check import check_site
+    from .check import check_site, find_notes
 
     app = start()
     findings = check_site(app, app.catalog, app.settings)
+    for note in find_notes(app.catalog):
+        click.echo(f"Note: {note}", err=True)
     for finding in findings:
         click.echo(finding)
     if findings:

@@ -18,8 +18,10 @@ import click
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from ..log import ESCAPES, protect
 from ..settings import Settings
 from .supervisor import REPORT, SOCKET, TERMINAL
+from .writers import warn_of_writer
 
 SLOW_MS = 500
 FINISH_SECONDS = 1.5
@@ -84,6 +86,8 @@ def _note_endpoint(response: Response) -> Response:
     resolved = getattr(request, "resolved", None)
     if resolved is not None:
         request.environ[ENDPOINT] = resolved.endpoint.name
+        if request.method == "GET":
+            warn_of_writer(resolved.endpoint)
     return response
 
 
@@ -128,14 +132,13 @@ class RequestLines:
             self._idle.wait_for(lambda: self._running == 0, seconds)
 
 
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _COLOURS = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
 
 
 def request_line(status: str, milliseconds: float, environ: dict[str, Any]) -> str:
     """The log line of a request, with control characters of its URL escaped."""
-    url = environ.get("REQUEST_URI", environ.get("PATH_INFO", "")).translate(_CONTROL)
-    verb = environ.get("REQUEST_METHOD", "").translate(_CONTROL)
+    url = environ.get("REQUEST_URI", environ.get("PATH_INFO", "")).translate(ESCAPES)
+    verb = environ.get("REQUEST_METHOD", "").translate(ESCAPES)
     parts = [click.style(status, fg=_COLOURS.get(status[:1]), bold=status[:1] == "5"), _duration(milliseconds)]
     parts.append(f"{verb} {url}")
     if ENDPOINT in environ:
@@ -153,6 +156,7 @@ def show_log(settings: Settings) -> None:
     """Log to the terminal; tracebacks show the site's own frames."""
     handler = logging.StreamHandler()
     handler.setFormatter(_OwnFrames(str(settings.path)))
+    protect(handler, settings)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)

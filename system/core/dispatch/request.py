@@ -84,7 +84,7 @@ class KernelRequest(Request):
     def has_body(self) -> bool:
         """Whether the request has a body: RFC 9112, section 6.3."""
         environ = self.environ
-        return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+        return environ.get("CONTENT_LENGTH", "") not in ("", "0") or bool(environ.get("HTTP_TRANSFER_ENCODING"))
 
     @property
     def looks_like_json(self) -> bool:

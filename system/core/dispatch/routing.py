@@ -21,7 +21,6 @@ from .signature import Signature, read_signature
 
 MAX_PATH = 8192
 MAX_SEGMENTS = 100
-VERBS = frozenset({"GET", "POST"})
 # the first segments that the kernel reserves, and what each answers
 RESERVED = {
     "status": "answers the state of a task: /status/<id>",
@@ -154,7 +153,7 @@ def make_endpoint(
     if reached is None:
         return None
     function, outline = reached
-    verbs = getattr(function, "koa_verbs", None) or frozenset(outline.verbs or VERBS)
+    verbs = getattr(function, "koa_verbs", None) or frozenset(outline.verbs or library.policy.plain_verbs)
     signature = read_signature(function, outline.signature)
     return Endpoint(library, controller, function, outline, complete_verbs(verbs), signature, folders)
 

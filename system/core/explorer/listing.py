@@ -7,7 +7,7 @@ method is listed where the dispatcher would find it, and only there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..catalog.folder import Folder, is_public
@@ -15,7 +15,7 @@ from ..catalog.library import Library
 from ..catalog.outline import TASK_PARAMETER, ClassOutline, MethodOutline
 from ..catalog.source import Broken, parse
 from ..catalog.tree import Catalog
-from ..dispatch.routing import VERBS, complete_verbs
+from ..dispatch.routing import complete_verbs
 from .inference import MethodSource, read_methods
 from .kept import Kept
 from .moment import Moment, Used
@@ -183,7 +183,7 @@ def _list_class(
                 path=library.path,
                 url=url,
                 short_url=short,
-                verbs=tuple(sorted(complete_verbs(frozenset(found.outline.verbs or VERBS)))),
+                verbs=_verbs_of(library, found.outline.verbs),
                 signature=found.outline.signature,
                 doc=plain_json(found.outline.doc),
                 line=found.outline.line,
@@ -194,3 +194,7 @@ def _list_class(
                 origin_name=found.library.name,
                 defined_in=found.owner.name,
             )
+
+
+def _verbs_of(library: Library, said: Iterable[str] | None) -> tuple[str, ...]:
+    return tuple(sorted(complete_verbs(frozenset(said or ()) or library.policy.plain_verbs)))

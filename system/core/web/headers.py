@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
+import os
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +14,7 @@ from ..settings import Settings
 from ..tasks.payload import REQUEST_ID
 
 StartResponse = Callable[..., Any]
+HeaderList = list[tuple[str, str]]
 
 # set by nginx as a uwsgi_param: a client's header can never have this name
 PROXY_REQUEST_ID = "KERNKOA_REQUEST_ID"
@@ -23,6 +26,25 @@ DEFAULTS = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+# most responses have these alone: none of the defaults is among them
+_USUAL = frozenset({"Content-Type", "Content-Length", "Allow", "Location", "Set-Cookie", "Vary"})
+
+
+class _Ids:
+    """Request ids: 64 bits, counted up from a random number of each process. They are no secret."""
+
+    def __init__(self) -> None:
+        self._seed()
+        os.register_at_fork(after_in_child=self._seed)
+
+    def _seed(self) -> None:
+        self._numbers = itertools.count(random.getrandbits(63))
+
+    def make(self) -> str:
+        return f"{next(self._numbers):016x}"
+
+
+_make_id = _Ids().make
 
 
 class ResponseHeaders:
@@ -30,37 +52,36 @@ class ResponseHeaders:
 
     def __init__(self, settings: Settings) -> None:
         wanted = DEFAULTS | settings.headers
-        self._plain = [(name, value) for name, value in wanted.items() if value]
-        self._secure = list(self._plain)
+        plain = [(name, value) for name, value in wanted.items() if value]
+        secure = list(plain)
         if settings.hstsSeconds:
-            self._secure.append(("Strict-Transport-Security", f"max-age={settings.hstsSeconds}"))
-        self._is_always_secure = settings.site_url.startswith("https:")
-        self._names = frozenset(name.lower() for name, _ in self._secure)
+            secure.append(("Strict-Transport-Security", f"max-age={settings.hstsSeconds}"))
+        self._plain = secure if settings.site_url.startswith("https:") else plain
+        self._secure = secure
         self._proxies = [ipaddress.ip_network(proxy) for proxy in settings.proxies]
 
     def adding(self, environ: dict[str, Any], start_response: StartResponse) -> StartResponse:
         """A start_response (PEP 3333) that adds them; the id is in the environ as kernkoa.request_id."""
-        request_id = environ[REQUEST_ID] = self._request_id(environ)
-        is_secure = self._is_always_secure or environ["wsgi.url_scheme"] == "https"
-        more = self._secure if is_secure else self._plain
+        is_given = PROXY_REQUEST_ID in environ or self._proxies
+        request_id = environ[REQUEST_ID] = (is_given and self._given_id(environ)) or _make_id()
+        more = self._plain if environ["wsgi.url_scheme"] == "http" else self._secure
 
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            own = {name.lower() for name, _ in headers}
-            if own.isdisjoint(self._names):
-                headers += more
+        def start(status: str, headers: HeaderList, *error: Any) -> Any:
+            for name, _ in headers:
+                if name not in _USUAL:
+                    headers += _missing(headers, more)
+                    break
             else:
-                headers += [header for header in more if header[0].lower() not in own]
+                headers += more
             headers.append(("X-Request-ID", request_id))
             return start_response(status, headers, *error)
 
         return start
 
-    def _request_id(self, environ: Mapping[str, Any]) -> str:
-        """The id that a trusted proxy gave, or a new one: 64 random bits, no secret."""
-        given = environ.get(PROXY_REQUEST_ID) or (self._proxies and self._from_proxy(environ))
-        if given and _ID.fullmatch(given):
-            return str(given)
-        return f"{random.getrandbits(64):016x}"
+    def _given_id(self, environ: Mapping[str, Any]) -> str:
+        """The id that a trusted proxy gave; empty without one."""
+        given = str(environ.get(PROXY_REQUEST_ID) or self._from_proxy(environ))
+        return given if _ID.fullmatch(given) else ""
 
     def _from_proxy(self, environ: Mapping[str, Any]) -> str:
         try:
@@ -69,3 +90,8 @@ class ResponseHeaders:
             return ""
         is_trusted = any(address in network for network in self._proxies)
         return str(environ.get("HTTP_X_REQUEST_ID", "")) if is_trusted else ""
+
+
+def _missing(headers: HeaderList, more: HeaderList) -> HeaderList:
+    own = {name.lower() for name, _ in headers}
+    return [header for header in more if header[0].lower() not in own]

@@ -1,0 +1,28 @@
+"""Warns the developer of a method that changed something at a GET."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import types
+from contextlib import suppress
+from pathlib import Path
+
+from ..catalog.writes import find_writers
+from ..dispatch.routing import Endpoint
+
+log = logging.getLogger("kernkoa")
+
+_looked_at: set[types.CodeType] = set()
+
+
+def warn_of_writer(endpoint: Endpoint) -> None:
+    """Log once for each version of a method that it changes something although a GET runs it."""
+    if endpoint.function.__code__ in _looked_at:
+        return
+    _looked_at.add(endpoint.function.__code__)
+    place = (endpoint.controller.__name__, endpoint.outline.name)
+    with suppress(OSError, SyntaxError, ValueError):
+        for writer in find_writers(ast.parse(Path(endpoint.library.path).read_bytes())):
+            if (writer.controller, writer.method) == place:
+                log.warning("%s, line %s: %s", endpoint.library.path, writer.line, writer)

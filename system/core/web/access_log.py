@@ -1,0 +1,55 @@
+"""With `logFormat = "json"`: one line for each request."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..log import REQUEST_ID
+
+log = logging.getLogger("kernkoa.access")
+
+
+class AccessLog:
+    """WSGI middleware that logs the status, the milliseconds and the method that answered."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        began = time.perf_counter()
+        seen: dict[str, Any] = {"status": 500, "method": ""}
+
+        def start(status: str, *args: Any) -> Any:
+            seen.update({"status": int(status.partition(" ")[0]), "method": _method_of(environ)})
+            return start_response(status, *args)
+
+        body: Iterable[bytes] = ()
+        try:
+            body = self._app(environ, start)
+            yield from body
+        finally:
+            getattr(body, "close", lambda: None)()
+            self._write(environ, seen, (time.perf_counter() - began) * 1000)
+
+    def _write(self, environ: dict[str, Any], seen: dict[str, Any], milliseconds: float) -> None:
+        verb, path = (
+            environ.get("REQUEST_METHOD", ""),
+            environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
+        )
+        told = {
+            "request_id": environ.get(REQUEST_ID, ""),
+            "verb": verb,
+            "path": path,
+            **seen,
+            "ms": round(milliseconds, 1),
+            "client": environ.get("REMOTE_ADDR", ""),
+        }
+        log.info("%s %s", verb, path, extra={"koa": told})
+
+
+def _method_of(environ: dict[str, Any]) -> str:
+    resolved = getattr(environ.get("werkzeug.request"), "resolved", None)
+    return str(resolved.endpoint.name) if resolved is not None else ""

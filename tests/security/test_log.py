@@ -1,0 +1,91 @@
+"""Log lines: nobody's input breaks one, and as JSON each is one object."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from system.core.log import escape, protect
+from system.core.settings import Settings
+
+FORGED = "a\nERROR kernkoa: forged\r\x1b[2J\x9b\x00\x85\u2028end"
+
+
+class Written:
+    """A logger whose lines are kept."""
+
+    def __init__(self, root: Any, kind: str) -> None:
+        self.stream = io.StringIO()
+        self.handler = logging.StreamHandler(self.stream)
+        self.handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        protect(self.handler, Settings(path=root, logFormat=kind))
+        self.log = logging.getLogger(f"kernkoa.test.{kind}")
+        self.log.addHandler(self.handler)
+
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().split("\n")[:-1]
+
+
+@pytest.fixture(params=["text", "json"])
+def written(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Written]:
+    made = Written(tmp_path, request.param)
+    yield made
+    made.log.removeHandler(made.handler)
+
+
+def fail(text: str) -> Any:
+    try:
+        raise LookupError(text)
+    except LookupError:
+        return sys.exc_info()
+
+
+def test_a_record_is_one_line(written: Written) -> None:
+    written.log.error("%s and %s", FORGED, "more")
+    (line,) = written.lines()
+    assert line.isprintable()
+    assert "forged" in line
+
+
+def test_the_lines_of_a_traceback_look_like_no_record(written: Written) -> None:
+    written.log.error("it failed", exc_info=fail("x\nERROR kernkoa: forged\x1b[2J"))
+    lines = written.lines()
+    assert [line for line in lines if not line.startswith("  ")] == lines[:1]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_json_is_json_with_the_ids(site: Any) -> None:
+    site.write("page.py", "class page:\n    def show(self): return 'hello'\n")
+    app = site.app(logFormat="json")
+    made = Written(site.root, "json")
+    log = logging.getLogger("kernkoa.access")
+    log.addHandler(made.handler)
+    log.setLevel(logging.INFO)
+    try:
+        with app.test_client().get("/page/show?secret=1") as response:
+            pass
+        with app.test_client().get("/no%0Awhere"):
+            pass
+    finally:
+        log.removeHandler(made.handler)
+        log.setLevel(logging.NOTSET)
+    first, second = (json.loads(line) for line in made.lines())
+    assert first["request_id"] == response.headers["X-Request-ID"]
+    assert (first["verb"], first["path"], first["method"]) == ("GET", "/page/show", "page/page/show")
+    assert (first["status"], first["client"]) == (200, "127.0.0.1")
+    assert first["ms"] > 0
+    assert (second["status"], second["path"], second["method"]) == (404, "/no\nwhere", "")
+
+
+@given(st.text())
+def test_an_escaped_text_is_one_line(text: str) -> None:
+    assert len(escape(text).splitlines()) <= 1
+    assert "\x1b" not in escape(text)

@@ -1,0 +1,173 @@
+"""Attacks on the servers as setup.sh installs them: nginx before uWSGI."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from system.deploy import workers
+from tests.servers import Answer, Production, needs_servers, production
+
+pytestmark = needs_servers
+
+PROBE = """
+from kernkoa import *
+
+class probe:
+    def index(self):
+        return "here"
+
+    def body(self, params=None):
+        data = request.get_data()
+        return {"length": len(data), "values": dict(params or {}), "json": params["data"] if params else None}
+
+    def id(self):
+        return {"id": request.environ["kernkoa.request_id"], "url": config.url}
+
+    def upload(self, params):
+        return {"length": len(params.files["file"].read())}
+"""
+GUARD = """
+from werkzeug.exceptions import Unauthorized
+
+def before(self, params):
+    if params.get("pass") != "yes":
+        raise Unauthorized("a word is missing")
+"""
+FILES = {
+    "catalog/controller/probe.py": PROBE,
+    "images/pixel.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "static/site.css": "p{}",
+}
+# a few requests of this machine, instead of many of strangers
+LIMITED = {
+    "127.0.0.0/8 0;": "",
+    "rate=50r/s": "rate=1r/s",
+    "burst=200": "burst=20",
+    "kernkoa_connections 100": "kernkoa_connections 5",
+}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Production]:
+    edits = {
+        "client_header_timeout 15s": "client_header_timeout 1s",
+        "client_body_timeout 30s": "client_body_timeout 1s",
+    }
+    with production("--domain", "shop.example", files=FILES, edits=edits) as running:
+        yield running
+
+
+def ask(site: Production, path: str, method: str = "GET", body: object = None, **headers: str) -> Answer:
+    return site.get(path, method, body, **{"Host": "shop.example", **headers})
+
+
+def test_the_domain_is_the_only_host(site: Production) -> None:
+    assert ask(site, "/probe").status == 200
+    assert ask(site, "/probe", Host=f"shop.example:{site.port}").status == 200
+    for host in ("evil.example", "127.0.0.1", "shop.example.evil.example", "x" * 300):
+        assert ask(site, "/probe", Host=host).status in (400, 421), host
+    assert ask(site, "/_koa/health", Host="10.0.0.1").status == 200
+
+
+def test_the_request_id_is_nginxs_and_not_the_clients(site: Production) -> None:
+    answer = ask(site, "/probe/id", X_Request_ID="forged", Kernkoa_Request_Id="forged")
+    found = json.loads(answer.body)
+    assert found["id"] == answer.headers["X-Request-ID"]
+    assert len(found["id"]) == 32
+    assert found["url"] == "http://shop.example/"
+
+
+def test_the_security_headers_go_out_once(site: Production) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/probe", headers={"Host": "shop.example"})
+        headers = connection.getresponse().msg
+    for name in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "X-Request-ID"):
+        assert len(headers.get_all(name)) == 1, name
+
+
+def test_a_page_of_another_site_cannot_write(site: Production) -> None:
+    assert ask(site, "/probe", "POST", Sec_Fetch_Site="cross-site").status == 403
+    assert ask(site, "/probe", "POST", Origin="https://evil.example").status == 403
+    assert ask(site, "/probe", "POST", Origin="http://shop.example").status == 200
+
+
+def test_a_guard_of_the_whole_catalogue_holds_for_files_from_the_moment_it_is_there(site: Production) -> None:
+    paths = ["/images/pixel.svg", "/static/site.css"]
+
+    def all_are(status: int) -> bool:
+        """Whatever worker answers: each looks at the guard once a second."""
+        return all(ask(site, path).status == status for path in paths * 10)
+
+    assert all_are(200)
+    guard = site.clone / "catalog/controller/_folder.py"
+    guard.write_text(GUARD)
+    assert workers.wait_for(lambda: all_are(401), 10)
+    assert ask(site, "/status/x").status == 401
+    assert [ask(site, f"{path}?pass=yes").status for path in paths] == [200, 200]
+    guard.write_text("")  # a guard that vanishes would leave all closed
+    assert workers.wait_for(lambda: all_are(200), 10)
+
+
+def test_a_chunked_body_arrives_whole(site: Production) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+    for path, kind, pieces, expected in (
+        ("/probe/body", "application/json", [b'{"a":', b" 1}"], {"a": 1}),
+        ("/probe/body", "application/x-www-form-urlencoded", [b"a=", b"1&b=2"], {"a": "1", "b": "2"}),
+    ):
+        headers = {"Host": "shop.example", "Content-Type": kind}
+        connection.request("POST", path, iter(pieces), headers, encode_chunked=True)
+        response = connection.getresponse()
+        assert json.loads(response.read())["values"] == expected
+    connection.close()
+
+
+def test_bodies_are_small_where_no_files_are_taken(site: Production) -> None:
+    assert ask(site, "/probe/body", "POST", b"x" * 900_000, Content_Type="text/plain").status == 200
+    assert ask(site, "/probe/body", "POST", b"x" * 1_100_000, Content_Type="text/plain").status == 413
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"GET /probe HTTP/1.1\r\nHost: shop.exam",
+        b"POST /probe/body HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 1000\r\n\r\nx",
+        b"POST /probe/body HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ],
+    ids=["headers", "body", "chunked body"],
+)
+def test_slow_clients_hold_no_worker(site: Production, piece: bytes) -> None:
+    slow = [socket.create_connection(("127.0.0.1", site.port), 10) for _ in range(60)]
+    try:
+        for connection in slow:
+            connection.sendall(piece)
+        began = time.monotonic()
+        assert [ask(site, "/probe").status for _ in range(20)] == [200] * 20
+        assert time.monotonic() - began < 5
+        slow[0].settimeout(10)
+        assert b" 408 " in slow[0].recv(200) or not slow[0].recv(200)
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def test_a_line_of_the_log_cannot_be_forged(site: Production) -> None:
+    ask(site, "/probe/no%0AERROR%20kernkoa:%20forged%1b[2J")
+    assert not [
+        line for line in site.log().split("\n") if line.startswith("ERROR kernkoa: forged") or "\x1b" in line
+    ]
+
+
+def test_nginx_limits_requests_and_connections_of_an_address() -> None:
+    with production(files=FILES, edits=LIMITED) as site:
+        codes = [site.get("/probe").status for _ in range(40)]
+        assert codes.count(200) >= 20
+        assert codes.count(429) >= 10
+        assert set(codes) == {200, 429}
