@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 import kernkoa
 from system.deploy.__main__ import _parser
@@ -78,6 +79,7 @@ CHECKED = {
     "json": "parsed here",
     "nginx": "nginx -t reads it here",
     "redis": "Redis starts with it here",
+    "yaml": "parsed here; the services that read it are not here",
     "ini": "parsed here; Alembic runs with it",
     "sh": "each command is run, or REASONS says why not",
     "text": "a diagram, or the output of the development server that tests/development looks at",
@@ -118,10 +120,12 @@ def test_every_template_parses(block: Block) -> None:
     kernkoa.app.jinja_env.parse(block.text)
 
 
-@pytest.mark.parametrize("block", blocks_in("json", "ini"), ids=place_of)
+@pytest.mark.parametrize("block", blocks_in("json", "ini", "yaml"), ids=place_of)
 def test_every_data_block_parses(block: Block) -> None:
     if block.language == "json":
         json.loads(block.text)
+    elif block.language == "yaml":
+        yaml.safe_load(block.text)
     else:
         configparser.ConfigParser().read_string(block.text)
 
