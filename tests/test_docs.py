@@ -79,11 +79,10 @@ CHECKED = {
     "json": "parsed here",
     "nginx": "nginx -t reads it here",
     "redis": "Redis starts with it here",
-    "yaml": "parsed here; the services that read it are not here",
     "ini": "parsed here; Alembic runs with it",
     "sh": "each command is run, or REASONS says why not",
     "text": "a diagram, or the output of the development server that tests/development looks at",
-    "yaml": "lines for continuous integration: tests/testing runs their commands",
+    "yaml": "parsed here; lines for continuous integration, whose commands tests/testing runs",
     "powershell": "the tests have no Windows",
 }
 # the commands without a "$" are not run with their page; here is why
