@@ -84,6 +84,7 @@ CHECKED = {
     "text": "a diagram, or the output of the development server that tests/development looks at",
     "yaml": "parsed here; lines for continuous integration, whose commands tests/testing runs",
     "powershell": "the tests have no Windows",
+    "php": "the other side of a comparison; the tests have no PHP",
 }
 # the commands without a "$" are not run with their page; here is why
 REASONS = {
