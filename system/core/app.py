@@ -17,6 +17,7 @@ from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
 from .errors import FolderClosed, KernKoaError, LibraryError
+from .explorer.documentation import add_documentation
 from .explorer.pages import add_explorer
 from .explorer.task_board import add_board
 from .settings import Settings
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> KernKoa:
     add_task_routes(app, app.tasks)
     add_board(app, app.tasks)
     add_explorer(app, app.tasks)
+    add_documentation(app, settings)
     pages = Pages(app, app.catalog, settings) if settings.development else None
     app.register_error_handler(Exception, partial(answer_error, app, pages))
     _report_reserved(app.catalog)

@@ -38,7 +38,6 @@ def test_what_is_hidden_says_why() -> None:
             "  def s(x): pass\n"
             "  @classmethod\n"
             "  def c(cls): pass\n"
-            "  async def a(self): pass\n"
             "  def none(): pass\n"
             "  def task(self, celery_instance=None, params=None): pass\n"
             "  def open(self): pass\n"

@@ -52,9 +52,6 @@ ORDERS = '''
         def selfless():
             pass
 
-        async def later(self):
-            pass
-
         @property
         def total(self):
             raise AssertionError("run")
@@ -109,7 +106,6 @@ def why(site: Any, path: str) -> Explanation:
         ("shop/orders/Orders/before", "before is a hook"),
         ("shop/orders/Orders/build", "build is a task method: start it with exeTask"),
         ("shop/orders/Orders/selfless", "selfless has no self: write def selfless(self)"),
-        ("shop/orders/Orders/later", "later is an async method"),
         ("shop/orders/Orders/total", "total is a property"),
         ("shop/orders/Orders/static", "static is a static method"),
         ("shop/orders/Orders/made", "made is a class method"),

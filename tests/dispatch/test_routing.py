@@ -141,7 +141,6 @@ HIDDEN = """
         class Nested:
             def index(self): return "no"
         def task(self, celery_instance=None, params=None): return "no"
-        async def later(self): return "no"
         lamb = lambda self: "no"
 
     class Catching:
@@ -161,7 +160,7 @@ HIDDEN = """
 @pytest.mark.parametrize(
     "url",
     """
-    inherited attribute borrowed other __init__ _private before after trap static made Nested Nested/index task later
+    inherited attribute borrowed other __init__ _private before after trap static made Nested Nested/index task
     lamb __class__ __dict__ __globals__ __doc__ __module__ OPEN opеn
     """.split(),
 )

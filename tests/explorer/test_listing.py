@@ -68,9 +68,6 @@ class Odd:
     def _hidden(self):
         return "no"
 
-    async def later(self):
-        return "no"
-
     @property
     def prop(self):
         return "no"

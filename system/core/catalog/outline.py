@@ -161,8 +161,6 @@ def _why_hidden(
         return "its name starts with an underscore"
     if node.name in HOOKS:
         return "is a hook"
-    if isinstance(node, ast.AsyncFunctionDef):
-        return "is an async method; write it with a plain def"
     for decorator in decorators:
         if decorator.name in _DESCRIPTORS:
             return _DESCRIPTORS[decorator.name]

@@ -97,7 +97,7 @@ def _check_methods(library: Library) -> Iterator[Finding]:
     assert library.version is not None  # noqa: S101 - it has loaded
     for controller in library.version.outline.classes.values():
         for method in controller.methods.values():
-            if "self" in method.hidden or "async" in method.hidden:
+            if "self" in method.hidden:
                 yield Finding(library.path, method.line, f"{controller.name}.{method.name} {method.hidden}")
 
 

@@ -9,6 +9,7 @@ from flask import Response
 
 from ..errors import AnswerError
 from .binding import Arguments, TypedBinding
+from .coroutines import finish
 from .hooks import Hooks
 from .params import Params
 from .responses import respond
@@ -27,7 +28,7 @@ _NONE: Arguments = ((), {})
 def run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> Any:
     """Run a method with its arguments."""
     args, kwargs = bind(resolved.endpoint, resolved.arguments, read)
-    return resolved.endpoint.function(controller, *args, **kwargs)
+    return finish(resolved.endpoint.function(controller, *args, **kwargs))
 
 
 def call(
@@ -38,26 +39,20 @@ def call(
     Raises AnswerError for what cannot be sent, and for sys.exit().
     """
     try:
-        return _call(resolved, controller, hooks, read, run)
+        if not hooks:
+            return respond(run(resolved, controller, read))
+        params = read()
+        answer = ask_hooks(controller, hooks, params)
+        return answer if answer is not None else respond(run(resolved, controller, lambda: params))
     except SystemExit as error:
         name = resolved.endpoint.name
         raise AnswerError(f"{name} called sys.exit({error.code!r}). Use return, or abort(…).") from error
 
 
-def _call(
-    resolved: Resolved, controller: object, hooks: Sequence[Hooks], read: Callable[[], Params], run: Runner
-) -> Response:
-    if not hooks:
-        return respond(run(resolved, controller, read))
-    params = read()
-    answer = ask_hooks(controller, hooks, params)
-    return answer if answer is not None else respond(run(resolved, controller, lambda: params))
-
-
 def ask_hooks(controller: object, hooks: Sequence[Hooks], params: Params) -> Response | None:
     """The answer of the first `before` hook that returns something; None where each lets the request pass."""
     for before in (hook.get("before") for hook in hooks):
-        answer = before(controller, params) if before else None
+        answer = finish(before(controller, params)) if before else None
         if answer is not None:
             return respond(answer)
     return None
@@ -66,7 +61,7 @@ def ask_hooks(controller: object, hooks: Sequence[Hooks], params: Params) -> Res
 def run_after(controller: object, hooks: Sequence[Hooks], response: Response) -> Response:
     """Pass a response through the `after` hooks, innermost first; what a hook returns takes its place."""
     for after in (hook.get("after") for hook in reversed(hooks)):
-        changed = after(controller, response) if after else None
+        changed = finish(after(controller, response)) if after else None
         response = response if changed is None else respond(changed)
     return response
 

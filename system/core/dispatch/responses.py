@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from enum import Enum
 from itertools import chain
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..errors import AnswerError
+from .coroutines import iterate
 from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
 from .request import request
 
@@ -48,6 +49,8 @@ def respond(value: Any) -> Response:
     """
     if isinstance(value, str) and not isinstance(value, Enum):
         return _text(value)
+    if type(value) in (dict, list):
+        return _json_of(value)
     if isinstance(value, Response):
         if isinstance(value.response, Iterator) and not value.direct_passthrough:
             value.response = _keep_open(value.response, value.response)
@@ -60,6 +63,8 @@ def respond(value: Any) -> Response:
         return _respond_tuple(value)
     if isinstance(value, Iterator):
         return _stream(value)
+    if isinstance(value, AsyncIterator):
+        return _stream(iterate(value))
     if isinstance(value, StartedTask) and has_request_context() and request.wants_html:
         return _lead_on(value["url"])
     if isinstance(value, WerkzeugResponse) or (callable(value) and not _is_record(value)):
@@ -108,9 +113,10 @@ def check_sendable(response: Response) -> Response:
     """The response itself. Raises AnswerError, and removes the header, for one that HTTP cannot carry."""
     if not 200 <= response.status_code <= 599:
         raise _refuse(f"the status {response.status}, which is none of HTTP: use 200 to 599")
+    every = "".join(map("".join, response.headers))
+    if every.isascii() and every.isprintable():
+        return response
     for name, value in response.headers:
-        if value.isascii() and value.isprintable() and name.isascii():
-            continue
         if name in ("Location", "Content-Location") and value.isprintable():
             continue  # Werkzeug encodes them as URLs
         if _UNSENDABLE.search(value) or not _TOKEN.fullmatch(name):

@@ -130,7 +130,6 @@ def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
     """The outline of an inherited method, which stands in another class, perhaps of another file."""
     doc = inspect.getdoc(function) or ""
     signature = inspect.signature(function)
-    barred = name in HOOKS or inspect.iscoroutinefunction(function)
     return MethodOutline(
         name=name,
         line=function.__code__.co_firstlineno,
@@ -138,7 +137,7 @@ def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
         signature=", ".join(map(str, signature.parameters.values())),
         decorators=(),
         is_task=TASK_PARAMETER in signature.parameters,
-        hidden="is no plain method" if barred else "",
+        hidden="is a hook" if name in HOOKS else "",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..catalog.execution import Version
-from ..catalog.folder import Folder, is_public
+from ..catalog.folder import Folder
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..errors import NotFound
@@ -89,7 +89,7 @@ class _Walk:
         if position >= len(self._segments):
             return ""
         name = self._segments[position]
-        return name if is_public(name) else ""
+        return name if name.isidentifier() and name.isascii() and name[0] != "_" else ""
 
     def in_folder(self, folder: Folder, position: int, above: tuple[Folder, ...]) -> Resolved:
         folder.refresh(self._now)

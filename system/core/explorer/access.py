@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from ..catalog.folder import Folder
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
+from ..dispatch.coroutines import finish
 from ..dispatch.hooks import Hooks, class_hooks, folder_hooks
 from ..dispatch.params import Params
 from ..dispatch.request import request
@@ -104,7 +105,7 @@ class Visitor:
             return None
         if self._params is None:
             self._params = request.params(self._settings)
-        return hook(controller, self._params)
+        return finish(hook(controller, self._params))
 
     def _is_open(self, ask: Callable[[], Any]) -> bool:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 import signal
 import threading
@@ -21,6 +19,7 @@ from pydantic_core import from_json
 
 from ..catalog.outline import TASK_PARAMETER
 from ..dispatch.calling import bind
+from ..dispatch.coroutines import finish
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
 from ..dispatch.routing import Endpoint, Route
@@ -195,19 +194,14 @@ def _call(resolved: Resolved, params: Any, reporter: Reporter) -> Any:
     arguments = task_arguments(endpoint, resolved.arguments, params)
     if endpoint.outline.is_task:
         arguments[TASK_PARAMETER] = reporter
-    return _finish(endpoint.function(endpoint.controller(), **arguments))
-
-
-def _finish(value: Any) -> Any:
-    """The result of an async method is that of its coroutine."""
-    return asyncio.run(value) if inspect.iscoroutine(value) else value
+    return finish(endpoint.function(endpoint.controller(), **arguments))
 
 
 def _answer(resolved: Resolved, params: Any) -> Any:
     """What a URL's method would have answered: JSON as its data, text as it is."""
     endpoint = resolved.endpoint
     args, kwargs = bind(endpoint, resolved.arguments, lambda: params)
-    response = respond(_finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
+    response = respond(finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
     body = response.get_data()
     if response.status_code == 204 or not body:
         return None

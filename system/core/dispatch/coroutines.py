@@ -1,0 +1,36 @@
+"""Runs `async def` methods and hooks, and streams of async generators, in the thread of their request.
+
+Each runs in its own event loop, as in Flask. Flask's asgiref would run it in another thread, where the connections
+and transactions of `dbs` are not those of the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from types import CoroutineType
+from typing import Any
+
+
+def finish(answer: Any) -> Any:
+    """The result of an `async def` function; what a plain function returned is returned as it is."""
+    return asyncio.run(answer) if type(answer) is CoroutineType else answer
+
+
+def iterate(values: AsyncIterator[Any]) -> Iterator[Any]:
+    """The values of an async iterator, one after the other, all in one event loop."""
+    end: Any = object()
+
+    async def advance() -> Any:
+        return await anext(values, end)
+
+    async def close() -> None:
+        if hasattr(values, "aclose"):
+            await values.aclose()
+
+    with asyncio.Runner() as runner:
+        try:
+            while (value := runner.run(advance())) is not end:
+                yield value
+        finally:
+            runner.run(close())

@@ -1,0 +1,109 @@
+"""The documentation in the browser, /_koa/docs/: README.md and docs/ of the site's folder, in development only."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from flask import Flask, Response, current_app, render_template, send_from_directory
+
+from ..errors import NotFound
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.token import Token
+
+# the files that pages link to; a path of a request is only looked up among them
+FILES = (
+    "README.md",
+    "CHANGELOG.md",
+    "docs/**/*.md",
+    "docs/**/*.svg",
+    "docs/**/*.png",
+    "kernkoa_*",
+    "system/deploy/container/*",
+)
+GROUPS = (("Tutorial", "docs/tutorial/"), ("How-to pages", "docs/howto/"), ("Chapters", "docs/"))
+
+
+class Link(NamedTuple):
+    """An entry of the table of contents."""
+
+    path: str
+    title: str
+
+
+def add_documentation(app: Flask, settings: Settings) -> None:
+    """Add the pages to the development server."""
+    if settings.development:
+        pages = Documentation(settings.path)
+        app.add_url_rule("/_koa/docs/", "documentation", pages.show, defaults={"path": "README.md"})
+        app.add_url_rule("/_koa/docs/<path:path>", "documentation", pages.show)
+
+
+class Documentation:
+    """The pages of a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def show(self, path: str) -> Response | str:
+        """A page, or a file that a page links to. Raises NotFound for any other path."""
+        known = self._find_files()
+        if path not in known:
+            raise NotFound
+        if not path.endswith(".md"):
+            is_image = path.endswith((".svg", ".png"))
+            return send_from_directory(self._root, path, mimetype=None if is_image else "text/plain")
+        source = (self._root / path).read_text(encoding="utf-8")
+        return render_template(
+            "kernkoa/documentation.html",
+            path=path,
+            title=_title_of(source),
+            groups=self._contents(known),
+            view_functions=current_app.view_functions,
+            text=render_markdown(source),
+        )
+
+    def _find_files(self) -> list[str]:
+        return sorted(
+            {file.relative_to(self._root).as_posix() for name in FILES for file in self._root.glob(name)}
+        )
+
+    def _contents(self, known: Sequence[str]) -> list[tuple[str, list[Link]]]:
+        """The titles of all pages by group; each page is in the first group that it fits."""
+        left = [path for path in known if path.startswith("docs/") and path.endswith(".md")]
+        groups = []
+        for name, start in GROUPS:
+            pages = [path for path in left if path.startswith(start)]
+            left = [path for path in left if path not in pages]
+            links = [Link(path, _title_of((self._root / path).read_text(encoding="utf-8"))) for path in pages]
+            groups.append((name, links))
+        return groups
+
+
+def _title_of(source: str) -> str:
+    return source.partition("\n")[0].lstrip("# ").replace("`", "")
+
+
+def render_markdown(source: str) -> str:
+    """A page as HTML. Its own HTML is escaped; headings get the ids that GitHub gives them."""
+    from markdown_it import MarkdownIt  # only the development server needs it
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = parser.parse(source)
+    for token, following in pairwise(tokens):
+        _add_attributes(token, following)
+    rendered: str = parser.renderer.render(tokens, parser.options, {})
+    return rendered.replace("<pre>", '<pre tabindex="0">')  # so that the keyboard can scroll it
+
+
+def _add_attributes(token: Token, following: Token) -> None:
+    if token.type == "heading_open":
+        token.attrSet("id", re.sub(r"[^\w\- ]", "", following.content.lower()).replace(" ", "-"))
+    if token.type == "th_open" and not following.content:
+        token.tag = "td"  # a header without text says nothing to a screen reader

@@ -1,0 +1,62 @@
+"""The documentation in the browser: every page and link answers, in development only, and nothing else is served."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+
+from system.core.explorer.documentation import render_markdown
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = "/_koa/docs/"
+
+
+@pytest.fixture
+def client(site: Any) -> Any:
+    for name in ("docs", "README.md", "CHANGELOG.md", "kernkoa_nginx.conf", "kernkoa_uwsgi.ini"):
+        (site.root / name).symlink_to(ROOT / name)
+    (site.root / "system" / "deploy").mkdir(parents=True)
+    (site.root / "system" / "deploy" / "container").symlink_to(ROOT / "system" / "deploy" / "container")
+    return site.client(development=True)
+
+
+def test_every_page_and_every_link_to_a_file_or_heading_answers(client: Any) -> None:
+    seen, waiting = {}, [DOCS]
+    while waiting:
+        url = waiting.pop()
+        if url in seen:
+            continue
+        with client.get(url) as answer:
+            assert answer.status_code == 200, url
+            seen[url] = answer.text if answer.mimetype == "text/html" else ""
+        for target in re.findall(r'(?:href|src)="([^"]+)"', seen[url]):
+            found = urljoin(url, target).partition("#")[0]
+            if found.startswith(DOCS):
+                waiting.append(found)
+    pages = [url for url in seen if url.endswith(".md")]
+    assert len(pages) >= len(list((ROOT / "docs").rglob("*.md")))
+    for url, text in seen.items():
+        for target in re.findall(r'href="([^"]+)"', text):
+            page, _, heading = urljoin(url, target).partition("#")
+            assert not heading or page not in seen or f'id="{heading}"' in seen[page], f"{url}: {target}"
+
+
+@pytest.mark.parametrize(
+    "path", ["config.py", "../config.py", "%2e%2e/config.py", "docs", "docs/../config.py", "docs/none.md"]
+)
+def test_no_other_file_is_served(client: Any, path: str) -> None:
+    assert client.get(DOCS + path).status_code == 404
+
+
+def test_production_has_no_documentation(site: Any) -> None:
+    assert site.client().get(DOCS).status_code == 404
+
+
+def test_html_in_a_page_is_shown_as_text_and_links_cannot_run_scripts() -> None:
+    text = render_markdown("# A\n\n<script>alert(1)</script> [x](javascript:alert(1))")
+    assert "<script>" not in text
+    assert 'href="javascript' not in text
