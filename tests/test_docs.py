@@ -81,6 +81,7 @@ CHECKED = {
     "ini": "parsed here; Alembic runs with it",
     "sh": "each command is run, or REASONS says why not",
     "text": "a diagram, or the output of the development server that tests/development looks at",
+    "yaml": "lines for continuous integration: tests/testing runs their commands",
     "powershell": "the tests have no Windows",
 }
 # the commands without a "$" are not run with their page; here is why

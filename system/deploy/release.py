@@ -218,12 +218,17 @@ def _check(machine: Machine, place: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         # a --root folder may be copied to many machines: it must not contain a key
         aside = {"KERNKOA_VAR_PATH": scratch} if machine.staged else {}
-        done = run_as(machine.owner, [site.python, "-B", "kernkoa.py", "check"], place, environment(site) | aside)
+        done = run_as(
+            machine.owner, [site.python, "-B", "kernkoa.py", "check", "--deploy"], place, environment(site) | aside
+        )
     if done.returncode:
         raise DeployError(
             f"The check of the site failed; nothing was changed:\n{_last_lines(done.stdout + done.stderr)}\n"
             f"Fix it, then try again. To run the check yourself: {site.python} kernkoa.py check"
         )
+    for line in done.stdout.splitlines():
+        if line.startswith("warning: "):
+            machine.say(line)
 
 
 def _compile(site: Site, place: Path) -> None:

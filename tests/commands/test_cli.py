@@ -270,3 +270,39 @@ def test_check_finds_a_file_that_broke_after_a_version_of_it_ran(kernkoa: Any, s
     done = kernkoa("check")
     assert done.returncode == 1
     assert "hello.py:1: SyntaxError" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ("", "hosts"),
+        ("url = 'http://example.com/'", "url"),
+        ("url = 'https://example.com/'", "hstsSeconds"),
+        ("secretKey = 'short'", "secretKey"),
+        ("secretKey = 'ab' * 40", "secretKey"),
+        ("origins = ['*']", "origins"),
+        ("explorer = True", "explorer"),
+        ("", "headers"),
+        ("databases = {'maindb': {'driver': 'mysql', 'host': 'x', 'password': 'hunter2'}}", "databases"),
+        ("", "redisUrl"),
+    ],
+)
+def test_check_deploy_warns_of_settings_for_ones_own_machine(
+    kernkoa: Any, site: Any, config: str, name: str
+) -> None:
+    site.write("jobs.py", "class Jobs:\n    def run(self, celery_instance=None):\n        pass\n")
+    with (site.root / "config.py").open("a") as file:
+        file.write(config + "\n")
+    done = kernkoa("check", "--deploy")
+    assert done.returncode == 0
+    assert f"warning: {name}: " in done.stdout
+    assert "warning" not in kernkoa("check").stdout
+
+
+def test_check_deploy_of_a_careful_site_warns_of_nothing(kernkoa: Any, site: Any) -> None:
+    site.write("hello.py", "class Hello:\n    def index(self):\n        return 'hello'\n")
+    (site.root / "config.py").write_text(
+        "secretKey = '0123456789abcdef' * 2\nhosts = ['example.com']\nurl = 'https://example.com/'\n"
+        "hstsSeconds = 31536000\nheaders = {'Content-Security-Policy': \"default-src 'self'\"}\n"
+    )
+    assert "warning" not in kernkoa("check", "--deploy").stdout

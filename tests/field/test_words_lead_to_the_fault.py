@@ -390,7 +390,7 @@ def test_check_finds_lost_blocks_links_and_settings_and_no_more(checked: list[st
         in checked
     )
     assert f"{templates}/link.html:2: url_for finds no method no/such" in checked
-    assert any(line.startswith("config.py: redis_url is not a setting") for line in checked)
+    assert any(line.startswith("warning: config.py: redis_url is not a setting") for line in checked)
     assert len(checked) == len(FAULTS) + 4, "\n".join(checked)  # loads.py has two
 
 

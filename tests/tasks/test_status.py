@@ -109,7 +109,7 @@ def test_a_result_is_shown_by_its_kind(site: Bench) -> None:
         ("plain <text>", '<p class="result">plain &lt;text&gt;</p>'),
         ("https://example.org/a", '<a href="https://example.org/a">'),
         ("javascript:alert(1)", '<p class="result">javascript:alert(1)</p>'),
-        ({"a": [1]}, "<pre><code>{"),
+        ({"a": [1]}, '<pre tabindex="0"><code>{'),
         (None, "No result."),
     ):
         task_id = site.start("echo", value)

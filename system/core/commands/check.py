@@ -43,7 +43,6 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
     with _quiet():
         findings = {*_check_libraries(catalog), *_check_names(catalog), *_check_tree(catalog.roots["controller"])}
         findings |= {*_check_annotations(catalog, settings), *_check_sources(app, catalog)}
-    findings |= {Finding("config.py", 0, warning.removeprefix("config.py: ")) for warning in settings.warnings}
     own = settings.folder(settings.templatePath)
     for name in app.jinja_env.list_templates():
         if (own / name).is_file():

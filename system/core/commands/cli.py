@@ -118,13 +118,16 @@ def routes(word: str) -> None:
 
 
 @main.command()
-def check() -> None:
+@click.option("--deploy", is_flag=True, help="Also warn of settings that are wrong on the internet.")
+def check(deploy: bool) -> None:
     """Find what would fail at request time.
 
-    Loads every library and compiles every template. Prints a line per fault, and exits with 1 if there is any.
+    Loads every library and compiles every template. Prints a line per fault, and exits with 1 if there is any;
+    lines that begin with "warning:" do not count.
     """
     from ..runtime import start
     from .check import check_site, find_notes
+    from .check_deploy import check_deploy
 
     app = start()
     findings = check_site(app, app.catalog, app.settings)
@@ -132,6 +135,8 @@ def check() -> None:
         click.echo(f"Note: {note}", err=True)
     for finding in findings:
         click.echo(finding)
+    for warning in (*app.settings.warnings, *(check_deploy(app, CONFIG) if deploy else ())):
+        click.echo(f"warning: {warning}")
     if findings:
         raise SystemExit(1)
     click.echo("Every library loads and every template compiles.")

@@ -166,7 +166,28 @@ def _render_page(record: Record, task_id: str, settings: Settings) -> str:
         result=_show_result(told.get("data")),
         spent=show_seconds(measure(record)),
         route=record.get("route") if settings.development else "",
+        facts=_list_facts(record) if settings.development else {},
     )
+
+
+def _list_facts(record: Record) -> dict[str, Any]:
+    """When and where a task ran, and which try it is."""
+    times = {
+        name: record.get(field)
+        for name, field in (("Queued", "queued"), ("Started", "started"), ("Ended", "done"))
+    }
+    facts = {
+        name: time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value)) for name, value in times.items() if value
+    }
+    return facts | {
+        name: value
+        for name, value in (
+            ("Queue", record.get("queue")),
+            ("Worker", record.get("worker")),
+            ("Try", int(record.get("retries") or 0) + 1),
+        )
+        if value
+    }
 
 
 def _share(meta: Mapping[str, Any]) -> float | None:

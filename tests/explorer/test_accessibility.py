@@ -1,0 +1,88 @@
+"""axe-core finds nothing on any page of the explorer, of tasks and of errors, in light and in dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.browser import chromium
+from tests.task_bench import Bench, bench
+
+# the package is there for the file that it ships; Playwright itself is not used
+AXE = next(file for file in distribution("axe-playwright-python").files or () if file.name == "axe.min.js")
+RUN = """const done = arguments[0];
+axe.run(document).then((found) => done(found.violations.map((one) => [one.id, one.nodes.map((node) => node.html)])));"""
+
+DESK = """
+    from typing import Annotated, Literal
+    from pydantic import BaseModel, Field
+
+    class Line(BaseModel):
+        name: str
+        amount: Annotated[int, Field(ge=1, description="How many.")] = 1
+
+    class Order(BaseModel):
+        lines: Annotated[list[Line], Field(min_length=1)]
+        size: Literal["s", "l"] = "s"
+
+    class Desk:
+        "Orders."
+
+        def show(self, number: int, big: bool = False, tags: list[str] = ()): return [{"a": 1}, {"a": 2}]
+        def save(self, order: Order): return order
+        def old(self, params): return params["name"]
+        def report(self, celery_instance, year: int): return {"year": year}
+"""
+PAGES = (
+    "_koa/", "_koa/?q=desk", "_koa/at/desk", "_koa/at/bad", "_koa/at/desk/Desk/show?number=1", "_koa/at/desk/Desk/save",
+    "_koa/at/desk/Desk/old", "_koa/at/desk/Desk/report", "_koa/tasks", "nowhere",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("desk"), explorer=True) as made:
+        made.write("desk.py", DESK)
+        made.write("bad.py", "class bad:\n    def index(self)\n")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+        yield driver
+
+
+def violations(browser: Any) -> Any:
+    browser.execute_script(AXE.read_text())
+    return browser.execute_async_script(RUN)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_violation(site: Bench, browser: Any, scheme: str) -> None:
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    done = [site.start("echo", value) for value in ({"a": [1]}, "text")]
+    failed = site.start("fail")
+    for task in (*done, failed):
+        site.end(task)
+    pages = [*PAGES, *(f"status/{task}" for task in (*done, failed))]
+    for path in pages:
+        browser.get(f"http://127.0.0.1:{site.port}/{path}")
+        assert violations(browser) == [], path
+
+
+def test_a_response_and_its_faults_have_no_violation(site: Bench, browser: Any) -> None:
+    for method, status in (("show", "422"), ("save", "422"), ("old", "200")):
+        browser.get(f"http://127.0.0.1:{site.port}/_koa/at/desk/Desk/{method}")
+        browser.find_element(By.CSS_SELECTOR, "#call button[type=submit]").click()
+        WebDriverWait(browser, 10).until(
+            lambda _, status=status: status in browser.find_element(By.ID, "status").text
+        )
+        assert violations(browser) == [], method
