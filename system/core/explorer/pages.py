@@ -34,7 +34,7 @@ POLICY = (
 
 
 def is_shown(settings: Settings) -> bool:
-    """Whether the pages are there: in development unless `explorer` is False, elsewhere if it is True or a role."""
+    """Whether the pages are there: in development unless `explorer` is False, else if it is True or a role."""
     return settings.development if settings.explorer is None else bool(settings.explorer)
 
 
