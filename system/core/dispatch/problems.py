@@ -51,7 +51,7 @@ def describe(error: BaseException) -> Problem:
 
 
 def is_fault(error: BaseException, problem: Problem) -> bool:
-    """Whether an error is a fault of the site or of a service; `abort(503)` is a response that its author chose."""
+    """Whether an error is a fault of the site or of a service; `abort(503)` is the author's choice."""
     is_chosen = isinstance(error, HTTPException) and not isinstance(error, KernKoaError)
     return problem.status >= 500 and not is_chosen
 
