@@ -3,8 +3,8 @@
     venv3/bin/python benchmarks/hostile.py [--requests 100000]
 
 Prints how often each status came, how long the slowest honest request took, and what memory the workers hold
-before and after. Wanted: no 5xx (501 and 505 are nginx's, of what is no HTTP/1.1), no honest request over a second,
-memory flat. Ends with 1 otherwise.
+before and after. Wanted: no 5xx (501 and 505 are nginx's, of what is no HTTP/1.1), no honest request over a
+second, memory flat. Ends with 1 otherwise.
 """
 
 from __future__ import annotations
