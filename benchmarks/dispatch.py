@@ -1,10 +1,12 @@
 """What a request costs in process: KernKoa's dispatch against routes written by hand and other conventions.
 
     venv3/bin/pip install -r benchmarks/requirements.txt
-    venv3/bin/python benchmarks/dispatch.py [--rounds 15] [--calls 1000]
+    venv3/bin/python benchmarks/dispatch.py [--rounds 60] [--calls 50]
 
-Every app is a WSGI callable that gets the same environ; rounds are interleaved, the figure is the median of the
-rounds. The ratio is to the Flask route written by hand. A peer that is not installed is left out, with a line.
+Every app is a WSGI callable that gets the same environ. The clock is the CPU time of the thread. The apps take
+turns in short slices. The figure is the median of the slices; the ratio is the median, with its quartiles, of the
+ratios to the slice of the Flask route by hand in the same round. A peer that is not installed is left out, with a
+line.
 
 The third case converts two numbers: KernKoa's untyped method and the Flask route with float(), the others as they
 check types. FastAPI is an ASGI application: an event loop calls its coroutine, without a server.
@@ -302,10 +304,10 @@ def request(app: WSGI, path: str, query: str) -> tuple[str, bytes]:
 
 def measure(app: WSGI, path: str, query: str, calls: int) -> float:
     """Microseconds a request."""
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(calls):
         request(app, path, query)
-    return (time.perf_counter() - start) / calls * 1e6
+    return (time.thread_time() - start) / calls * 1e6
 
 
 def collect() -> dict[str, tuple[WSGI, dict[str, str]]]:
@@ -324,8 +326,8 @@ def collect() -> dict[str, tuple[WSGI, dict[str, str]]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--calls", type=int, default=50)
     options = parser.parse_args()
     apps = collect()
     figures: dict[str, dict[str, list[float]]] = {case: {name: [] for name in apps} for case in ANSWERS}
@@ -341,8 +343,9 @@ def main() -> None:
                 row += " " * 32
                 continue
             median = statistics.median(rounds[name])
-            ratio = statistics.median(a / b for a, b in zip(rounds[name], rounds[BASELINE], strict=True))
-            row += f"{median:>20.1f} µs{ratio:>7.2f} x"
+            ratios = [a / b for a, b in zip(rounds[name], rounds[BASELINE], strict=True)]
+            low, ratio, high = statistics.quantiles(ratios, n=4)
+            row += f"{median:>9.1f} µs{ratio:>6.2f} x ({low:.2f} to {high:.2f})"
         print(row)
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
 
 LIB = """
     from kernkoa import *
@@ -164,3 +169,13 @@ def test_more_than_the_upload_limit_is_a_413(site: Any) -> None:
     assert client.post("/lib", data={"a": "x" * 600}).status_code == 413
     assert client.post("/lib", data={"a": "x" * 2000}).status_code == 413
     assert client.post("/lib", json={"a": "x" * 600}).status_code == 413
+
+
+def test_a_production_site_imports_no_page_that_it_does_not_show(tmp_path: Path) -> None:
+    code = (
+        "import sys; from system.core.app import create_app; from system.core.settings import Settings\n"
+        f"create_app(Settings(path={str(tmp_path)!r}))\n"
+        "print([name for name in sys.modules if '.core.explorer.' in name or '.core.development.' in name])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

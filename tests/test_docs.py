@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 import kernkoa
 from system.deploy.__main__ import _parser
@@ -81,8 +82,9 @@ CHECKED = {
     "ini": "parsed here; Alembic runs with it",
     "sh": "each command is run, or REASONS says why not",
     "text": "a diagram, or the output of the development server that tests/development looks at",
-    "yaml": "lines for continuous integration: tests/testing runs their commands",
+    "yaml": "parsed here; lines for continuous integration, whose commands tests/testing runs",
     "powershell": "the tests have no Windows",
+    "php": "the other side of a comparison; the tests have no PHP",
 }
 # the commands without a "$" are not run with their page; here is why
 REASONS = {
@@ -119,10 +121,12 @@ def test_every_template_parses(block: Block) -> None:
     kernkoa.app.jinja_env.parse(block.text)
 
 
-@pytest.mark.parametrize("block", blocks_in("json", "ini"), ids=place_of)
+@pytest.mark.parametrize("block", blocks_in("json", "ini", "yaml"), ids=place_of)
 def test_every_data_block_parses(block: Block) -> None:
     if block.language == "json":
         json.loads(block.text)
+    elif block.language == "yaml":
+        yaml.safe_load(block.text)
     else:
         configparser.ConfigParser().read_string(block.text)
 
@@ -185,6 +189,14 @@ def test_every_link_and_picture_leads_to_a_file(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http:", "https:")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_architecture_names_files_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = "catalog|database|dispatch|tasks|explorer|development|web|commands"
+    named = re.findall(rf"(?<![/\w])((?:{folders})/\w+\.py)", page)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / "system" / "core" / name).exists()] == []
 
 
 def test_the_reference_has_every_entry_of_the_code() -> None:

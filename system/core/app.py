@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Response, got_request_exception
 from werkzeug.exceptions import InternalServerError
@@ -12,14 +13,10 @@ from .catalog.last_good import LastGood
 from .catalog.loader import Loader
 from .catalog.tree import Catalog
 from .database.databases import Databases
-from .development.error_pages import Pages
 from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
 from .errors import FolderClosed, KernKoaError, LibraryError
-from .explorer.documentation import add_documentation
-from .explorer.pages import add_explorer
-from .explorer.task_board import add_board
 from .settings import Settings
 from .tasks.celery_app import TaskApp
 from .tasks.execution import register
@@ -30,7 +27,11 @@ from .web.application import KernKoa
 from .web.dispatcher import Dispatcher
 from .web.guarded import RootGuard
 from .web.matching import ViewFunctions
+from .web.readiness import Readiness
 from .web.views import add_routes
+
+if TYPE_CHECKING:
+    from .development.error_pages import Pages
 
 log = logging.getLogger("kernkoa")
 
@@ -52,19 +53,39 @@ def create_app(settings: Settings) -> KernKoa:
     app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
     app.root_guard = RootGuard(app.catalog, settings)
     add_routes(app, settings)
+    ready = Readiness(settings, app.catalog, app.dbs, app.tasks)
+    app.add_url_rule("/_koa/ready", "ready", ready.answer)
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
-    add_board(app, app.tasks)
-    add_explorer(app, app.tasks)
-    add_documentation(app, settings)
-    pages = Pages(app, app.catalog, settings) if settings.development else None
-    app.register_error_handler(Exception, partial(answer_error, app, pages))
+    if settings.development or settings.explorer:
+        _add_explorer(app)
+    app.register_error_handler(Exception, partial(answer_error, app, _make_pages(app)))
     _report_reserved(app.catalog)
     for line in settings.warnings:
         log.warning("%s", line)
     if settings.logFormat == "json":
         app.wsgi_app = AccessLog(app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _add_explorer(app: KernKoa) -> None:
+    """Imported here: a site that does not show these pages starts faster and keeps 1 MB less."""
+    from .explorer.documentation import add_documentation
+    from .explorer.pages import add_explorer
+    from .explorer.task_board import add_board
+
+    add_board(app, app.tasks)
+    add_explorer(app, app.tasks)
+    add_documentation(app, app.settings)
+
+
+def _make_pages(app: KernKoa) -> Pages | None:
+    """The pages that explain errors: of the development server alone, so only it imports them."""
+    if not app.settings.development:
+        return None
+    from .development.error_pages import Pages
+
+    return Pages(app, app.catalog, app.settings)
 
 
 def answer_error(app: KernKoa, pages: Pages | None, error: Exception) -> Response:

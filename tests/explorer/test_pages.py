@@ -154,7 +154,10 @@ def test_names_are_found_by_any_of_their_parts(site: Any) -> None:
     assert found("_secret") == []
     assert found("bad") == ["bad"]
     assert found("nothing-of-it") == []
-    assert "No name contains “&lt;b&gt;”" in page(client, "find?q=<b>")
+    assert found("of the shop") == []
+    assert found("show an order") == ["shop/orders/Orders/show"]
+    assert found("literal cm") == ["shop/orders/Orders/show"]
+    assert "Nothing contains “&lt;i&gt;”" in page(client, "find?q=<i>")
     assert "shop/orders/Orders/show" in page(client, "?q=show")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -96,14 +95,14 @@ def render_markdown(source: str) -> str:
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(source)
-    for token, following in pairwise(tokens):
-        _add_attributes(token, following)
+    for opening, content, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        _add_attributes(opening, content, closing)
     rendered: str = parser.renderer.render(tokens, parser.options, {})
     return rendered.replace("<pre>", '<pre tabindex="0">')  # so that the keyboard can scroll it
 
 
-def _add_attributes(token: Token, following: Token) -> None:
-    if token.type == "heading_open":
-        token.attrSet("id", re.sub(r"[^\w\- ]", "", following.content.lower()).replace(" ", "-"))
-    if token.type == "th_open" and not following.content:
-        token.tag = "td"  # a header without text says nothing to a screen reader
+def _add_attributes(opening: Token, content: Token, closing: Token) -> None:
+    if opening.type == "heading_open":
+        opening.attrSet("id", re.sub(r"[^\w\- ]", "", content.content.lower()).replace(" ", "-"))
+    if opening.type == "th_open" and not content.content:
+        opening.tag = closing.tag = "td"  # a header without text says nothing to a screen reader

@@ -6,11 +6,12 @@ Only the page of a typed method and the OpenAPI document load libraries; all oth
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, render_template, send_from_directory
+from flask import Flask, Response, current_app, render_template, send_from_directory, url_for
 
 from ..catalog.library import Library
 from ..dispatch.request import request
@@ -34,8 +35,8 @@ POLICY = (
 
 
 def is_shown(settings: Settings) -> bool:
-    """Whether the pages are there: in development unless `explorer` is False, elsewhere only if it is True."""
-    return settings.development if settings.explorer is None else settings.explorer
+    """Whether the pages are there: in development unless `explorer` is False, else if it is True or a role."""
+    return settings.development if settings.explorer is None else bool(settings.explorer)
 
 
 def add_explorer(app: Flask, tasks: Tasks) -> None:
@@ -126,7 +127,8 @@ class Explorer:
         return Response(document, mimetype="application/json")
 
     def _render(self, name: str, values: dict[str, Any]) -> Response:
-        values |= {"site": self._settings.name, "own": self._settings.development and request.is_local}
+        own = self._settings.development and request.is_local
+        values |= {"site": self._settings.name, "own": own, "links": [*_links()]}
         response = Response(render_template(f"kernkoa/explorer_{name}.html", **values))
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -182,6 +184,18 @@ class Explorer:
         return library is not None and bool(
             self._guarded(library, visitor, now).find(method.controller, method.name)
         )
+
+
+def _links() -> Iterator[tuple[str, str]]:
+    """The other pages for developers that this site has."""
+    for words, endpoint in (
+        ("Tasks", "task_board"),
+        ("Documentation", "documentation"),
+        ("Agents", "agents.page"),
+        ("OpenAPI", "openapi"),
+    ):
+        if endpoint in current_app.view_functions:
+            yield words, url_for(endpoint)
 
 
 def _part(every: list[Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -1,21 +1,26 @@
-"""Finding methods by name, as one types, in a catalogue of any size."""
+"""Finding methods by name, then by docstring, as one types, in a catalogue of any size."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
 
 from ..catalog.folder import Folder
 from ..catalog.library import Library
 from .listing import ListedLibrary, ListedMethod, Listing
 
 MOST_FOUND = 50
+# how many files are read for words of docstrings, and how many of those that have them are parsed
+MOST_READ = 2_000
+MOST_PARSED = 100
 
 Found = ListedMethod | ListedLibrary
 
 
 class Finder:
-    """Finds methods and libraries whose address has every word of a query.
+    """Finds methods and libraries that have every word of a query: in the address, or in docstring and parameters.
 
     A file is searched for the names that it defines before it is parsed.
     """
@@ -35,7 +40,19 @@ class Finder:
             if len(found) >= most:
                 break
             found.extend(self._matches(library, words, now))
-        return sorted(found, key=lambda one: _rank(one, words))[:most]
+        found = sorted(found, key=lambda one: _rank(one, words))[:most]
+        known = {one.place for one in found if isinstance(one, ListedMethod)}
+        described = (one for one in self._described(words, now, admits) if one.place not in known)
+        return [*found, *islice(described, most - len(found))]
+
+    def _described(self, words: list[str], now: float, admits: Callable[[Folder], bool]) -> Iterator[ListedMethod]:
+        """The methods whose docstring, parameters and place have every word; files without them are not parsed."""
+        libraries = islice(self._listing.catalog.libraries("controller", now, admits), MOST_READ)
+        for library in islice((one for one in libraries if _has_words(one, words)), MOST_PARSED):
+            for method in self._listing.list_library(library, now).methods:
+                text = f"{method.place} {method.doc} {method.signature}".lower()
+                if all(word in text for word in words):
+                    yield method
 
     def _candidates(
         self, words: list[str], now: float, admits: Callable[[Folder], bool]
@@ -56,6 +73,15 @@ class Finder:
             place = method.place.lower()
             if all(word in place for word in words):
                 yield method
+
+
+def _has_words(library: Library, words: list[str]) -> bool:
+    try:
+        text = Path(library.path).read_text(encoding="utf-8", errors="replace").lower()
+    except OSError:
+        return False
+    place = library.place.lower()
+    return all(word in text or word in place for word in words)
 
 
 def _rank(found: Found, words: list[str]) -> tuple[int, int, str]:

@@ -16,7 +16,7 @@ from kombu.entity import Queue
 from ..settings import Settings
 from .broker_address import split_broker_url
 from .queues import QUEUE
-from .redis_address import Address, read_address
+from .redis_address import REDIS_PORT, Address, ShownAddress, read_address
 from .submission import DAY
 
 # between the soft time limit, which the task can catch, and the hard one, which kills its process
@@ -109,14 +109,21 @@ def _rabbitmq(settings: Settings, patient: bool) -> dict[str, Any]:
     }
 
 
+def _show_url(address: Address) -> str:
+    """What Celery and Flower show as the broker."""
+    host = str(address.options.get("host", "localhost"))
+    name = f"[{host}]" if ":" in host else host
+    return f"redis://{name}:{address.options.get('port', REDIS_PORT)}/{address.options['db']}"
+
+
 def _redis(settings: Settings, address: Address, patient: bool) -> dict[str, Any]:
     return {
-        "broker_url": "redis://",  # the transport takes the address from its options
+        "broker_url": _show_url(address),  # the transport takes the address from its options
         "broker_transport": "system.core.tasks.redis_transport:RedisTransport",
         "broker_connection_timeout": 4 if patient else 0.5,
         "task_publish_retry": patient,
         "broker_transport_options": {
-            "address": address,
+            "address": ShownAddress(address),
             "patient": patient,
             "global_keyprefix": f"{settings.name}:",
             "visibility_timeout": settings.leaseSeconds,

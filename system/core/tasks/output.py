@@ -6,6 +6,7 @@ import contextvars
 import io
 import logging
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -14,7 +15,12 @@ from .records import Record
 
 log = logging.getLogger("kernkoa.print")
 
-_printing: contextvars.ContextVar[Record | None] = contextvars.ContextVar("kernkoa_printing", default=None)
+# so many of the last lines are kept in the record, each cut
+LINES_KEPT = 50
+LONGEST_LINE = 500
+_printing: contextvars.ContextVar[tuple[Record, deque[str]] | None] = contextvars.ContextVar(
+    "printing", default=None
+)
 
 
 class TaskOutput(io.TextIOBase):
@@ -25,12 +31,14 @@ class TaskOutput(io.TextIOBase):
         self._rest = ""
 
     def write(self, text: str) -> int:
-        record = _printing.get()
-        if record is None:
+        printing = _printing.get()
+        if printing is None:
             return self._stream.write(text)
+        record, kept = printing
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             log.info("%s[%s] %s", record["route"], record["task_id"], line)
+            kept.append(line[:LONGEST_LINE])
         return len(text)
 
     def flush(self) -> None:
@@ -61,6 +69,7 @@ class TaskOutput(io.TextIOBase):
 
 def capture_output() -> None:
     """Put a TaskOutput in the place of sys.stdout and sys.stderr: once in each process of a worker."""
+    log.setLevel(logging.INFO)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, TaskOutput):
@@ -69,8 +78,9 @@ def capture_output() -> None:
 
 @contextmanager
 def output_of(record: Record) -> Iterator[None]:
-    """Log what is printed within as output of this task."""
-    token = _printing.set(record)
+    """Log what is printed within as output of this task; the last lines become record["log"]."""
+    kept: deque[str] = deque(maxlen=LINES_KEPT)
+    token = _printing.set((record, kept))
     try:
         yield
     finally:
@@ -78,3 +88,4 @@ def output_of(record: Record) -> Iterator[None]:
             if isinstance(stream, TaskOutput):
                 stream.end_line()
         _printing.reset(token)
+        record["log"] = list(kept)

@@ -114,6 +114,14 @@ class Queues:
             pipe.delete(self._records.key(task_id)).zrem(self._records.index, task_id)
             pipe.zrem(self._waiting(queue), task_id).execute()
 
+    def purge(self, queue: str) -> list[str]:
+        """Empty a queue. Returns the ids of the tasks that waited in it; their records do not change."""
+        with self._redis.reached():
+            pipe = self._redis.client.pipeline()
+            pipe.zrange(self._waiting(queue), 0, -1)
+            pipe.delete(self._waiting(queue), self._redis.key(queue))
+            return [name.decode() for name in pipe.execute()[0]]
+
     def put_off(self, task_id: str, due: float) -> None:
         """Keep a task until it is due, for a broker that cannot delay a message."""
         with self._redis.reached():

@@ -36,10 +36,11 @@ FIELDS = (
     "state",
     "result",
     "error",
+    "log",
 )
-_LISTED = tuple(name for name in FIELDS if name not in ("result", "state"))
+_LISTED = tuple(name for name in FIELDS if name not in ("result", "state", "log"))
 _NUMBERS = frozenset({"queued", "due", "started", "done", "runs", "retries", "resends"})
-_JSON = frozenset({"state", "result", "error"})
+_JSON = frozenset({"state", "result", "error", "log"})
 
 _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='FAILURE' or status=='REVOKED' end\n"
 
@@ -113,13 +114,20 @@ class Records:
 
     def cancel(self, task_id: str) -> str:
         """Cancel a task, queued or running. Returns the status before; "" for an unknown id."""
-        return self.write(task_id, {"status": "REVOKED", "done": time.time(), "message": ""})
+        return self.write(task_id, {"status": "REVOKED", "done": time.time()})
 
     def read(self, task_id: str) -> Raw | None:
         """The raw values of FIELDS; None for an id that was never given, or has expired."""
         with self._redis.reached():
             raw: Raw = self._redis.client.hmget(self.key(task_id), FIELDS)
         return raw if raw[0] is not None else None
+
+    def load(self, task_id: str) -> Record:
+        """The whole record of a task, with its message; empty for an unknown id."""
+        with self._redis.reached():
+            found = self._redis.client.hgetall(self.key(task_id))
+        record = decode({name.decode(): value for name, value in found.items()})
+        return {"task_id": task_id, **record} if record else {}
 
     def statuses(self, task_ids: Iterable[str]) -> list[str]:
         """The status of each task; "" for one without a record."""

@@ -53,6 +53,18 @@ class Address:
     master: str = ""
 
 
+class ShownAddress(str):
+    """An Address among Celery's options, which Celery shows to whoever asks its workers: without its passwords."""
+
+    __slots__ = ("address",)
+    address: Address
+
+    def __new__(cls, address: Address) -> ShownAddress:
+        made = super().__new__(cls, address.shown)
+        made.address = address
+        return made
+
+
 def socket_path(settings: Settings) -> Path:
     """The Unix socket of the embedded server; in the system's temporary folder if the path in var/ is too long."""
     path = settings.var / SOCKET_NAME

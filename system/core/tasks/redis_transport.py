@@ -7,7 +7,7 @@ from typing import Any
 
 from kombu.transport import redis as kombu_redis
 
-from .redis_address import Address
+from .redis_address import Address, ShownAddress
 from .redis_client import make_pool
 
 log = logging.getLogger("kernkoa.worker")
@@ -31,8 +31,8 @@ class _Channel(kombu_redis.Channel):
 
     @property
     def _address(self) -> Address:
-        found: Address = self.connection.client.transport_options["address"]
-        return found
+        found: ShownAddress = self.connection.client.transport_options["address"]
+        return found.address
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=self._address.options["db"])

@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context, request
+from pydantic_core import to_json
 
 from ..catalog.tree import Catalog
 from ..dispatch.calling import bind
@@ -20,7 +21,7 @@ from ..errors import BrokerUnavailable, InvalidParameters, NotFound, QueueFull, 
 from ..settings import Settings
 from .heartbeats import Heartbeats
 from .json_text import walk
-from .payload import Packed, describe_origin, encode_message, pack_params
+from .payload import Packed, decode_message, describe_origin, encode_message, pack_params
 from .queues import QUEUE, RUN, Queues, make_message
 from .records import FINAL, Record, Records
 from .redis_connection import RedisConnection
@@ -101,6 +102,7 @@ class Tasks:
             raise QueueFull(f"{most:,} tasks wait in the queue {queue!r} already (maxQueued). Try again later.")
         if taken and self.settings.brokerUrl:
             self._publish_or_take_back(name, route, queue, now + delay)
+        log.debug("%s[%s] is queued in %s", route, name, queue)
         return name
 
     def send_again(self, record: Record, delay: float = 0, retries: int = 0, **fields: Any) -> str:
@@ -112,6 +114,26 @@ class Tasks:
         if before and before not in FINAL and self.settings.brokerUrl:
             self._publish(name, route, queue, due, retries)
         return before
+
+    def run_again(self, task_id: str) -> str:
+        """Start a task that has ended once more, with the same params; returns the id of the new one.
+
+        Raises TaskError for an unknown id, a task that has not ended, and one whose params are not kept.
+        """
+        record = self.records.load(task_id)
+        if record.get("status") not in FINAL:
+            raise TaskError(f"{task_id} has not ended." if record else f"There is no task {task_id}.")
+        if not record.get("message"):
+            raise TaskError(f"{task_id} was successful: its params are not kept. Start it anew.")
+        message = decode_message(record["message"])
+        packed = Packed(to_json(message["params"]), None)
+        return self.send(
+            record["route"], packed, record["queue"], origin=message["origin"], answer=bool(message["answer"])
+        )
+
+    def purge(self, queue: str) -> int:
+        """Cancel all tasks that wait in a queue; returns how many."""
+        return sum(self.records.cancel(task_id) in ("PENDING", "RETRY") for task_id in self.queues.purge(queue))
 
     def send_due(self) -> None:
         """Publish the tasks that were put off and are due. A message that is sent twice is passed over once."""

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from flask import Flask, Response, request_finished, request_started
 from flask.ctx import AppContext, RequestContext
-from flask.globals import _cv_app, _cv_request, request_ctx
+from flask.globals import _cv_app, _cv_request
 from flask.sessions import SessionMixin
 from flask.signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
 
@@ -150,11 +150,14 @@ class ShortWay(Flask):
         return response
 
     def process_response(self, response: Response) -> Response:
-        context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+        context = _cv_request.get()
         if self.after_request_funcs or context._after_request_functions:
             return super().process_response(response)
-        if not self.session_interface.is_null_session(context._session):
-            self.session_interface.save_session(self, context._session, response)
+        session = cast(SessionMixin, context._session)  # None: unread, which only Sessions knows
+        if session is None and "HTTP_COOKIE" not in context.request.environ:
+            return response
+        if not self.session_interface.is_null_session(session):
+            self.session_interface.save_session(self, session, response)
         return response
 
     def _leave(self, context: LeanContext, above: LeanAppContext, error: BaseException | None) -> None:

@@ -1,0 +1,63 @@
+"""The command tasks: lists, shows, cancels, repeats and purges tasks from the terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import TaskError
+from ..tasks.payload import decode_message
+from ..tasks.queues import QUEUE
+from ..tasks.records import Record
+from ..tasks.status import WORDS, measure, show_seconds
+from ..tasks.submission import Tasks
+
+MOST_LISTED = 200
+
+
+def list_tasks(tasks: Tasks, word: str, status: str, most: int) -> Iterator[str]:
+    """A line for each of the newest tasks whose route or id contains a word."""
+    for record in tasks.records.newest(MOST_LISTED):
+        shown = word in record.get("route", "") or word in record["task_id"]
+        if shown and status in ("", record.get("status")) and most > 0:
+            most -= 1
+            yield _describe(record)
+
+
+def list_queues(tasks: Tasks) -> Iterator[str]:
+    """A line for each queue and for each worker that is alive."""
+    for name, count in tasks.queues.count((QUEUE, *tasks.settings.queues)).items():
+        yield f"{name}: {count} waiting"
+    for worker in tasks.heartbeats.alive(tasks.settings.leaseSeconds):
+        queues = ", ".join(worker.get("queues", ()))
+        yield f"{worker['name']}: {worker.get('active', 0)} of {worker.get('processes')} processes run ({queues})"
+
+
+def _describe(record: Record) -> str:
+    status = record.get("status", "")
+    queued = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.get("queued", 0)))
+    spent = show_seconds(measure(record)) if "started" in record else ""
+    error = (record.get("error") or {}).get("message", "") if status == "FAILURE" else ""
+    word = WORDS.get(status, "Running")
+    return f"{record['task_id']}  {queued}  {word:<10} {spent:>8}  {record.get('route', '')}  {error}".rstrip()
+
+
+def show_task(tasks: Tasks, task_id: str) -> str:
+    """All that is known of a task, as JSON. Raises TaskError for an unknown id."""
+    record: dict[str, Any] = tasks.records.load(task_id)
+    if not record:
+        raise TaskError(f"There is no task {task_id}.")
+    message = record.pop("message", b"")
+    if message:
+        record["params"] = decode_message(message)["params"]
+    return json.dumps(record, indent=2, ensure_ascii=False, default=str)
+
+
+def cancel_task(tasks: Tasks, task_id: str) -> str:
+    """Cancel a task; returns what became of it. Raises TaskError for an unknown id."""
+    before = tasks.records.cancel(task_id)
+    if not before:
+        raise TaskError(f"There is no task {task_id}.")
+    return "was cancelled" if before in ("PENDING", "RETRY", "STARTED") else f"has ended already ({before})"
