@@ -94,3 +94,25 @@ def test_a_long_text_is_cut_and_takes_no_time(text: str) -> None:
     began = time.process_time()
     assert len(mask(text, SETTINGS)) < 250_000
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["token" * 4_000, "password " * 2_000, "secret=" * 2_500, "a=" * 9_000, "token" + " " * 19_000, "'" * 19_000,
+     "a://b:" * 3_000, "secret='" * 2_400, "/" * 19_000, "x" * 19_000 + "secret"],
+)  # fmt: skip
+def test_no_text_costs_more_than_linear_time(text: str) -> None:
+    start = time.process_time()
+    mask(text, Settings())
+    mask_source(text, Settings())
+    assert time.process_time() - start < 0.2
+
+
+def test_a_secret_inside_a_value_is_hidden_too() -> None:
+    for text in (
+        "config={'password': 'x1y2'}",
+        "url='token=x1y2'",
+        "a=b, secret_key = x1y2",
+        'f("api_key": "x1y2")',
+    ):
+        assert "x1y2" not in mask(text, Settings()), text

@@ -89,3 +89,24 @@ def test_more_than_the_limit_of_values_is_refused_at_once(client: Any) -> None:
     seconds, answer = cost(client, "/lib/floats", body)
     assert answer.status_code == 413
     assert seconds < 1
+
+
+def test_a_method_may_take_more_or_fewer_values_than_the_site(site: Any) -> None:
+    site.write(
+        "lib.py",
+        """
+        from kernkoa import limit
+
+        class Lib:
+            @limit(values=2_000)
+            def many(self, numbers: list[int]): return len(numbers)
+            @limit(values=10)
+            def few(self, params): return len(params)
+        """,
+    )
+    client = site.client(maxJsonValues=100)
+    assert client.post("/lib/many", json=[1] * 1_900).get_json() == 1_900
+    assert client.post("/lib/many", json=[1] * 2_100).status_code == 413
+    assert client.post("/lib/few", json={str(n): n for n in range(20)}).status_code == 413
+    assert client.post("/lib/few", data={str(n): n for n in range(20)}).status_code == 413
+    assert client.post("/lib/few", data={str(n): n for n in range(9)}).get_json() == 9

@@ -12,16 +12,11 @@ from ..settings import Settings
 HIDDEN = "••••••"
 _WORDS = r"secret|passw|pwd|token|api_?key|private_?key|authori[sz]ation|cookie|credential|session_?id"
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
-# name='value', "name": "value", name=value: the value of such a name in the text of anything
-_SECRET_PAIR = re.compile(
-    rf"(?P<name>(?<!\w)['\"]?\w*?(?:{_WORDS})\w*['\"]?\s*[:=]\s*)(?P<value>b?'[^'\n]*'?|b?\"[^\"\n]*\"?|[^\s,;)}}\]'\"]+)",
-    re.IGNORECASE,
-)
-# the same in source, where only a text that is written out is a secret
-_SECRET_TEXT = re.compile(
-    rf"(?P<name>(?<!\w)['\"]?\w*?(?:{_WORDS})\w*['\"]?\s*[:=]\s*)(?P<value>[rbfu]*'[^'\n]+'|[rbfu]*\"[^\"\n]+\")",
-    re.IGNORECASE,
-)
+# name=, name: and "name": in the text of anything. Possessive (++): a long text without a sign costs linear time
+_NAME = re.compile(r"(?<!\w)['\"]?+(\w++)['\"]?+\s*+[:=]\s*+")
+_VALUE = re.compile(r"b?'[^'\n]*'?|b?\"[^\"\n]*\"?|[^\s,;)}\]'\"]+")
+# in source only a text that is written out is a secret
+_WRITTEN_VALUE = re.compile(r"[rbfu]*'[^'\n]+'|[rbfu]*\"[^\"\n]+\"", re.IGNORECASE)
 _URL_PASSWORD = re.compile(
     r"(?P<before>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+(?=@)", re.IGNORECASE
 )
@@ -41,7 +36,7 @@ def mask(text: str, settings: Settings) -> str:
     for secret in _secrets_of(settings):
         text = text.replace(secret, HIDDEN)
     text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
-    return _SECRET_PAIR.sub(lambda found: found["name"] + HIDDEN, text)
+    return _hide(text, _VALUE, HIDDEN)
 
 
 def mask_source(text: str, settings: Settings) -> str:
@@ -49,7 +44,18 @@ def mask_source(text: str, settings: Settings) -> str:
     for secret in _secrets_of(settings):
         text = text.replace(secret, HIDDEN)
     text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
-    return _SECRET_TEXT.sub(lambda found: f'{found["name"]}"{HIDDEN}"', text)
+    return _hide(text, _WRITTEN_VALUE, f'"{HIDDEN}"')
+
+
+def _hide(text: str, value: re.Pattern[str], shown: str) -> str:
+    """The text with `shown` in place of each value whose name says that it is a secret."""
+    pieces, at = [], 0
+    for name in _NAME.finditer(text):
+        found = value.match(text, name.end()) if name.start() >= at and is_secret(name[1]) else None
+        if found:
+            pieces += [text[at : name.end()], shown]
+            at = found.end()
+    return "".join([*pieces, text[at:]])
 
 
 def _secrets_of(settings: Settings) -> Iterator[str]:
@@ -62,7 +68,7 @@ def _secrets_of(settings: Settings) -> Iterator[str]:
 
 
 def message_of(error: BaseException) -> str:
-    """What an exception says, also where its own __str__ raises."""
+    """The message of an exception, also where its own __str__ raises."""
     try:
         return error.msg if isinstance(error, SyntaxError) else str(error)
     except Exception as fault:  # noqa: BLE001 - the user's __str__ may raise anything

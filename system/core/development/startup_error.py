@@ -19,7 +19,7 @@ from .redaction import mask
 from .tracebacks import link_to
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-_PLACE = re.compile(r'(?:File "(?P<quoted>[^"\n]+)"|(?P<bare>/\S+\.py)), line (?P<line>\d+)')
+_PLACE = re.compile(r'(?:File "(?P<quoted>[^"\n]+)"|(?<!\S)(?P<bare>/\S+?\.py)), line (?P<line>\d+)')
 
 
 class StandIn:

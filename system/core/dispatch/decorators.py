@@ -56,18 +56,21 @@ def allow(*verbs: str, origins: str | Sequence[str] = ()) -> Callable[[AnyFuncti
     return mark
 
 
-def limit(rate: str = "", *, upload: str = "") -> Callable[[AnyFunction], AnyFunction]:
+def limit(rate: str = "", *, upload: str = "", values: int = 0) -> Callable[[AnyFunction], AnyFunction]:
     """Limit the body of a method, `@limit(upload="500MB")`, or the requests of a client, `@limit("10/minute")`.
 
-    Rates need the addon `limits`. Units of sizes are KB, MB and GB, of 1,000.
+    `values`: how many fields or JSON values it takes, in place of maxParams and maxJsonValues. Rates need the
+    addon `limits`. Units of sizes are KB, MB and GB, of 1,000.
     """
     size = _SIZE.fullmatch(upload) if upload else None
-    if not (rate or upload) or (upload and size is None):
+    if not (rate or upload or values) or (upload and size is None):
         raise TypeError('@limit needs a rate or a size: write @limit("10/minute") or @limit(upload="500MB")')
 
     def mark(function: AnyFunction) -> AnyFunction:
         if size is not None:
             function.koa_upload_bytes = int(size[1]) * _UNITS[size[2]]  # type: ignore[attr-defined]
+        if values:
+            function.koa_values = int(values)  # type: ignore[attr-defined]
         if rate:
             function.koa_rate = rate  # type: ignore[attr-defined]
         return function

@@ -125,11 +125,12 @@ class KernelRequest(Request):
         self.max_content_length = min(most, self.max_content_length or most)
 
     def _read_body(self, args: MultiDict[str, str], segments: Sequence[str], settings: Settings) -> Params:
-        most = settings.maxParams
+        own: int = getattr(self.resolved.endpoint.function, "koa_values", 0) if self.resolved else 0
+        most = own or settings.maxParams
         if self.is_json:
             self._limit(settings.maxParamsBytes)
             raw = self.get_data(cache=True)
-            body = decode_json(raw, settings.maxJsonValues, settings.maxJsonDepth)
+            body = decode_json(raw, own or settings.maxJsonValues, settings.maxJsonDepth)
             return Params(query=args, json_body=body, raw_json=raw, segments=segments)
         if self.mimetype == "application/x-www-form-urlencoded":
             self._limit(settings.maxParamsBytes)

@@ -118,16 +118,18 @@ def check_sendable(response: Response) -> Response:
         return response
     if not 200 <= response.status_code <= 599:
         raise _refuse(f"the status {response.status}, which is none of HTTP: use 200 to 599")
-    every = "".join(map("".join, response.headers))
-    if every.isascii() and every.isprintable():
-        return response
     for name, value in response.headers:
-        if name in ("Location", "Content-Location") and value.isprintable():
-            continue  # Werkzeug encodes them as URLs
-        if _UNSENDABLE.search(value) or not _TOKEN.fullmatch(name):
-            response.headers.remove(name)
-            raise _refuse(f"the header {name}: {value!r}, which has characters that latin-1 does not have")
+        if not (value.isascii() and value.isprintable() and name.isascii()):
+            _check_header(response, name, value)
     return response
+
+
+def _check_header(response: Response, name: str, value: str) -> None:
+    if name in ("Location", "Content-Location") and value.isprintable():
+        return  # Werkzeug encodes them as URLs
+    if _UNSENDABLE.search(value) or not _TOKEN.fullmatch(name):
+        response.headers.remove(name)
+        raise _refuse(f"the header {name}: {value!r}, which has characters that latin-1 does not have")
 
 
 def _respond_tuple(value: tuple[Any, ...]) -> Response:
