@@ -27,6 +27,7 @@ from .web.application import KernKoa
 from .web.dispatcher import Dispatcher
 from .web.guarded import RootGuard
 from .web.matching import ViewFunctions
+from .web.readiness import Readiness
 from .web.views import add_routes
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def create_app(settings: Settings) -> KernKoa:
     app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
     app.root_guard = RootGuard(app.catalog, settings)
     add_routes(app, settings)
+    ready = Readiness(settings, app.catalog, app.dbs, app.tasks)
+    app.add_url_rule("/_koa/ready", "ready", ready.answer)
     register(app, app.tasks)
     add_task_routes(app, app.tasks)
     if settings.development or settings.explorer:

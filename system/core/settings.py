@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -19,11 +20,12 @@ from .errors import SettingsError
 from .spelling import near_names
 
 # the settings whose environment variable is JSON; a list may be written with commas too
-_LISTS = frozenset({"secretKeys", "queues", "addons", "hosts", "origins", "proxies"})
+_LISTS = frozenset({"secretKeys", "queues", "addons", "hosts", "origins", "proxies", "monitors"})
 _JSON = _LISTS | {"databases", "libs", "headers", "openapi"}
 
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(gt=0)]
+Role = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
 _LOGIN = re.compile(r"(://|')[^']*@")
 _URL = r"^([A-Za-z][A-Za-z+]*://\S*)?$"
 
@@ -79,6 +81,9 @@ class Settings(BaseModel):
     )
     origins: list[Annotated[str, Field(pattern=r"^(\*|https?://[^\s/?#]+)$")]] = Field(default_factory=list)
     proxies: list[IPvAnyNetwork] = Field(default_factory=list)
+    monitors: list[IPvAnyNetwork] = Field(
+        default_factory=lambda: [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")]
+    )
     headers: dict[str, str] = Field(default_factory=dict)
     hstsSeconds: Annotated[int, Field(ge=0)] = 0
     strictVerbs: bool = False
@@ -88,7 +93,7 @@ class Settings(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 5000
     flaskDebug: bool = True
     editor: Literal["", "vscode", "pycharm", "vim", "emacs", "sublime"] = "vscode"
-    explorer: bool | None = None
+    explorer: Annotated[bool | Role | None, Field(union_mode="left_to_right")] = None
     openapi: dict[str, Any] = Field(default_factory=dict)
     liveSeconds: Seconds | Literal["off"] = 1
 

@@ -396,3 +396,14 @@ def test_without_redis_nobody_can_guess_and_keys_still_work(site: Site, app: Any
     assert log_in(away.test_client()).status_code == 503
     key = store.add_key(store.get("ann"), "")
     assert away.test_client().get("/desk/Desk/mine/1", headers=bearer(key)).status_code == 200
+
+
+def test_the_explorer_opens_in_production_to_a_role(site: Site, redis: Server, app: Any, store: Any) -> None:
+    opened = site.app(libs=ADDONS, redisUrl=redis.url, addons=["auth"], explorer="staff")
+    for path in ("/_koa/", "/_koa/openapi.json", "/_koa/tasks", "/_koa/find?q=x"):
+        assert opened.test_client().get(path).status_code == 401, path
+        assert opened.test_client().get(path, headers=BROWSER).status_code == 303, path
+        assert opened.test_client().get(path, headers=basic("bob", PASSWORD)).status_code == 403, path
+        assert opened.test_client().get(path, headers=basic("ann", PASSWORD)).status_code == 200, path
+    without = site.app(explorer="staff")
+    assert without.test_client().get("/_koa/").status_code == 403

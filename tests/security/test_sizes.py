@@ -87,3 +87,19 @@ def test_a_size_that_is_none_is_told_at_the_decorator(words: Any) -> None:
 
     with pytest.raises(TypeError, match="@limit needs a rate or a size"):
         limit(**words)
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("a.txt", "a.txt"),
+        ("../../etc/passwd", "etc_passwd"),
+        ("/abs.txt", "abs.txt"),
+        ("..", ""),
+        ("C:\\\\x.txt", "Cx.txt"),
+    ],
+)
+def test_the_name_of_an_upload_has_a_safe_form_beside_it(site: Any, name: str, safe: str) -> None:
+    site.write("desk.py", "class Desk:\n    def up(self, params): return params.files['file'].safe_name\n")
+    response = site.client().post("/desk/Desk/up", data={"file": (io.BytesIO(b"x"), name)})
+    assert response.text == safe

@@ -30,6 +30,7 @@ def init_app(app: Any) -> None:
     if database not in app.dbs:
         raise SettingsError(f"config.py: authDatabase = {database!r} is not one of the databases")
     app.extensions["auth"] = Auth(Store(app.dbs[database]), Throttle(settings.name, app.tasks.redis))
+    app.extensions["auth.require"] = require
     app.register_blueprint(blueprint)
     app.cli.add_command(users)
     app.context_processor(lambda: {"current_user": current_user})

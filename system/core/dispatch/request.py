@@ -14,6 +14,7 @@ from flask import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
+from werkzeug.utils import secure_filename
 
 from ..errors import MalformedBody, TooLarge
 from ..settings import Settings
@@ -56,6 +57,11 @@ class KernelRequest(Request):
         if not query.isascii():  # bytes that a client did not encode, though RFC 3986 wants it
             environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=_ASCII)
         super().__init__(environ, *args, **kwargs)
+
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        for _, file in self.files.items(multi=True):
+            file.safe_name = secure_filename(file.filename or "")  # type: ignore[attr-defined]
 
     @property
     def is_local(self) -> bool:

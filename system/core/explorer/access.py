@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from flask import Response
-from werkzeug.exceptions import HTTPException
+from flask import Response, current_app
+from werkzeug.exceptions import Forbidden, HTTPException
 
 from ..catalog.folder import Folder
 from ..catalog.library import Library
@@ -23,6 +23,9 @@ from ..dispatch.routing import find_class
 from ..errors import KernKoaError
 from ..settings import Settings
 from .listing import ListedClass, ListedLibrary
+
+# the value of the setting `explorer` that says: open to everyone
+PUBLIC = "public"
 
 log = logging.getLogger("kernkoa")
 
@@ -56,11 +59,20 @@ class Visitor:
 
     def response(self, folders: tuple[Folder, ...]) -> Response | None:
         """The answer of the outermost folder that does not let the visitor in."""
+        answer = self._ask_for_role()
         for folder in folders:
-            answer = self.answer(folder)
-            if answer is not None:
-                return respond(answer)
-        return None
+            answer = self.answer(folder) if answer is None else answer
+        return None if answer is None else respond(answer)
+
+    def _ask_for_role(self) -> Any:
+        """What the addon auth answers to a visitor without the role that the setting `explorer` names."""
+        role = self._settings.explorer
+        if not self.is_guarded or not isinstance(role, str) or role == PUBLIC:
+            return None
+        require = current_app.extensions.get("auth.require")
+        if require is None:
+            raise Forbidden(f"explorer = {role!r} in config.py is a role: it needs the addon auth.")
+        return require(role).check()
 
     def admits(self, folder: Folder) -> bool:
         """Whether the visitor may see what is in a folder; a hook that raises does not let them."""

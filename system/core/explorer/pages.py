@@ -35,8 +35,8 @@ POLICY = (
 
 
 def is_shown(settings: Settings) -> bool:
-    """Whether the pages are there: in development unless `explorer` is False, elsewhere only if it is True."""
-    return settings.development if settings.explorer is None else settings.explorer
+    """Whether the pages are there: in development unless `explorer` is False, else if it is True or a role."""
+    return settings.development if settings.explorer is None else bool(settings.explorer)
 
 
 def add_explorer(app: Flask, tasks: Tasks) -> None:
