@@ -418,6 +418,21 @@ def test_a_typed_method_is_found_filled_and_run(browser: Any, address: str) -> N
     assert curl == f"curl '{address}/examples/shapes/area?width=3&height=4&unit=cm'"
 
 
+def test_the_address_carries_the_values(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/examples/shapes/Shapes/area?width=3&unit=cm")
+    assert browser.find_element(By.NAME, "width").get_attribute("value") == "3"
+    browser.find_element(By.NAME, "height").send_keys("4")
+    assert run(browser).startswith("200")
+    assert browser.current_url.endswith("/area?width=3&height=4&unit=cm")
+    browser.refresh()
+    assert browser.find_element(By.NAME, "height").get_attribute("value") == "4"
+    browser.get(f"{address}/_koa/at/examples/shapes/Shapes/total?sides=1&sides=2&rounded=true")
+    assert browser.find_element(By.NAME, "sides").get_attribute("value") == "1\n2"
+    assert browser.find_element(By.NAME, "rounded").is_selected()
+    browser.get(f"{address}/_koa/at/examples/shapes/Shapes/draw?drawing=%7B%22title%22%3A1%7D")
+    assert browser.find_element(By.CSS_SELECTOR, "textarea.raw").get_attribute("value") == '{"title":1}'
+
+
 def test_a_fault_is_shown_beside_its_field(browser: Any, address: str) -> None:
     browser.get(f"{address}/_koa/at/examples/shapes/Shapes/area")
     browser.find_element(By.NAME, "width").send_keys("-3")

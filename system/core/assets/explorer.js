@@ -259,6 +259,32 @@ function parse(name, text) {
   }
 }
 
+// ---------------------------------------------------------------- the address of this page has the values
+
+/** Fills the fields from the address: ?limit=30. */
+function prefill() {
+  const given = new URLSearchParams(location.search);
+  for (const field of form.querySelectorAll(":scope > .field[data-name]")) {
+    const { name, control } = field.dataset;
+    const values = name === "q" ? [] : given.getAll(name); // q is what the page itself searches for
+    const input = field.querySelector("input, select, textarea");
+    if (!values.length || control === "file") continue;
+    if (isGroup(field)) {
+      toggleJson(field, field.querySelector(":scope > .as-json"));
+      field.querySelector(":scope > textarea.raw").value = values[0];
+    } else if (control === "checkbox") input.checked = values[0] === "true";
+    else input.value = control === "lines" ? values.join("\n") : values[0];
+  }
+}
+
+/** Puts the values into the address, so that a reload or a link has them; no files and no passwords. */
+function remember() {
+  const secret = [...form.querySelectorAll("[data-control=password]")].map((field) => field.dataset.name);
+  const entries = collect().filter(({ name, files }) => name !== "q" && !files.length && !secret.includes(name));
+  const query = pairs(entries).toString();
+  if (query.length < 2000) history.replaceState(null, "", query ? `?${query}` : location.pathname);
+}
+
 // ---------------------------------------------------------------- the same as a line for a shell
 
 function quote(text) {
@@ -318,6 +344,7 @@ async function run(event) {
   const begun = performance.now();
   try {
     const { verb, url, headers, body } = build();
+    remember();
     headers.Accept = "application/json, */*;q=0.9";
     const response = await fetch(url, { method: verb, headers, body, signal: running.signal });
     const content = await response.blob();
@@ -588,6 +615,7 @@ function descend(field, path) {
 
 if (form) {
   prepareGroups();
+  prefill();
   form.addEventListener("submit", run);
   form.addEventListener("input", showCurl);
   form.addEventListener("change", showCurl);
