@@ -51,6 +51,7 @@ def test_a_killed_node_of_the_cluster_costs_no_task(tmp_path: Path) -> None:
             assert site.runs(f"count {task_id}") == 1
         assert all(worker.poll() is None for worker in site.workers)
         killed_worker_is_taken_over(site)
+        assert "Exception ignored" not in (site.root / "web.log").read_text()
 
 
 def start_when_possible(site: Bench) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from celery.backends.base import Backend
+from celery.backends.base import BaseBackend
 
 from .failures import encode_failure
 from .records import FINAL, Records, decode_fields
@@ -13,7 +13,7 @@ from .redis_connection import RedisConnection, patiently
 from .submission import DAY
 
 
-class RecordBackend(Backend):  # type: ignore[misc]
+class RecordBackend(BaseBackend):  # type: ignore[misc]
     """The records of a site, as Celery's workers use them."""
 
     supports_autoexpire = True
