@@ -209,15 +209,15 @@ def _keep_open(pieces: Iterator[Any], source: Iterator[Any]) -> Iterator[Any]:
             finally:
                 getattr(source, "close", lambda: None)()
 
-    request.stream = running = run()
+    request.answer_stream = running = run()
     return running
 
 
 def enter_stream(request: KernelRequest, response: Response) -> None:
     """Enter the contexts of a request's stream, if its final response is one."""
     if response.is_streamed:
-        next(request.stream)
-    request.stream = None
+        next(request.answer_stream)
+    request.answer_stream = None
 
 
 def _encode_line(value: Any) -> bytes:

@@ -180,7 +180,7 @@ class KernKoa(ShortWay):
             response = run_after(request.controller, hooks, response)
         self.origins.add_headers(request, response)
         response = check_sendable(super().process_response(response))
-        if request.stream is not None:
+        if request.answer_stream is not None:
             enter_stream(request, response)
         return response
 
