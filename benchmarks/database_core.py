@@ -2,8 +2,8 @@
 
     venv3/bin/python benchmarks/database_core.py [--slices 15]
 
-Both sides run in one thread, in short alternating slices; a figure is the median of the ratios of a slice of dbs to
-the slice of Core beside it. Below 1: dbs is cheaper. The servers are started and ended by this script.
+Both sides run in one thread, in short alternating slices; a figure is the median of the ratios of a slice of dbs
+to the slice of Core beside it. Below 1: dbs is cheaper. The servers are started and ended by this script.
 """
 
 from __future__ import annotations
