@@ -4,6 +4,8 @@
 #   box.sh prepare        download Debian, the packages that setup.sh installs, and the wheels it installs
 #   box.sh ready          whether that is done
 #   box.sh up BOX         boot one in the folder BOX, on an overlay, with a private network without a route
+#   box.sh mount BOX      only mount its files, at BOX/root, with the wheels
+#   box.sh unmount BOX    unmount and delete them
 #   box.sh run BOX CMD…   run a command in it
 #   box.sh enter BOX CMD… run a command of this machine in the network of the box
 #   box.sh reboot BOX     stop it and start it again
@@ -12,7 +14,7 @@ set -eu
 clone=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kernkoa-box
 tree=$cache/bookworm-1
-wheels=$cache/wheels-$(cksum <"$clone/requirements.txt" | cut -d' ' -f1)
+wheels=$cache/wheels-2-$(cksum <"$clone/requirements.txt" | cut -d' ' -f1)
 packages="python3-venv nginx redis-server logrotate"
 
 prepare() {
@@ -44,7 +46,7 @@ download_wheels() {
 		apt-get install -y --no-install-recommends python3-venv >/dev/null
 		python3 -m venv /venv
 		/venv/bin/pip install --quiet wheel </dev/null
-		/venv/bin/pip wheel --quiet --wheel-dir /wheels -r /requirements.txt "pyuwsgi>=2.0.30" </dev/null'
+		/venv/bin/pip wheel --quiet --wheel-dir /wheels -r /requirements.txt "pyuwsgi>=2.0.30" "gunicorn>=23" </dev/null'
 	mv "$cache/aside/root/wheels" "$wheels.new"
 	mv "$wheels.new" "$wheels"
 }
@@ -80,15 +82,32 @@ stop() {
 	kill -KILL "$(cat "$1/nspawn")"
 }
 
+mount_root() {
+	mkdir -p "$1/up" "$1/work" "$1/root"
+	mountpoint -q "$1/root" || mount -t overlay overlay -o "lowerdir=$tree,upperdir=$1/up,workdir=$1/work" "$1/root"
+	printf '[global]\nno-index = true\nfind-links = /wheels\n' >"$1/root/etc/pip.conf"
+}
+
 case ${1:-} in
 prepare) prepare ;;
 ready) [ -d "$tree" ] && [ -d "$wheels" ] ;;
 up)
-	mkdir -p "$2/up" "$2/work" "$2/root"
-	mountpoint -q "$2/root" || mount -t overlay overlay -o "lowerdir=$tree,upperdir=$2/up,workdir=$2/work" "$2/root"
+	mount_root "$2"
 	printf '127.0.0.1 localhost\n' >"$2/root/etc/hosts"
-	printf '[global]\nno-index = true\nfind-links = /wheels\n' >"$2/root/etc/pip.conf"
 	boot "$2"
+	;;
+mount)
+	mount_root "$2"
+	mkdir -p "$2/root/wheels"
+	mount --bind -o ro "$wheels" "$2/root/wheels"
+	mount -t proc proc "$2/root/proc"
+	mkdir -p "$2/root/dev/shm"
+	mount -t tmpfs tmpfs "$2/root/dev/shm"
+	;;
+unmount)
+	for part in wheels proc dev/shm; do umount "$2/root/$part"; done
+	umount "$2/root"
+	rm -rf "$2"
 	;;
 run) shift; inside "$@" ;;
 reboot)
@@ -103,5 +122,5 @@ down)
 	umount "$2/root"
 	rm -rf "$2"
 	;;
-*) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

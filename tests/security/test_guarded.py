@@ -64,3 +64,13 @@ def test_without_a_guard_and_for_health_and_the_icon_all_is_open(guarded: Any) -
     guarded.write("_folder.py", GUARD)
     client = guarded.client()
     assert [client.get(path).status_code for path in ("/_koa/health", "/favicon.ico")] == [200, 404]
+
+
+def test_a_guard_may_be_a_coroutine(guarded: Any) -> None:
+    guarded.write(
+        "_folder.py", "async def before(self, params): return ('no', 401) if 'x' not in params else None\n"
+    )
+    client = guarded.client()
+    assert client.get("/images/a.svg").status_code == 401
+    with client.get("/images/a.svg?x=1") as response:
+        assert response.status_code == 200

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import DatabaseError, DatabaseUnavailable, KernKoaError
 from .config import Entry
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 # SQLite takes the write lock at BEGIN: a reader that turns writer later may be refused without waiting
 BEGIN = {"sqlite": "BEGIN IMMEDIATE", "mssql": "BEGIN TRANSACTION"}
+
+# what closing a connection may raise
+CLOSING = (SQLAlchemyError, DatabaseUnavailable)
 
 logger = logging.getLogger("kernkoa.database")
 
@@ -153,5 +157,5 @@ class Database:
         key = (os.getpid(), self.name)
         lease = self._held.leases.get(key)
         if lease is None:
-            lease = self._held.leases[key] = Lease(self._engines.connect())
+            lease = self._held.leases[key] = Lease(self._engines.connect(), CLOSING)
         return lease

@@ -13,6 +13,7 @@ from .values import explain_values
 # What a statement can raise. Not Exception: the time limit of a task may strike in the middle of a statement.
 FOREIGN = (
     SQLAlchemyError,
+    sqlite3.Error,  # raised while rows are fetched: SQLite computes them then
     sqlite3.Warning,
     ArithmeticError,
     AttributeError,

@@ -10,8 +10,6 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import DatabaseUnavailable
-
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -22,30 +20,27 @@ INHERITED: list[Connection] = []
 class Lease:
     """A connection held by a thread. `transaction` is "" (none), "open" or "failed"."""
 
-    __slots__ = ("connection", "is_over", "pid", "transaction")
+    __slots__ = ("connection", "errors", "is_over", "pid", "transaction")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, errors: tuple[type[Exception], ...]) -> None:
         self.connection = connection
+        self.errors = errors  # what closing it may raise
         self.transaction = ""
         self.pid = os.getpid()
         self.is_over = False
 
     def end(self) -> None:
         """Roll back an open transaction and return the connection to its pool. Never raises."""
-        from sqlalchemy.exc import SQLAlchemyError
-
         self.is_over = True
-        with suppress(SQLAlchemyError, DatabaseUnavailable):  # the pool discards a connection it cannot reset
+        with suppress(*self.errors):  # the pool discards a connection it cannot reset
             if self.transaction and not self.connection.invalidated:
                 self._roll_back()
             self.connection.close()
 
     def _roll_back(self) -> None:
-        from sqlalchemy.exc import SQLAlchemyError
-
         try:
             self.connection.exec_driver_sql("ROLLBACK")
-        except (SQLAlchemyError, DatabaseUnavailable):
+        except self.errors:
             self.connection.invalidate()
 
     def __del__(self) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
-from sqlalchemy.exc import ArgumentError, InvalidRequestError
+from sqlalchemy.exc import ArgumentError, InvalidRequestError, ResourceClosedError
 
 from ..errors import KernKoaError
 from .values import convert, native_types
@@ -131,31 +131,44 @@ def read_all(connection: Connection, sql: str, values: Values | None) -> list[tu
     result = _execute(connection, sql, values)
     if not result.returns_rows:
         return max(result.rowcount, 0)
-    return [tuple(result.keys()), *map(tuple, result)]
+    names, rows = _fetch(result)
+    return [names, *map(tuple, rows)]  # pyodbc has rows of its own; a tuple stays the same object
 
 
 def read_rows(connection: Connection, sql: str, values: Values | None) -> list[dict[str, Any]]:
-    result = _execute(connection, sql, values)
-    names = tuple(result.keys())
-    return [dict(zip(names, row, strict=True)) for row in result]
+    names, rows = _fetch(_execute(connection, sql, values))
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def read_dictionary(connection: Connection, sql: str, values: Values | None) -> dict[str, Any] | bool:
-    row = _execute(connection, sql, values).first()
-    return False if row is None else row._asdict()
+    names, rows = _fetch(_execute(connection, sql, values), most=1)
+    return dict(zip(names, rows[0], strict=True)) if rows else False
 
 
 def read_by_column(
     connection: Connection, sql: str, values: Values | None, column: str
 ) -> dict[Any, dict[str, Any]]:
-    rows = _execute(connection, sql, values).mappings()
-    if column not in rows.keys():  # noqa: SIM118  (a view of the names, not a dict)
-        raise InvalidRequestError(f"there is no column {column!r} among {', '.join(rows.keys())}")
-    return {row[column]: dict(row) for row in rows}
+    names, rows = _fetch(_execute(connection, sql, values))
+    if column not in names:
+        raise InvalidRequestError(f"there is no column {column!r} among {', '.join(names)}")
+    key = names.index(column)
+    return {row[key]: dict(zip(names, row, strict=True)) for row in rows}
 
 
 def read_value(connection: Connection, sql: str, values: Values | None) -> Any:
-    return _execute(connection, sql, values).scalar()
+    rows = _fetch(_execute(connection, sql, values), most=1)[1]
+    return rows[0][0] if rows else None
+
+
+def _fetch(result: CursorResult[Any], most: int | None = None) -> tuple[tuple[str, ...], Sequence[Sequence[Any]]]:
+    """The column names and the rows as the driver has them: SQLAlchemy's rows would be made to be taken apart."""
+    cursor: Any = result.cursor
+    if cursor is None or not result.returns_rows:
+        raise ResourceClosedError("This statement returns no rows.")
+    names = tuple([column[0] for column in cursor.description])
+    rows = cursor.fetchall() if most is None else list(filter(None, [cursor.fetchone()]))
+    result.close()
+    return names, rows
 
 
 def has_table(connection: Connection, name: str) -> bool:

@@ -7,8 +7,6 @@ that a request pays for its own values only.
 from __future__ import annotations
 
 import inspect
-import math
-import reprlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,15 +16,14 @@ from pydantic import ValidationError
 from ..catalog.outline import TASK_PARAMETER
 from ..errors import InvalidParameters, UnsupportedMediaType
 from ..spelling import near_names
+from .faults import Fault, make_fault
 from .json_body import decode_exactly
 from .params import Params
 from .signature import Signature
 from .typed_parameter import Slot, TextRules
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-Fault = dict[str, Any]
 
-LONGEST_SHOWN = 100
 MOST_FAULTS = 50
 # a JSON body of more bytes is checked up to the first wrong item of each list
 LARGE_BODY = 20_000
@@ -124,7 +121,7 @@ class TypedBinding:
         takes_list = isinstance(body, list) and whole is not None
         if not (body is None or isinstance(body, dict) or takes_list):
             expected = "a list or an object" if whole is not None else "an object"
-            call.add(_fault("body", "json", expected, body, f"Send {expected} as the JSON body."))
+            call.add(make_fault("body", "json", expected, body, f"Send {expected} as the JSON body."))
 
     def _fill(self, call: _Call, slot: Slot) -> None:
         """Fill a parameter from what was sent, else with its default."""
@@ -199,7 +196,7 @@ class TypedBinding:
 
     def _missing(self, call: _Call, slot: Slot) -> Fault:
         hint = _missing_hint(call, slot.name, self._names)
-        return _fault(slot.name, _source_of(call), slot.expected(), None, hint)
+        return make_fault(slot.name, _source_of(call), slot.expected(), None, hint)
 
 
 def _missing_hint(call: _Call, name: str, known: Collection[str]) -> str:
@@ -220,7 +217,7 @@ def _text_value(call: _Call, name: str, sent: list[Any], rules: TextRules | None
         return kept or _MISSING
     if len(sent) > 1:
         hint = f"It was sent {len(sent)} times. Send it once."
-        call.add(_fault(name, _source_of(call), "one value", sent, hint))
+        call.add(make_fault(name, _source_of(call), "one value", sent, hint))
         return _MISSING
     if sent[0] == "" and not rules.allows_blank:
         return _MISSING
@@ -262,7 +259,7 @@ def _find_text(call: _Call, slot: Slot, source: str, sent: list[str]) -> tuple[s
         kept = sent if slot.rules.allows_blank_items else [text for text in sent if text != ""]
         return source, kept or _MISSING
     hint = f"It was sent {len(sent)} times. Send it once."
-    call.add(_fault(slot.name, source, slot.expected(), sent, hint))
+    call.add(make_fault(slot.name, source, slot.expected(), sent, hint))
     return "fault", None
 
 
@@ -280,7 +277,7 @@ def _find_file(call: _Call, slot: Slot) -> tuple[str, Any]:
     if texts:
         hint = "It was sent as text. Send it as a file, in a body of the type multipart/form-data."
     got = texts[0] if texts else [upload.filename for upload in sent]
-    call.add(_fault(slot.name, "file" if sent else _source_of(call), slot.expected(), got, hint))
+    call.add(make_fault(slot.name, "file" if sent else _source_of(call), slot.expected(), got, hint))
     return "fault", None
 
 
@@ -323,7 +320,7 @@ def _note(call: _Call, error: ValidationError, slot: Slot, source: str, name: st
         hint, got = f"{item['msg'].removeprefix('Value error, ')}.", item["input"]
         if item["type"] in ("missing", "missing_argument"):
             hint, got = _missing_hint(call, path, slot.fields or ()), None
-        found.setdefault(path, _fault(path, source, expected, got, hint))
+        found.setdefault(path, make_fault(path, source, expected, got, hint))
     call.add(*found.values())
     call.more += max(0, len(items) - 2 * MOST_FAULTS)
 
@@ -332,28 +329,3 @@ def _source_of(call: _Call) -> str:
     if call.json is not None:
         return "json"
     return "form" if call.params.form or call.params.files else "query"
-
-
-def _fault(name: str, source: str, expected: str, got: Any, hint: str) -> Fault:
-    return {
-        "name": name[:LONGEST_SHOWN],
-        "source": source,
-        "expected": expected,
-        "got": _shorten(got),
-        "hint": hint if len(hint) <= 3 * LONGEST_SHOWN else hint[: 3 * LONGEST_SHOWN] + "…",
-    }
-
-
-def _shorten(value: Any) -> Any:
-    """A value as it is shown back: a long one is cut."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int | float) and math.isfinite(value) and abs(value) < 2**63:
-        return float(value) if isinstance(value, float) else int(value)
-    text = value if isinstance(value, str) else _show(value)
-    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-
-
-_shown = reprlib.Repr()
-_shown.maxstring = _shown.maxother = _shown.maxlong = 2 * LONGEST_SHOWN
-_show = _shown.repr

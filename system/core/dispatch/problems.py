@@ -1,4 +1,4 @@
-"""From an error to the answer that tells of it: a page for a browser, problem+json for everyone else."""
+"""From an error to its response: a page for a browser, problem+json for other clients."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Problem:
 
 
 def describe(error: BaseException) -> Problem:
-    """What strangers may know of an error. Of one that is not theirs, nothing but that it happened."""
+    """What a client may know of an error. Of an error of the site only that it happened."""
     if isinstance(error, KernKoaError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem(error.status, error.title, error.detail, error.members, Headers(error.headers))
     if isinstance(error, HTTPException) and error.code:
@@ -51,13 +51,13 @@ def describe(error: BaseException) -> Problem:
 
 
 def is_fault(error: BaseException, problem: Problem) -> bool:
-    """Whether an error is a fault of the site or of a service; `abort(503)` is an answer that its author chose."""
+    """Whether an error is a fault of the site or of a service; `abort(503)` is the author's choice."""
     is_chosen = isinstance(error, HTTPException) and not isinstance(error, KernKoaError)
     return problem.status >= 500 and not is_chosen
 
 
 def render(problem: Problem, request: KernelRequest) -> Response:
-    """The response for a problem, as the client wants to read it."""
+    """The response for a problem, in the format that the client accepts."""
     if problem.status in (400, 415, 422) and request.looks_like_json:
         problem = replace(problem, detail=f"{problem.detail} {UNTYPED_JSON}")
     if request.wants_html:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from ..catalog.tree import Catalog
+from ..dispatch.coroutines import finish
 from ..dispatch.hooks import folder_hooks
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import respond
@@ -30,5 +31,5 @@ class RootGuard:
         root = self._catalog.roots["controller"]
         root.refresh(self._catalog.now())
         before = folder_hooks(root).get("before")
-        answer = before(self, request.params(self._settings)) if before else None
+        answer = finish(before(self, request.params(self._settings))) if before else None
         return None if answer is None else respond(answer)
