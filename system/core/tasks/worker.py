@@ -275,6 +275,9 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         """Celery 5.7.0 closes the lost connection here; the late acknowledgement that follows ends the worker."""
         if self.connection is not None:
             self.connection.close = lambda: None
+        channel = getattr(self.task_consumer, "channel", None)
+        if channel is not None:
+            channel.do_restore = False  # what runs here keeps its lease; requeued now, it would run twice
         super().on_connection_error_after_connected(error)
 
     def on_decode_error(self, message: Any, error: Exception) -> None:
