@@ -251,7 +251,10 @@ def served(tmp_path: Path) -> Iterator[Served]:
         time.sleep(0.05)
     yield found
     process.send_signal(signal.SIGTERM)
-    process.wait(30)
+    try:
+        process.wait(90)
+    finally:
+        process.kill()
 
 
 def answers(served: Served) -> bool:

@@ -17,6 +17,7 @@ from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
 from .errors import FolderClosed, KernKoaError, LibraryError
+from .log import protect_worker_log
 from .settings import Settings
 from .tasks.celery_app import TaskApp
 from .tasks.execution import register
@@ -51,6 +52,7 @@ def create_app(settings: Settings) -> KernKoa:
     app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
     app.dispatcher = Dispatcher(app.catalog, settings, app.tasks)
     app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
+    protect_worker_log(settings)
     app.root_guard = RootGuard(app.catalog, settings)
     add_routes(app, settings)
     ready = Readiness(settings, app.catalog, app.dbs, app.tasks)

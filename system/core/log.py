@@ -86,6 +86,18 @@ def protect(handler: logging.Handler, settings: Settings) -> None:
         handler.addFilter(OneLine(handler))
 
 
+def protect_worker_log(settings: Settings) -> None:
+    """Protect the handlers that Celery's worker and beat set up for themselves."""
+    from celery.signals import after_setup_logger, after_setup_task_logger
+
+    def protect_all(logger: logging.Logger, **_: Any) -> None:
+        for handler in logger.handlers:
+            protect(handler, settings)
+
+    for signal in (after_setup_logger, after_setup_task_logger):
+        signal.connect(protect_all, weak=False, dispatch_uid="kernkoa.log")
+
+
 def set_up_log(settings: Settings) -> None:
     """Write what the kernel and the site log to stderr, unless the development server or another handler does."""
     root = logging.getLogger()

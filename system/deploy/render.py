@@ -103,5 +103,6 @@ def _values(site: Site, images: Path, static: Path, web_group: str) -> dict[str,
         "$kernkoa_": f"${variable}_",
         "kernkoa_workers": f"{variable}_workers",
         "zone=kernkoa": f"zone={site.slug}",
+        "limit_conn kernkoa": f"limit_conn {site.slug}",
         "shared:kernkoa_tls": f"shared:{variable}_tls",
     }

@@ -254,7 +254,14 @@ def test_a_second_site_shares_no_file_with_the_first(clone: Path, folder: Path) 
     assert "etc/systemd/system/emperor.uwsgi-shop.service" in added
     files = (tree / name for name in added if "/releases/" not in name)
     texts = "".join(file.read_text() for file in files if not file.is_symlink())
-    for path in ("/run/kernkoa/", "/var/lib/kernkoa/", "celery/celery.log", "zone=kernkoa:", "User=kernkoa\n"):
+    for path in (
+        "/run/kernkoa/",
+        "/var/lib/kernkoa/",
+        "celery/celery.log",
+        "zone=kernkoa:",
+        "limit_conn kernkoa_",
+        "User=kernkoa\n",
+    ):
         assert path not in texts
     setup(other, "uninstall", "--root", tree)
     assert {name for name in look(tree) if not (tree / name).is_dir()} == first

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask import has_request_context
 
 LIBRARY = """
     from flask import Response, current_app, g, request, session, stream_with_context
@@ -109,3 +110,43 @@ def test_a_stream_that_fails_in_the_middle_is_logged_with_its_method_and_rolled_
     assert client.get("/lib/rows").get_json() == []
     with pytest.raises(Exception, match="failed in its stream"):
         assert client.get("/lib/exits").data
+
+
+def test_a_stream_that_an_error_replaces_leaves_nothing_behind(site: Any) -> None:
+    site.write(
+        "lib.py",
+        """
+        from kernkoa import *
+
+        class Lib:
+            def stream(self):
+                yield "a"
+                yield "b"
+            def after(self, response):
+                how = request.args.get("how")
+                if how == "raise":
+                    raise ValueError("boom")
+                if how == "header":
+                    response.headers["X-Name"] = "\\u20ac"
+                if how == "other":
+                    return "other"
+                if how == "wrap":
+                    response.response = (piece.upper() for piece in response.response)
+        """,
+    )
+    app = site.app()
+    torn: list[Any] = []
+    app.teardown_request(torn.append)
+    client = app.test_client()
+    for how, status, text in (
+        ("raise", 500, ""),
+        ("header", 500, ""),
+        ("other", 200, "other"),
+        ("wrap", 200, "AB"),
+        ("", 200, "ab"),
+    ):
+        torn.clear()
+        answer = client.get(f"/lib/stream?how={how}")
+        assert (answer.status_code, answer.text if text else "") == (status, text), how
+        assert len(torn) == 1, how
+        assert not has_request_context()

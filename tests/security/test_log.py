@@ -15,7 +15,18 @@ from hypothesis import strategies as st
 
 from system.core.log import escape, protect
 from system.core.settings import Settings
+from tests.task_bench import bench
 
+EVIL = """
+    from kernkoa import *
+
+    class Evil:
+        def go(self):
+            return exeTask(self, "run")
+
+        def run(self, celery_instance=None):
+            raise LookupError("a\\nERROR kernkoa: forged\\x1b[2J")
+"""
 FORGED = "a\nERROR kernkoa: forged\r\x1b[2J\x9b\x00\x85\u2028end"
 
 
@@ -89,3 +100,13 @@ def test_json_is_json_with_the_ids(site: Any) -> None:
 def test_an_escaped_text_is_one_line(text: str) -> None:
     assert len(escape(text).splitlines()) <= 1
     assert "\x1b" not in escape(text)
+
+
+def test_the_log_of_a_worker_cannot_be_forged_either(tmp_path: Any) -> None:
+    with bench(tmp_path) as made:
+        made.write("evil.py", EVIL)
+        started = json.loads(made.request("GET", "/evil/Evil/go")[2])
+        made.end(started["id"])
+        lines = made.log.read_text().split("\n")
+    assert any("forged" in line for line in lines)
+    assert not [line for line in lines if line.startswith("ERROR kernkoa: forged") or "\x1b[2J" in line]

@@ -103,7 +103,7 @@ def test_nothing_else_is_served(site_with_files: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/none.css", "/images/none.png", "/site.css", "/shop/site.min.js", "/robots.txt"]
+    "path", ["/static/none.css", "/images/none.png", "/none.css", "/shop/site.min.js", "/robots.txt"]
 )
 def test_a_missing_file_gets_a_remedy_about_files_and_not_about_classes(site_with_files: Any, path: str) -> None:
     response = site_with_files.client(development=True).get(path)
@@ -113,3 +113,8 @@ def test_a_missing_file_gets_a_remedy_about_files_and_not_about_classes(site_wit
     name = path.removeprefix("/static/").strip("/")
     assert told["remedy"]["path"].endswith(f"/site/{name}" if "images" in path else f"/site/static/{name}")
     assert "class" not in told["remedy"]["code"]
+
+
+def test_a_url_that_leaves_out_static_is_told_the_right_one(site_with_files: Any) -> None:
+    told = site_with_files.client(development=True).get("/site.css").get_json()
+    assert told["reason"] == "the file static/site.css has the URL /static/site.css"

@@ -24,7 +24,11 @@ def explain_file(path: str, settings: Settings) -> Explanation | None:
         else f"{{{{ url_for('static', filename='{name}') }}}}"
     )
     remedy = Remedy(str(place), "put the file there; a template links it like this", _link(kind, url))
-    return Explanation(f"there is no file {folder}/{name}", remedy=remedy, watched=(str(place), str(place.parent)))
+    is_there = place.is_file() and folder == settings.staticPath and first != "static"
+    reason = (
+        f"the file {folder}/{name} has the URL /static/{name}" if is_there else f"there is no file {folder}/{name}"
+    )
+    return Explanation(reason, remedy=remedy, watched=(str(place), str(place.parent)))
 
 
 def _link(kind: str, url: str) -> str:

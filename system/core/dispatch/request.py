@@ -39,13 +39,14 @@ class KernelRequest(Request):
     """Flask's request, strict about forms.
 
     Of a request that the catalogue answers: `resolved` is the method, `controller` the instance of its class and
-    `hooks` what runs around it.
+    `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final.
     """
 
     form_data_parser_class = _StrictParser
     resolved: Any = None
     controller: object = None
     hooks: Sequence[Mapping[str, Any]] = ()
+    answer_stream: Any = None
 
     @property
     def blueprint(self) -> str | None:

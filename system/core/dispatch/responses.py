@@ -19,7 +19,7 @@ from ..errors import AnswerError
 from .coroutines import iterate
 from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
 from .lean_response import LeanResponse
-from .request import request
+from .request import KernelRequest, request
 
 log = logging.getLogger("kernkoa")
 
@@ -188,16 +188,18 @@ def _keep_open(pieces: Iterator[Any], source: Iterator[Any]) -> Iterator[Any]:
     """The pieces of a stream. The request's contexts stay open until the last was made or the client has left.
 
     Flask's stream_with_context opens them again after the request was torn down: its transaction and connections
-    would be gone. A failure is logged with its method, and rolls back.
+    would be gone. A failure is logged with its method, and rolls back. `enter_stream` enters the contexts, once
+    the response is final: one that an error replaces must not leave them entered.
     """
+    name = answering()
+    contexts: Any = (app_ctx, request_ctx)
+    app, sent = (context._get_current_object() for context in contexts)
 
     def run() -> Iterator[Any]:
-        count, name = 0, answering()
-        contexts: Any = (app_ctx, request_ctx)
-        app, sent = (context._get_current_object() for context in contexts)
+        count = 0
         with app, sent:
-            yield b""  # the contexts are entered before the request leaves them
             try:
+                yield b""  # the contexts are entered before the request leaves them
                 for piece in pieces:
                     yield piece
                     count += 1
@@ -207,9 +209,15 @@ def _keep_open(pieces: Iterator[Any], source: Iterator[Any]) -> Iterator[Any]:
             finally:
                 getattr(source, "close", lambda: None)()
 
-    running = run()
-    next(running)
+    request.answer_stream = running = run()
     return running
+
+
+def enter_stream(request: KernelRequest, response: Response) -> None:
+    """Enter the contexts of a request's stream, if its final response is one."""
+    if response.is_streamed:
+        next(request.answer_stream)
+    request.answer_stream = None
 
 
 def _encode_line(value: Any) -> bytes:

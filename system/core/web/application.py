@@ -27,7 +27,7 @@ from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
 from ..dispatch.request import KernelRequest
-from ..dispatch.responses import check_sendable
+from ..dispatch.responses import check_sendable, enter_stream
 from ..errors import LibraryError, NotFound, SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
@@ -179,7 +179,10 @@ class KernKoa(ShortWay):
         if hooks:
             response = run_after(request.controller, hooks, response)
         self.origins.add_headers(request, response)
-        return check_sendable(super().process_response(response))
+        response = check_sendable(super().process_response(response))
+        if request.answer_stream is not None:
+            enter_stream(request, response)
+        return response
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         start_response = self.headers.adding(environ, start_response)
