@@ -7,7 +7,7 @@ from typing import Any
 
 from kombu.transport import redis as kombu_redis
 
-from .redis_address import Address, ShownAddress
+from .redis_address import ShownAddress
 from .redis_client import make_pool
 
 log = logging.getLogger("kernkoa.worker")
@@ -29,15 +29,18 @@ class _QoS(kombu_redis.QoS):
 class _Channel(kombu_redis.Channel):
     QoS = _QoS
 
-    @property
-    def _address(self) -> Address:
-        found: ShownAddress = self.connection.client.transport_options["address"]
-        return found.address
+    def __init__(self, connection: Any, *args: Any, **options: Any) -> None:
+        # kept: a channel that is closed acknowledges what still runs, and has no connection to ask any more
+        told = connection.client.transport_options
+        address: ShownAddress = told["address"]
+        self._address, self._patient = address.address, bool(told["patient"])
+        super().__init__(connection, *args, **options)  # type: ignore[no-untyped-call]
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=self._address.options["db"])
-        patient = bool(self.connection.client.transport_options["patient"])
-        return make_pool(self._address, patient, self._watch_disconnect if asynchronous else lambda made: made)
+        return make_pool(
+            self._address, self._patient, self._watch_disconnect if asynchronous else lambda made: made
+        )
 
     def _watch_disconnect(self, connection_class: Any) -> Any:
         """A class of connections that tell this channel when they are closed, as kombu's own do."""
