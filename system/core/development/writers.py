@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import types
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from ..dispatch.routing import Endpoint
 
 log = logging.getLogger("kernkoa")
 
-_looked_at: set[types.CodeType] = set()
+_looked_at: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
 
 
 def warn_of_writer(endpoint: Endpoint) -> None:
     """Log once for each version of a method that it changes something although a GET runs it."""
-    if endpoint.function.__code__ in _looked_at:
+    if endpoint.function in _looked_at:
         return
-    _looked_at.add(endpoint.function.__code__)
+    _looked_at.add(endpoint.function)
     place = (endpoint.controller.__name__, endpoint.outline.name)
     with suppress(OSError, SyntaxError, ValueError):
         for writer in find_writers(ast.parse(Path(endpoint.library.path).read_bytes())):

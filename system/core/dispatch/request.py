@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import IO, Any, cast
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import flask
@@ -53,6 +53,9 @@ class KernelRequest(Request):
         """The blueprint of the request; None for a method of the catalogue, though its endpoint has dots."""
         return super().blueprint if self.resolved is None else None
 
+    # the temporary files of its uploads, those of a body that cannot be read too
+    temporary_files: tuple[IO[bytes], ...] = ()
+
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         query = environ.get("QUERY_STRING", "")
         if not query.isascii():  # bytes that a client did not encode, though RFC 3986 wants it
@@ -63,6 +66,17 @@ class KernelRequest(Request):
         super()._load_form_data()
         for _, file in self.files.items(multi=True):
             file.safe_name = secure_filename(file.filename or "")  # type: ignore[attr-defined]
+
+    def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+        stream = super()._get_file_stream(*args, **kwargs)
+        self.temporary_files = (*self.temporary_files, stream)
+        return stream
+
+    def close(self) -> None:
+        """Close the temporary files; Werkzeug forgets those of a body that ends too early."""
+        super().close()
+        for file in self.temporary_files:
+            file.close()
 
     @property
     def is_local(self) -> bool:

@@ -170,7 +170,7 @@ class ShortWay(Flask):
             return
         try:
             self.do_teardown_request(None)
-            if "files" in context.request.__dict__:
+            if cast(LeanRequest, context.request).temporary_files:
                 context.request.close()
         finally:
             context.request.environ["werkzeug.request"] = None
