@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -18,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from system.core.settings import is_development, read_settings
+from system.core.development import supervisor
+from system.core.settings import Settings, is_development, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 15
@@ -412,3 +414,13 @@ def test_a_program_that_a_controller_starts_is_not_in_development(server: Clone)
         "        return subprocess.run(command, capture_output=True, text=True).stdout\n",
     )
     assert "reason" not in server.answers("/starts", 200, "Not Found")
+
+
+def test_a_signal_whose_exception_python_drops_ends_the_server_at_its_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_is_ending", False)
+    with contextlib.suppress(KeyboardInterrupt):
+        supervisor._end(signal.SIGTERM, None)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.Supervisor(Settings(path=tmp_path), None, None)._has_changed()  # type: ignore[arg-type]

@@ -64,7 +64,12 @@ def supervise(config_file: Path, host: str | None, port: int | None) -> None:
             services.stop()
 
 
+_is_ending = False
+
+
 def _end(signum: int, frame: FrameType | None) -> None:
+    global _is_ending
+    _is_ending = True  # Python drops the exception where the signal strikes in a finalizer
     raise KeyboardInterrupt
 
 
@@ -226,6 +231,8 @@ class Supervisor:
             time.sleep(LOOK_SECONDS)
 
     def _has_changed(self) -> bool:
+        if _is_ending:
+            raise KeyboardInterrupt
         changed = self._watch.changes()
         if changed:
             self._is_worker_old = True
