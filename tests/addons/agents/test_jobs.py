@@ -81,7 +81,8 @@ def test_a_job_answers_with_its_handle_and_then_with_its_result(
 
 def test_a_job_reports_how_far_it_is_and_can_be_cancelled(jobs: Bench) -> None:
     task_id = call(jobs, "reports_Reports_build", pages=100)["structuredContent"]["id"]
-    assert follow(jobs, task_id, "inProgress")["state"] == {"page": 1, "of": 100}
+    reported = wait_for(lambda: call(jobs, "task_status", id=task_id)["structuredContent"].get("state"))
+    assert reported == {"page": 1, "of": 100}
     call(jobs, "task_cancel", id=task_id)
     follow(jobs, task_id, "REVOKED")
 
