@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from system.deploy import workers
-from tests.servers import NOT_COPIED, REPOSITORY
+from tests.servers import NOT_COPIED, REPOSITORY, config_with
 
 TOOL = str(REPOSITORY / "tests/box.sh")
 CLONE = "/usr/local/kernkoa"
@@ -67,7 +67,7 @@ class Box:
         return self.root / name.lstrip("/")
 
     def config(self, extra: str) -> None:
-        self.path(f"{CLONE}/config.py").write_text(f"{CONFIG}\n{extra}\n")
+        self.path(f"{CLONE}/config.py").write_text(config_with(extra))
 
     def get(self, path: str) -> str:
         """The status and the body of a request from inside the machine."""
@@ -113,7 +113,6 @@ class Counts:
         self.failed += sum(map(int, [*(bad.groups() if bad else ()), *(sockets.groups() if sockets else ())]))
 
 
-CONFIG = (REPOSITORY / "config.py").read_text()
 PROBE = """
 from kernkoa import *
 
@@ -132,7 +131,7 @@ def prepare(root: Path) -> None:
     clone = root / CLONE.lstrip("/")
     shutil.copytree(REPOSITORY, clone, ignore=NOT_COPIED, dirs_exist_ok=True)
     (clone / "catalog/controller/probe.py").write_text(PROBE)
-    (clone / "config.py").write_text(f"{CONFIG}\nrelease = 'first'\n")
+    (clone / "config.py").write_text(config_with("release = 'first'"))
     (clone / "images").mkdir(exist_ok=True)
     (clone / "images/pixel.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (root / "etc/systemd/system/theirs.service").write_text("[Service]\nExecStart=/bin/true\n")

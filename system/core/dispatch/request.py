@@ -39,7 +39,8 @@ class KernelRequest(Request):
     """Flask's request, strict about forms.
 
     Of a request that the catalogue answers: `resolved` is the method, `controller` the instance of its class and
-    `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final.
+    `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final,
+    `refused_form` a form whose values were refused.
     """
 
     form_data_parser_class = _StrictParser
@@ -47,6 +48,7 @@ class KernelRequest(Request):
     controller: object = None
     hooks: Sequence[Mapping[str, Any]] = ()
     answer_stream: Any = None
+    refused_form: Any = None
 
     @property
     def blueprint(self) -> str | None:

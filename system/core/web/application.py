@@ -17,8 +17,10 @@ from typing import Any, cast
 
 from flask import Request, Response, has_request_context, request_tearing_down
 from flask.globals import _cv_request  # the proxies cost a microsecond each
+from flask.templating import Environment
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
+from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError, Rule
 from werkzeug.utils import redirect
 
@@ -28,9 +30,10 @@ from ..database.databases import Databases
 from ..dispatch.calling import run_after
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import check_sendable, enter_stream
-from ..errors import LibraryError, NotFound, SetupError, UnknownRoute
+from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
+from .forms import answer_again, current_form
 from .guarded import RootGuard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
@@ -93,6 +96,11 @@ class KernKoa(ShortWay):
         """The site's templates first, then those of blueprints, then the kernel's."""
         loaders: list[BaseLoader] = [super().create_global_jinja_loader(), FileSystemLoader(KERNEL_TEMPLATES)]
         return ChoiceLoader(loaders)
+
+    def create_jinja_environment(self) -> Environment:
+        environment = super().create_jinja_environment()
+        environment.globals["form"] = LocalProxy(current_form)
+        return environment
 
     def _check_setup_finished(self, f_name: str) -> None:
         """Refuses Flask's set-up methods while a library loads: it is loaded again whenever its file changes."""
@@ -167,7 +175,10 @@ class KernKoa(ShortWay):
     def dispatch_request(self) -> ResponseReturnValue:
         request = cast(KernelRequest, _cv_request.get().request)
         if request.resolved is not None:
-            return self.dispatcher.answer(request)
+            try:
+                return self.dispatcher.answer(request)
+            except InvalidParameters as error:
+                return answer_again(self, request, error)
         if isinstance(request.routing_exception, NotFound | LibraryError):
             return self.dispatcher.refuse(request, request.routing_exception)
         return super().dispatch_request()
