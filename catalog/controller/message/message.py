@@ -29,7 +29,7 @@ class message:
 
     @allow("POST", form="index")
     def insert(self, nickname: text_of("nickname"), message: text_of("message")):
-        """Post a message. A script gets JSON, a form is redirected to the board; with invalid values it is shown again."""
+        """Post a message. A script gets JSON, a form is redirected to the board, or shown again after a 422."""
         entry = load.model("message", "message").insert(nickname, message)
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
             return redirect("message/message/message/index", 303)
