@@ -33,7 +33,7 @@ from ..dispatch.responses import check_sendable, enter_stream
 from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
-from .forms import answer_again, current_form
+from .forms import answer_again, current_form, page_of
 from .guarded import RootGuard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
@@ -178,10 +178,18 @@ class KernKoa(ShortWay):
             try:
                 return self.dispatcher.answer(request)
             except InvalidParameters as error:
-                return answer_again(self, request, error)
+                return self._answer_again(request, error)
         if isinstance(request.routing_exception, NotFound | LibraryError):
             return self.dispatcher.refuse(request, request.routing_exception)
         return super().dispatch_request()
+
+    def _answer_again(self, request: KernelRequest, error: InvalidParameters) -> Response:
+        """The form whose values were refused, with what was typed; without one raises the error."""
+        page = page_of(self.catalog, request)
+        if page is None:
+            raise error
+        self.dbs.release(error=True)
+        return answer_again(request, page, error)
 
     def process_response(self, response: Response) -> Response:
         request = cast(KernelRequest, _cv_request.get().request)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, has_request_context
 from flask import request as flask_request
 from werkzeug.datastructures import MultiDict
 
+from ..catalog.tree import Catalog
 from ..dispatch.calling import call, run
 from ..dispatch.hooks import read_hooks
 from ..dispatch.params import NO_VALUES, Params
@@ -15,9 +16,6 @@ from ..dispatch.request import KernelRequest
 from ..dispatch.routing import match
 from ..dispatch.walk import Resolved, resolve
 from ..errors import InvalidParameters, NotFound, SetupError
-
-if TYPE_CHECKING:
-    from .application import KernKoa
 
 
 class Form:
@@ -54,34 +52,35 @@ def current_form() -> Form:
     return (has_request_context() and getattr(flask_request, "refused_form", None)) or EMPTY
 
 
-def answer_again(app: KernKoa, request: KernelRequest, error: InvalidParameters) -> Response:
-    """The page of the form with what was typed and its faults, as a 422; programs get `error` itself."""
+def page_of(catalog: Catalog, request: KernelRequest) -> Resolved | None:
+    """The method that shows the form of a request; None without one, and for programs."""
     resolved = request.resolved
     name = getattr(resolved.endpoint.function, "koa_form", "")
-    if not name or not request.wants_html:
-        raise error
-    app.dbs.release(error=True)
-    page = find_page(app, resolved, name)
+    return _find_page(catalog, resolved, name) if name and request.wants_html else None
+
+
+def _find_page(catalog: Catalog, sender: Resolved, name: str) -> Resolved:
+    """A method of the same class, or of a path. It takes the same positional arguments as the sender."""
+    own = sender.endpoint
+    path = name if "/" in name else f"{own.library.place}/{own.controller.__name__}/{name}"
+    try:
+        page = resolve(catalog, match(f"/{path.strip('/')}"), catalog.now())
+    except NotFound as error:
+        raise SetupError(f"{own.name}: @allow(form={name!r}) names no method. Write one of its class.") from error
+    taken = sum(parameter.takes_segment for parameter in page.endpoint.signature.parameters)
+    return Resolved(page.endpoint, page.arguments + sender.arguments[: taken - len(page.arguments)])
+
+
+def answer_again(request: KernelRequest, page: Resolved, error: InvalidParameters) -> Response:
+    """The page of a form with what was typed and its faults, as a 422."""
     request.refused_form = Form(request.form, error.errors)
     try:
-        response = _show(request, resolved, page)
+        response = _show(request, request.resolved, page)
     except InvalidParameters:  # the page wants values of its own, which only its URL has
         raise error from None
     if response.status_code == 200:
         response.status_code = error.status
     return response
-
-
-def find_page(app: KernKoa, resolved: Resolved, name: str) -> Resolved:
-    """The method that shows the form: of the same class, or of a path. It takes the same positional arguments."""
-    own = resolved.endpoint
-    path = name if "/" in name else f"{own.library.place}/{own.controller.__name__}/{name}"
-    try:
-        page = resolve(app.catalog, match(f"/{path.strip('/')}"), app.catalog.now())
-    except NotFound as error:
-        raise SetupError(f"{own.name}: @allow(form={name!r}) names no method. Write one of its class.") from error
-    taken = sum(parameter.takes_segment for parameter in page.endpoint.signature.parameters)
-    return Resolved(page.endpoint, page.arguments + resolved.arguments[: taken - len(page.arguments)])
 
 
 def _show(request: KernelRequest, sender: Resolved, page: Resolved) -> Response:
