@@ -18,6 +18,7 @@ LAYERS = {
     "spelling": 0,
     "checked": 0,
     "settings": 1,
+    "redaction": 2,
     "log": 2,
     "catalog": 2,
     "database": 3,
