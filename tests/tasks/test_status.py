@@ -39,7 +39,7 @@ PROMPT = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("status"), explorer=True) as made:
+    with bench(tmp_path_factory.mktemp("status"), explorer="public") as made:
         made.write("prompt.py", PROMPT)
         yield made
 
