@@ -27,8 +27,8 @@ from .listing import ListedClass, ListedLibrary
 # the value of the setting `explorer` that says: open to everyone
 PUBLIC = "public"
 UNGUARDED = (
-    "explorer = True in config.py shows this page to those whom a guard admits, and there is none. Write a "
-    "`before` in _folder.py at the root of the catalogue, name a role of the addon auth, or set explorer = 'public'."
+    "explorer = True in config.py shows this page to whom a guard admits, and there is none. Write a `before` "
+    "in _folder.py at the root of the catalogue, name a role of the addon auth, or set explorer = 'public'."
 )
 
 log = logging.getLogger("kernkoa")
