@@ -13,6 +13,7 @@ from typing import Any
 from billiard.common import terminate_handler_fired
 from billiard.exceptions import SoftTimeLimitExceeded
 from billiard.pool import SIG_SOFT_TIMEOUT, soft_timeout_sighandler
+from celery import Celery
 from celery.exceptions import Ignore, Reject, Retry
 from flask import Flask, Response
 from pydantic_core import from_json, to_json
@@ -42,7 +43,7 @@ MOST_RUNS = 3
 _NEVER_RETRIED = (Ignore, Retry, Reject, SoftTimeLimitExceeded, ResultRefused, TaskError)
 
 
-def register(app: Flask, tasks: Tasks) -> None:
+def register(app: Flask, tasks: Tasks, celery: Celery) -> None:
     """Make the one Celery task of a site, which runs any task method."""
 
     def run(task: Any, *_: Any, **__: Any) -> str:
@@ -65,7 +66,7 @@ def register(app: Flask, tasks: Tasks) -> None:
         return text
 
     request = "system.core.tasks.worker:KoaRequest"
-    tasks.celery.task(run, name=RUN, bind=True, shared=False, throws=(Failure,), Request=request)
+    celery.task(run, name=RUN, bind=True, shared=False, throws=(Failure,), Request=request)
 
 
 def _start(task: Any, tasks: Tasks) -> Record:

@@ -6,6 +6,8 @@ import logging
 import math
 import time
 import uuid
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context, request
@@ -42,17 +44,21 @@ CONFIRM_SECONDS = 5.0
 class Tasks:
     """The tasks of a site: starts them, and has their records, their queues and the workers."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, celery: Celery) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, make_celery: Callable[[], Celery]) -> None:
         self.settings = settings
         self.catalog = catalog
-        self.celery = celery
-        celery.site = self
+        self._make_celery = make_celery
         self.redis = RedisConnection(settings)
         self.records = Records(self.redis, settings.resultDays * DAY)
         self.queues = Queues(self.redis, self.records)
         self.heartbeats = Heartbeats(self.redis)
         self.leases = TaskLeases(self.redis, self.records)
         self.zone = find_zone(settings.timezone)
+
+    @cached_property
+    def celery(self) -> Celery:
+        """Celery's app, made when it is first used: by a worker, and where brokerUrl is set."""
+        return self._make_celery()
 
     def exeTask(  # the contract's spelling
         self, controller: object, method: str, params: Any = None, *, queue: str | None = None, delay: float = 0
