@@ -15,8 +15,8 @@ from ..dispatch.page_policy import HEADER, make_nonce, policy_of
 from ..dispatch.problems import UNEXPECTED
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import json_response
+from ..redaction import mask
 from ..settings import Settings
-from .redaction import mask
 from .tracebacks import link_to
 
 TEMPLATES = Path(__file__).parents[1] / "templates"

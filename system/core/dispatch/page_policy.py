@@ -31,5 +31,5 @@ def policy_of(nonce: str) -> str:
     """The policy of a page whose scripts and styles have a nonce: nothing else runs, nothing from elsewhere."""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
     )

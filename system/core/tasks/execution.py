@@ -16,7 +16,7 @@ from billiard.pool import SIG_SOFT_TIMEOUT, soft_timeout_sighandler
 from celery import Celery
 from celery.exceptions import Ignore, Reject, Retry
 from flask import Flask, Response
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from ..catalog.outline import TASK_PARAMETER
 from ..dispatch.calling import bind
@@ -107,7 +107,7 @@ def _run_method(app: Flask, tasks: Tasks, task: Any, record: Record) -> str:
             )
             return _perform(reporter, tasks, record["route"], message)
     finally:
-        _record_last_report(reporter, record.get("log"))
+        _record_last_report(reporter)
         _hear_time_limit(False)  # a result is not lost because Redis is away for longer than the task may run
 
 
@@ -117,10 +117,8 @@ def _hear_time_limit(hears: bool) -> None:
         signal.signal(SIG_SOFT_TIMEOUT, soft_timeout_sighandler if hears else signal.SIG_IGN)
 
 
-def _record_last_report(reporter: Reporter, printed: list[str] | None) -> None:
+def _record_last_report(reporter: Reporter) -> None:
     fields = reporter.close()
-    if printed:
-        fields["log"] = to_json([line.encode("utf-8", "replace").decode() for line in printed])
     if fields and not reporter.retry_request:
         patiently(lambda: reporter.backend.records.write(reporter.id, fields))
 

@@ -27,7 +27,9 @@ from .payload import Packed, decode_message, describe_origin, encode_message, pa
 from .queues import QUEUE, RUN, Queues, make_message
 from .records import FINAL, Record, Records
 from .redis_connection import RedisConnection
+from .schedule_times import ScheduleTimes
 from .task_leases import TaskLeases
+from .task_search import TaskSearch
 from .zones import find_zone
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class Tasks:
         self.redis = RedisConnection(settings)
         self.records = Records(self.redis, settings.resultDays * DAY)
         self.queues = Queues(self.redis, self.records)
+        self.search = TaskSearch(self.redis, self.records)
+        self.schedule_times = ScheduleTimes(self.redis)
         self.heartbeats = Heartbeats(self.redis)
         self.leases = TaskLeases(self.redis, self.records)
         self.zone = find_zone(settings.timezone)
@@ -130,7 +134,7 @@ class Tasks:
         if record.get("status") not in FINAL:
             raise TaskError(f"{task_id} has not ended." if record else f"There is no task {task_id}.")
         if not record.get("message"):
-            raise TaskError(f"{task_id} was successful: its params are not kept. Start it anew.")
+            raise TaskError(f"{task_id} was successful, and its params are too large to be kept. Start a new one.")
         message = decode_message(record["message"])
         packed = Packed(to_json(message["params"]), None)
         return self.send(
