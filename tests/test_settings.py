@@ -28,7 +28,7 @@ def test_every_default_of_config_py_is_the_kernels_own() -> None:
     needs_shipped_site()
     shipped = read_settings(ROOT / "config.py", {})
     bare = Settings(path=shipped.path, addons=["agents"])  # switched on in a fresh copy
-    assert shipped == bare
+    assert vars(shipped) == vars(bare)
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_config_py_cannot_make_a_process_the_development_server(tmp_path: Path) 
 
 def test_settings_are_frozen(tmp_path: Path) -> None:
     settings = read_settings(config(tmp_path, ""), {})
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="frozen"):
         settings.port = 1
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from system.deploy import workers
 from tests.servers import NOT_COPIED, REPOSITORY, config_with
+from tests.shipped import needs_shipped_site
 
 TOOL = str(REPOSITORY / "tests/box.sh")
 CLONE = "/usr/local/kernkoa"
@@ -143,6 +144,7 @@ def bare() -> Iterator[Box]:
     if reason:
         assert not REQUIRED, reason
         pytest.skip(reason)
+    needs_shipped_site()
     prepared = subprocess.run(["bash", TOOL, "prepare"], capture_output=True, text=True)
     assert prepared.returncode == 0, prepared.stderr[-2000:]
     folder = Path(tempfile.mkdtemp(prefix="koa-box-"))

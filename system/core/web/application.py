@@ -28,6 +28,7 @@ from ..catalog.loader import Loader
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
+from ..dispatch.page_policy import HEADER, csp_nonce, policy_of
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import check_sendable, enter_stream
 from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, UnknownRoute
@@ -92,15 +93,16 @@ class KernKoa(ShortWay):
             TEMPLATES_AUTO_RELOAD=True,
         )
 
+    def create_jinja_environment(self) -> Environment:
+        environment = super().create_jinja_environment()
+        environment.globals["csp_nonce"] = csp_nonce
+        environment.globals["form"] = LocalProxy(current_form)
+        return environment
+
     def create_global_jinja_loader(self) -> Any:
         """The site's templates first, then those of blueprints, then the kernel's."""
         loaders: list[BaseLoader] = [super().create_global_jinja_loader(), FileSystemLoader(KERNEL_TEMPLATES)]
         return ChoiceLoader(loaders)
-
-    def create_jinja_environment(self) -> Environment:
-        environment = super().create_jinja_environment()
-        environment.globals["form"] = LocalProxy(current_form)
-        return environment
 
     def _check_setup_finished(self, f_name: str) -> None:
         """Refuses Flask's set-up methods while a library loads: it is loaded again whenever its file changes."""
@@ -198,6 +200,8 @@ class KernKoa(ShortWay):
         if hooks:
             response = run_after(request.controller, hooks, response)
         self.origins.add_headers(request, response)
+        if request.nonce:
+            response.headers.setdefault(HEADER, policy_of(request.nonce))
         response = check_sendable(super().process_response(response))
         if request.answer_stream is not None:
             enter_stream(request, response)
