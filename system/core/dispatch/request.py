@@ -40,8 +40,8 @@ class KernelRequest(Request):
 
     Of a request that the catalogue answers: `resolved` is the method, `controller` the instance of its class and
     `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final,
-    `refused_form` a form whose values were refused, `nonce` that of the page which answers it, if its template asked
-    for one.
+    `refused_form` a form whose values were refused, `nonce` that of the page which answers it, if its
+    template asked for one.
     """
 
     form_data_parser_class = _StrictParser
