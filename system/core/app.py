@@ -16,6 +16,7 @@ from .database.databases import Databases
 from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
+from .dispatch.signature_check import report_unusable
 from .errors import FolderClosed, KernKoaError, LibraryError
 from .log import protect_worker_log
 from .settings import Settings
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> KernKoa:
         strict_verbs=settings.strictVerbs,
         last_good=LastGood(None if settings.development else settings.var / "loaded", str(app.secret_key)),
     )
+    app.catalog.policy.report = report_unusable
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, TaskApp(settings))
