@@ -175,8 +175,6 @@ def test_what_cannot_work_is_refused_with_the_name_of_the_parameter(
         "n: 'list['",
         "n: list[Odd]",
         "n: dict[str, Odd] | None = None",
-        "n: Annotated[str, Field(gt=3)]",
-        "n: Annotated[int, Field(pattern='x')]",
         "n: tuple[int, Odd]",
         "*, n: Odd = None",
         "*n: Odd",

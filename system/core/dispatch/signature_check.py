@@ -16,15 +16,11 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-from pydantic import BaseModel
-
 from ..catalog.execution import Version
 from ..catalog.folder import is_public
 from ..catalog.outline import TASK_PARAMETER, ClassOutline, MethodOutline
 from ..errors import LibraryError
-from .binding import TypedBinding
 from .params import Params
-from .signature import read_signature
 
 log = logging.getLogger("kernkoa.catalog")
 
@@ -42,6 +38,9 @@ def report_unusable(version: Version) -> None:
     for method, function in _methods(version):
         if _is_known(function):
             continue
+        from .binding import TypedBinding  # here: they import pydantic, which most libraries do without
+        from .signature import read_signature
+
         try:
             signature = read_signature(function, method.signature)
             if signature.style == "typed":
@@ -86,8 +85,8 @@ def _named(annotation: Any, function: types.FunctionType) -> Any:
 
 def _is_usable(annotation: Any) -> bool:
     if isinstance(annotation, type) and not typing.get_args(annotation):
-        is_record = issubclass(annotation, BaseModel) and annotation.__pydantic_complete__
-        return annotation in _KNOWN or is_record or issubclass(annotation, Enum)
+        is_model = getattr(annotation, "__pydantic_complete__", False) is True
+        return annotation in _KNOWN or is_model or issubclass(annotation, Enum)
     if typing.get_origin(annotation) is typing.Literal:
         return True
     if typing.get_origin(annotation) in _CONTAINERS:
