@@ -17,6 +17,7 @@ LAYERS = {
     "errors": 0,
     "spelling": 0,
     "settings": 1,
+    "redaction": 2,
     "log": 2,
     "catalog": 2,
     "database": 3,

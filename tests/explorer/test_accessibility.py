@@ -72,7 +72,7 @@ def test_no_page_has_a_violation(site: Bench, browser: Any, scheme: str) -> None
     failed = site.start("fail")
     for task in (*done, failed):
         site.end(task)
-    pages = [*PAGES, *(f"status/{task}" for task in (*done, failed))]
+    pages = [*PAGES, *(f"{above}/{task}" for above in ("status", "_koa/tasks") for task in (*done, failed))]
     for path in pages:
         browser.get(f"http://127.0.0.1:{site.port}/{path}")
         assert violations(browser) == [], path

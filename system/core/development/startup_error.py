@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader
 from ..dispatch.problems import UNEXPECTED
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import json_response
+from ..redaction import mask
 from ..settings import Settings
-from .redaction import mask
 from .tracebacks import link_to
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
