@@ -266,6 +266,11 @@ def obtain_secret_key(settings: Settings) -> str:
         ) from error
 
 
+def make_key() -> str:
+    """A new secret key: 256 random bits as 64 hexadecimal digits."""
+    return secrets.token_hex(32)
+
+
 def _make_secret_key(file: Path) -> None:
     """Write a temporary file and link it into place, so that processes that start together agree on one key."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -273,7 +278,7 @@ def _make_secret_key(file: Path) -> None:
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_hex(32) + "\n")
+            stream.write(make_key() + "\n")
         os.link(aside, file)
     except FileExistsError:
         pass  # another process was first: use its key
