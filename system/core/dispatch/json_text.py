@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from .models import is_model
 
 # the faults of an encoder: an unknown type, a text with half a surrogate pair, a value inside itself
 ENCODING_ERRORS = (PydanticSerializationError, ValueError, RecursionError)
@@ -115,7 +116,7 @@ def _shorten(place: str) -> str:
 
 
 def _is_container(value: Any) -> bool:
-    is_record = isinstance(value, BaseModel) or dataclasses.is_dataclass(value)
+    is_record = is_model(type(value)) or dataclasses.is_dataclass(value)
     return is_record or isinstance(value, Mapping | list | tuple | set | frozenset)
 
 
@@ -124,5 +125,5 @@ def _children(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from value.items()
     elif isinstance(value, list | tuple | set | frozenset):
         yield from enumerate(value)
-    elif isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+    elif is_model(type(value)) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
         yield from vars(value).items()
