@@ -268,7 +268,7 @@ def test_a_misspelled_setting_is_reported(tmp_path: Path, text: str, environ: di
 )
 def test_a_name_of_the_sites_own_is_not(tmp_path: Path, text: str, environ: dict[str, str]) -> None:
     (tmp_path / "config.py").write_text(text)
-    assert read_settings(tmp_path / "config.py", environ).warnings == ()
+    assert not read_settings(tmp_path / "config.py", environ).warnings
 
 
 # --- check -----------------------------------------------------------------------------------------------------------
