@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_the_production_404_is_constant(site: Any, browser_headers: dict[str, st
     client = site.client()
     for headers in ({}, browser_headers):
         bodies = {
-            client.get(url, headers=headers).data
+            re.sub('nonce="[^"]*"', "", client.get(url, headers=headers).text)
             for url in ("/nothing", "/lib/Lib/nothing", "/lib/Lib/__init__/x")
         }
         assert len(bodies) == 1
@@ -171,7 +172,16 @@ def test_more_than_the_upload_limit_is_a_413(site: Any) -> None:
     assert client.post("/lib", json={"a": "x" * 600}).status_code == 413
 
 
-UNUSED = ("system.core.explorer", "system.core.development", "celery", "kombu", "redis", "sqlalchemy", "asyncio")
+UNUSED = (
+    "system.core.explorer",
+    "system.core.development",
+    "celery",
+    "kombu",
+    "redis",
+    "sqlalchemy",
+    "asyncio",
+    "pydantic.main",
+)
 
 
 def test_a_production_process_imports_nothing_that_its_requests_do_not_use() -> None:

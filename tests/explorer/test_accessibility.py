@@ -46,7 +46,7 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("desk"), explorer=True) as made:
+    with bench(tmp_path_factory.mktemp("desk"), explorer="public") as made:
         made.write("desk.py", DESK)
         made.write("bad.py", "class bad:\n    def index(self)\n")
         yield made

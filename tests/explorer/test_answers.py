@@ -79,7 +79,7 @@ ANSWERS = [
 
 def responses_of(site: Any, annotation: str, value: str) -> tuple[dict[str, Any], dict[str, Any], Any]:
     site.write("it.py", f"{HEAD}\nclass it:\n    def index(self) -> {annotation}:\n        return {value}\n")
-    client = site.client(explorer=True)
+    client = site.client(explorer="public")
     document = client.get("/_koa/openapi.json").get_json()
     found: dict[str, Any] = document["paths"]["/it"]["get"]["responses"]
     return document, found, client
@@ -151,7 +151,7 @@ def test_what_an_annotation_does_not_say_is_left_open(site: Any, annotation: str
 
 def test_models_of_answers_are_told_apart_from_those_that_are_sent(site: Any) -> None:
     site.write("it.py", f"{HEAD}\nclass it:\n    def index(self, line: Line) -> Line:\n        return line\n")
-    document = site.client(explorer=True).get("/_koa/openapi.json").get_json()
+    document = site.client(explorer="public").get("/_koa/openapi.json").get_json()
     schemas = document["components"]["schemas"]
     operation = document["paths"]["/it"]["post"]
     sent = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
@@ -168,7 +168,7 @@ def test_only_the_errors_that_a_method_can_give_are_listed(site: Any) -> None:
         f"{HEAD}\nclass it:\n    def nothing(self) -> None: pass\n    def typed(self, n: int) -> None: pass\n"
         "    def untyped(self, params): return params['x']\n    @background\n    def slow(self, params): return {'a': params['x']}\n",
     )
-    paths = site.client(explorer=True).get("/_koa/openapi.json").get_json()["paths"]
+    paths = site.client(explorer="public").get("/_koa/openapi.json").get_json()["paths"]
     statuses = {
         (verb, path): set(operation["responses"]) - {"default"}
         for path, verbs in paths.items()
@@ -193,7 +193,7 @@ def test_the_setting_openapi_adds_to_the_document(site: Any) -> None:
         "components": {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}},
         "security": [{"key": []}],
     }
-    document = site.client(explorer=True, name="Shop", openapi=more).get("/_koa/openapi.json").get_json()
+    document = site.client(explorer="public", name="Shop", openapi=more).get("/_koa/openapi.json").get_json()
     assert document["info"] == {"title": "Shop", "version": "2.1.0", "contact": {"email": "a@example.org"}}
     assert document["servers"] == [{"url": "https://example.org"}]
     assert document["components"]["securitySchemes"]["key"]["name"] == "X-Key"

@@ -118,7 +118,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(file.read_bytes())
     (root / "catalog" / "controller" / "desk.py").write_text(DESK)
-    app = create_app(Settings(path=root, explorer=True))
+    app = create_app(Settings(path=root, explorer="public"))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -39,7 +39,7 @@ PROMPT = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("status"), explorer=True) as made:
+    with bench(tmp_path_factory.mktemp("status"), explorer="public") as made:
         made.write("prompt.py", PROMPT)
         yield made
 
@@ -147,6 +147,7 @@ def test_the_page_moves_from_the_click_to_the_result(site: Bench, browser: Any) 
     assert buttons == 0
     assert '"made": "<b>all</b>"' in read_text(browser, "pre")
     assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    assert not [entry for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]]
 
 
 def read_text(browser: Any, selector: str) -> str:

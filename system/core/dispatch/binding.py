@@ -19,10 +19,8 @@ from ..spelling import near_names
 from .faults import Fault, make_fault
 from .json_body import decode_exactly
 from .params import Params
-from .signature import Signature
+from .signature import Arguments, Signature
 from .typed_parameter import Slot, TextRules
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 MOST_FAULTS = 50
 # a JSON body of more bytes is checked up to the first wrong item of each list

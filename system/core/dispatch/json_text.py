@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
+
+from .models import is_model
 
 # the faults of an encoder: an unknown type, a text with half a surrogate pair, a value inside itself
 ENCODING_ERRORS = (PydanticSerializationError, ValueError, RecursionError)
@@ -54,7 +55,7 @@ def find_fault(value: Any, place: str, level: int = 0) -> str:
 
 
 def _is_container(value: Any) -> bool:
-    is_record = isinstance(value, BaseModel) or dataclasses.is_dataclass(value)
+    is_record = is_model(type(value)) or dataclasses.is_dataclass(value)
     return is_record or isinstance(value, Mapping | list | tuple | set | frozenset)
 
 
@@ -63,7 +64,7 @@ def _children(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from value.items()
     elif isinstance(value, list | tuple | set | frozenset):
         yield from enumerate(value)
-    elif isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+    elif is_model(type(value)) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
         yield from vars(value).items()
 
 

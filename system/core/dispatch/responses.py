@@ -12,13 +12,13 @@ from typing import Any, Generic, TypeVar
 
 from flask import Response, current_app, has_request_context, redirect
 from flask.globals import app_ctx, request_ctx
-from pydantic import BaseModel
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..errors import AnswerError
 from .coroutines import iterate
 from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
 from .lean_response import LeanResponse
+from .models import is_model
 from .request import KernelRequest, request
 
 log = logging.getLogger("kernkoa")
@@ -82,7 +82,7 @@ def _lead_on(url: str) -> Response:
 
 
 def _is_record(value: object) -> bool:
-    return isinstance(value, BaseModel) or dataclasses.is_dataclass(value)
+    return is_model(type(value)) or dataclasses.is_dataclass(value)
 
 
 def _text(value: str) -> Response:

@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 from werkzeug.wrappers import Response
 
 from ..dispatch.json_schema import Schema
+from ..dispatch.parameter import EMPTY, members
 from ..dispatch.responses import Task
-from ..dispatch.signature import EMPTY, members, resolve_annotation
+from ..dispatch.signature import resolve_annotation
 from .parameters import FILE, schema_of
 from .plain_json import plain_json
 

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from flask import Request, Response, has_request_context, request_tearing_down
 from flask.globals import _cv_request  # the proxies cost a microsecond each
+from flask.templating import Environment
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
 from werkzeug.routing import BuildError, Rule
@@ -26,6 +27,7 @@ from ..catalog.loader import Loader
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
+from ..dispatch.page_policy import HEADER, csp_nonce, policy_of
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import check_sendable, enter_stream
 from ..errors import LibraryError, NotFound, SetupError, UnknownRoute
@@ -88,6 +90,11 @@ class KernKoa(ShortWay):
             MAX_FORM_PARTS=settings.maxParams,
             TEMPLATES_AUTO_RELOAD=True,
         )
+
+    def create_jinja_environment(self) -> Environment:
+        environment = super().create_jinja_environment()
+        environment.globals["csp_nonce"] = csp_nonce
+        return environment
 
     def create_global_jinja_loader(self) -> Any:
         """The site's templates first, then those of blueprints, then the kernel's."""
@@ -179,6 +186,8 @@ class KernKoa(ShortWay):
         if hooks:
             response = run_after(request.controller, hooks, response)
         self.origins.add_headers(request, response)
+        if request.nonce:
+            response.headers.setdefault(HEADER, policy_of(request.nonce))
         response = check_sendable(super().process_response(response))
         if request.answer_stream is not None:
             enter_stream(request, response)
