@@ -128,7 +128,7 @@ class it:
 )
 def test_what_a_task_returns_is_linked(site: Any, path: str, status: int, data: Any) -> None:
     site.write("it.py", HEAD + TASKS)
-    client = site.client(explorer=True)
+    client = site.client(explorer="public")
     document = client.get("/_koa/openapi.json").get_json()
     found = document["paths"][path]["get"]["responses"][str(status)]
     assert found["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Task"}
