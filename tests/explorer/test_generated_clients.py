@@ -30,6 +30,7 @@ from enum import Enum
 from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 from system.core.dispatch.decorators import allow
+from system.core.dispatch.responses import Task
 
 class Size(Enum):
     SMALL = "s"
@@ -83,6 +84,10 @@ class Desk:
 
     def page(self) -> str:
         return "<h1>Desk</h1>"
+
+    @allow("POST")
+    def report(self) -> Task[Totals]:
+        return exeTask(self, "made")
 
     @allow("PUT")
     def move(self, number: int, day: date) -> Order | None:
@@ -164,6 +169,13 @@ def test_a_generated_client_returns_typed_objects(client: Any) -> None:
     saved = client("post_desk_desk_save", body=sent)
     assert (saved.status_code, saved.parsed.number, saved.parsed.size.value) == (201, 9, "l")
     assert client("delete_desk_desk_cancel", number=1).status_code == 204
+
+
+def test_a_generated_client_reads_what_a_task_returns(client: Any) -> None:
+    from desk_client import models
+
+    status = models.StatusOfTotals.from_dict({"status": "SUCCESS", "data": {"orders": 2, "by_size": {"s": 1}}})
+    assert (status.data.orders, status.data.by_size["s"]) == (2, 1)
 
 
 def test_a_generated_client_knows_the_faults_of_a_request(client: Any) -> None:

@@ -13,12 +13,12 @@ import flask
 from flask import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 from werkzeug.utils import secure_filename
 
 from ..errors import MalformedBody, TooLarge
 from ..settings import Settings
 from .json_body import decode_json
+from .multipart import StrictParser
 from .params import NO_VALUES, Params
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
@@ -26,13 +26,6 @@ _ESCAPED = re.compile(rb"%[89a-fA-F]")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class _StrictParser(FormDataParser):
-    """Raises for a form that cannot be parsed; Werkzeug's parser drops its fields silently."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "silent": False})
 
 
 class KernelRequest(Request):
@@ -44,7 +37,7 @@ class KernelRequest(Request):
     template asked for one.
     """
 
-    form_data_parser_class = _StrictParser
+    form_data_parser_class = StrictParser
     resolved: Any = None
     controller: object = None
     hooks: Sequence[Mapping[str, Any]] = ()
