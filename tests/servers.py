@@ -214,6 +214,7 @@ def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
     (folder / "emperor.ini").write_text(moved("etc/uwsgi/emperor.ini"))
     site.vassal.write_text(moved("etc/uwsgi/vassals/kernkoa_uwsgi.ini"))
     (folder / "nginx" / "site.conf").write_text(moved("etc/nginx/sites-available/kernkoa"))
+    (folder / "nginx" / "modules").symlink_to("/usr/share/nginx/modules")
     (folder / "nginx" / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, user=f"{me} {group}"))
     unit = (tree / "etc/systemd/system/emperor.uwsgi.service").read_text()
     lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("Environment=")]
@@ -222,6 +223,7 @@ def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
 
 
 NGINX_CONF = """
+include /etc/nginx/modules-enabled/*brotli*.conf;
 user {user};
 worker_processes 1;
 daemon off;
