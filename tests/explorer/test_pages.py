@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from system.core.app import create_app
 from system.core.settings import Settings
 from tests.browser import chromium
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +60,7 @@ def test_it_is_there_in_development_and_elsewhere_only_when_asked_for(site: Any)
         ({"development": True}, 200),
         ({"development": True, "explorer": False}, 404),
         ({}, 404),
-        ({"explorer": True}, 200),
+        ({"explorer": "public"}, 200),
     ):
         client = site.client(**settings)
         for path in ("", "find", "openapi.json", "assets/explorer.js", "assets/explorer.css"):
@@ -122,7 +123,7 @@ def test_a_broken_file_is_shown_with_its_line(site: Any) -> None:
     assert "def index(self)" in text
     strangers = {"REMOTE_ADDR": "203.0.113.9"}
     assert "def index(self)" not in page(client, "at/bad", environ_overrides=strangers)
-    assert "def index(self)" not in page(site.client(explorer=True), "at/bad")
+    assert "def index(self)" not in page(site.client(explorer="public"), "at/bad")
 
 
 @pytest.mark.parametrize(
@@ -219,6 +220,19 @@ def test_outside_development_the_hooks_of_the_folders_guard_their_pages(site: An
     assert "staff" in page(site.client(development=True))
 
 
+def test_outside_development_it_is_closed_to_everyone_without_a_guard(site: Any) -> None:
+    site.write("open.py", SHOP)
+    client = site.client(explorer=True)
+    site.write("_folder.py", "def after(self, response):\n    return response\n")
+    for path in ("", "at/open", "at/open/Orders/show", "find?q=open", "openapi.json", "tasks"):
+        response = client.get(f"/_koa/{path}")
+        assert response.status_code == 403, path
+        assert "explorer = 'public'" in response.text, path
+    assert client.post("/_koa/run/open/Orders/build").status_code == 403
+    site.write("_folder.py", "def before(self, params):\n    return None\n")
+    assert "open" in page(client)
+
+
 def test_outside_development_the_hook_of_a_class_guards_its_methods(site: Any) -> None:
     site.write(
         "mixed.py",
@@ -235,7 +249,7 @@ def test_outside_development_the_hook_of_a_class_guards_its_methods(site: Any) -
             def hidden(self): return "hidden"
         """,
     )
-    client = site.client(explorer=True)
+    client = site.client(explorer="public")
     text = page(client, "at/mixed")
     assert "known" in text
     assert "secret" not in text
@@ -259,7 +273,7 @@ def test_outside_development_the_guard_of_a_method_hides_it(site: Any) -> None:
             def known(self): return "known"
         """,
     )
-    client = site.client(explorer=True)
+    client = site.client(explorer="public")
     assert "at/mixed/mixed/secret" not in page(client, "at/mixed")
     assert "at/mixed/mixed/secret" not in page(client, "find?q=secret")
     assert client.get("/_koa/at/mixed/mixed/secret").status_code == 404
@@ -345,6 +359,7 @@ def records() -> str:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The examples of this repository, and more kinds of answers, on a development server of their own."""
+    needs_shipped_site()
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "catalog", root / "catalog", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "catalog" / "controller" / "kinds.py").write_text(PAGES)

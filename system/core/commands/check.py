@@ -18,6 +18,7 @@ from ..catalog.tree import Catalog
 from ..catalog.writes import find_writers
 from ..dispatch.routing import kept_names
 from ..errors import LibraryError
+from ..explorer.access import PUBLIC
 from ..explorer.descriptions import Descriptions
 from ..explorer.listing import Listing
 from ..settings import Settings
@@ -50,8 +51,10 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
     return sorted(findings)
 
 
-def find_notes(catalog: Catalog) -> Iterator[Finding]:
-    """What is no fault but worth a look: methods that change something and answer GET."""
+def find_notes(catalog: Catalog, settings: Settings) -> Iterator[Finding | str]:
+    """What is no fault but worth a look: an explorer open to everyone, methods that answer GET and write."""
+    if settings.explorer == PUBLIC:
+        yield "explorer = 'public': in production everyone can read the explorer and the board of tasks."
     for library in catalog.libraries("controller", catalog.now()):
         with suppress(OSError, SyntaxError, ValueError):
             for writer in find_writers(ast.parse(Path(library.path).read_bytes())):
