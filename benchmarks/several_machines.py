@@ -4,7 +4,7 @@
 
 The machines are network namespaces, which the script makes and removes: one nginx in front, three machines with
 Redis and Sentinel, one PostgreSQL, and RabbitMQ with --rabbitmq. Clients read pages, keep a session, write to the
-database, start tasks and watch them. For each step it prints how many requests failed, and at the end what was lost.
+database, start tasks and watch them. It prints how many requests failed in each step, and what was lost.
 """
 
 from __future__ import annotations

@@ -175,7 +175,8 @@ class MachineSite:
     def __init__(self, net: Network) -> None:
         self.net = net
         self.origin = copy_clone(net.folder / "origin", venv=False)
-        shutil.rmtree(self.origin / "catalog/controller")
+        for example in ("catalog/controller", "templates/message"):
+            shutil.rmtree(self.origin / example)
         self.write("catalog/controller/site.py", LIBRARY, commit=False)
         self.write("config.py", 'release = "1"\nleaseSeconds = 4\n', commit=False)
         (self.origin / ".gitignore").write_text("/venv3\n/var\n__pycache__/\n")
@@ -315,7 +316,9 @@ def front_text(addresses: list[str]) -> str:
     page = (REPOSITORY / "docs/several-machines.md").read_text(encoding="utf-8")
     text = next(block for block in re.findall(r"(?ms)^```nginx\n(.*?)^```", page) if "upstream" in block)
     lines = [line for line in text.splitlines() if "ssl_certificate" not in line]
-    text = "\n".join(lines).replace("listen 443 ssl;", "listen 80;\n\tadd_header X-Upstream $upstream_addr always;")
+    text = "\n".join(lines).replace(
+        "listen 443 ssl;", "listen 80;\n\tadd_header X-Upstream $upstream_addr always;"
+    )
     server = next(line for line in lines if "server 10.0.0.11" in line)
     servers = "\n".join(server.replace("10.0.0.11", address) for address in addresses)
     return re.sub(r"(?m)(^\s*server 10\.0\.0\.\d+:.*\n)+", servers + "\n", text)

@@ -26,7 +26,9 @@ class Failure:
     @property
     def kind(self) -> str:
         address = self.what.partition("?")[0]
-        return f"{'/status' if '/status' in address else address} through {self.through or 'none'}: {self.told[:60]}"
+        return (
+            f"{'/status' if '/status' in address else address} through {self.through or 'none'}: {self.told[:60]}"
+        )
 
 
 @dataclass
@@ -51,11 +53,19 @@ class Traffic:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._number = 0
-        jobs = (self._read, self._read, self._visit, self._visit, self._order, self._run_tasks, self._run_tasks)
-        self._threads = [threading.Thread(target=self._repeat, args=(job,), daemon=True) for job in jobs]
+        self._threads = [threading.Thread(target=self._repeat, args=(job,), daemon=True) for job in self.jobs]
         for thread in self._threads:
             thread.start()
         return self
+
+    @property
+    def jobs(self) -> tuple[Any, ...]:
+        """What the clients do, each without end."""
+        return (self._read, self._read, self._visit, self._visit, self._order, self._run_tasks, self._run_tasks)
+
+    def until(self, version: str) -> None:
+        """Wait until the page is of this version."""
+        wait_for(lambda: self.versions[version], 30, f"version {version}; {self.versions}, {self.failures[-5:]}")
 
     def __exit__(self, *_: object) -> None:
         self._over.set()

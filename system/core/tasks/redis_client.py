@@ -55,8 +55,8 @@ class RefusedForNow(redis.exceptions.ConnectionError):
 class _RefusalsPass:
     """A connection whose passing refusals are connection errors, and which is closed when no reply comes.
 
-    redis-py closes one after a timeout too, but not one that a sentinel named: it would go on asking a machine that
-    has lost its power, and a late reply would answer the next command.
+    redis-py does not close one that a sentinel named: it would go on asking a machine that has lost its power, and
+    a late reply would answer the next command.
     """
 
     def read_response(self, *args: Any, **options: Any) -> Any:
