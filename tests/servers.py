@@ -162,8 +162,8 @@ def production(
             site.tls_port = free_port()
             make_certificate(folder / "tree/etc/tls")
             options = (*options, "--domain", "localhost", "--certificate", "/etc/tls")
-        _stage(site, options)
-        environment = _relocate(site, edits or {})
+        stage(site, options)
+        environment = relocate(site, edits or {})
         _start(site, environment)
         yield site
     finally:
@@ -178,7 +178,7 @@ def make_certificate(folder: Path) -> None:
     subprocess.run([*command, *files], check=True, capture_output=True)
 
 
-def _stage(site: Production, options: tuple[str, ...]) -> None:
+def stage(site: Production, options: tuple[str, ...]) -> None:
     me = pwd.getpwuid(os.geteuid()).pw_name
     command = ["sh", site.clone / "setup.sh", "install", "--root", site.folder / "tree", "--user", me]
     command += ["--port", str(site.port), "--processes", "2", "--no-redis", *options]
@@ -186,7 +186,7 @@ def _stage(site: Production, options: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
+def relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
     """Move the staged files to the folder, and answer with the environment that the unit file sets."""
     folder, tree = site.folder, site.folder / "tree"
     for name in ("run", "log", "var", "vassals", "nginx"):
