@@ -43,6 +43,7 @@ HELLO = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    needs_shipped_site()
     made = Site(tmp_path_factory.mktemp("policy") / "site")
     for name in ("README.md", "docs", "templates"):
         (made.root / name).symlink_to(ROOT / name)
