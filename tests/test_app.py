@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.shipped import needs_shipped_site
+
 ROOT = Path(__file__).resolve().parents[1]
 
 LIB = """

@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 from tests.browser import chromium
 from tests.conftest import Site
+from tests.shipped import needs_shipped_site
 from tests.task_bench import Server
 
 ROOT = Path(__file__).resolve().parents[2]

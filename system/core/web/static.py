@@ -49,7 +49,7 @@ class StaticFiles:
     def version(self, path: str) -> str:
         """A hash of a file's content and when it was changed, empty without the file.
 
-        nginx cannot make hashes: it compares the time with that of the file that it sends. A file is read again only
+        nginx cannot make hashes: it compares the time with that of the file that it sends. A file is read again
         when its stamp changed.
         """
         file = self._folder / path
