@@ -427,7 +427,7 @@ def test_a_typed_method_is_found_filled_and_run(browser: Any, address: str) -> N
     assert re.match(r"200 OK · \d+ ms · \d+ bytes · application/json", status)
     assert '"area": 12' in shown(browser).replace("\n", " ")
     assert browser.find_element(By.CSS_SELECTOR, "#shown .json .number").text == "12"
-    curl = browser.find_element(By.ID, "curl").text
+    curl = browser.find_element(By.ID, "sample").text
     assert curl == f"curl '{address}/examples/shapes/area?width=3&height=4&unit=cm'"
 
 
@@ -474,7 +474,7 @@ def test_a_file_is_uploaded(browser: Any, tmp_path: Path) -> None:
     text = shown(browser)
     assert '"cat.png"' in text
     assert '"bytes": 5' in text
-    assert "-F photo=@cat.png" in browser.find_element(By.ID, "curl").text
+    assert "-F photo=@cat.png" in browser.find_element(By.ID, "sample").text
 
 
 def test_a_record_is_sent_as_json_and_the_picture_is_shown(browser: Any) -> None:
@@ -490,7 +490,7 @@ def test_a_record_is_sent_as_json_and_the_picture_is_shown(browser: Any) -> None
     assert run(browser).startswith("200")
     picture = browser.find_element(By.CSS_SELECTOR, "#shown img")
     wait(browser, lambda _: browser.execute_script("return arguments[0].naturalWidth > 0", picture))
-    assert "Content-Type: application/json" in browser.find_element(By.ID, "curl").text
+    assert "Content-Type: application/json" in browser.find_element(By.ID, "sample").text
 
 
 def test_a_fault_inside_a_record_is_shown_beside_its_field(browser: Any, address: str) -> None:
