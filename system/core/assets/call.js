@@ -11,11 +11,11 @@ const MOST_CALLS = 10;
 /** {verb, url, headers, body, parts} of what the page holds now. Throws for text that is no JSON. */
 export function build() {
   const [verb, encoding] = document.getElementById("way").value.split(" ");
-  const entries = collect();
+  const [url, entries] = fillPath(form.dataset.url, collect());
   const inQuery = entries.filter((entry) => encoding === "query" || entry.where === "query");
   const inBody = entries.filter((entry) => !inQuery.includes(entry));
   const query = pairs(inQuery).toString();
-  const made = { verb, url: form.dataset.url + (query ? `?${query}` : ""), headers: {}, body: undefined, parts: [] };
+  const made = { verb, url: url + (query ? `?${query}` : ""), headers: {}, body: undefined, parts: [] };
   const raw = document.getElementById("raw").value;
   if (raw && verb !== "GET") {
     made.headers["Content-Type"] = document.getElementById("raw-type").value.trim() || "text/plain";
@@ -31,6 +31,14 @@ export function build() {
   }
   Object.assign(made.headers, authorization(), typedHeaders());
   return made;
+}
+
+/** An address with its {name}s filled in, and the entries that are not in it. */
+function fillPath(address, entries) {
+  const names = [...address.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  const valuesOf = (name) => entries.find((entry) => entry.name === name)?.values ?? [];
+  const url = address.replace(/\{(\w+)\}/g, (_, name) => valuesOf(name).map(encodeURIComponent).join("/"));
+  return [url, entries.filter((entry) => !names.includes(entry.name))];
 }
 
 /** Sends a call. */

@@ -112,10 +112,13 @@ def operations_of(item: Description) -> Iterator[tuple[str, dict[str, Any]]]:
 
     The models of its parameters and answers stand among the components.
     """
-    yield item.method.short_url, _verbs(item, [])
+    path = item.method.short_url
+    named = [one for one in item.parameters if f"{{{one.name}}}" in path.split("/")]
+    if path.count("{") == len(named):  # else an argument of *rest comes more than once: no path of OpenAPI
+        yield path, _verbs(item, named)
     in_path = [one for one in item.parameters if one.takes_segment and one.required]
-    if in_path:
-        path = "/".join([item.method.short_url.rstrip("/"), *(f"{{{one.name}}}" for one in in_path)])
+    if in_path and not named:
+        path = "/".join([path.rstrip("/"), *(f"{{{one.name}}}" for one in in_path)])
         yield path, _verbs(item, in_path)
 
 
