@@ -87,12 +87,13 @@ export function prepareAuthorization(onChange) {
   };
   const known = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
   for (const [name, field] of Object.entries(fields)) field.value = known[name] ?? field.value;
-  box.addEventListener("input", () => {
+  const keep = () => {
     const values = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value]));
     sessionStorage.setItem(KEPT, JSON.stringify(values));
     show();
     onChange();
-  });
+  };
+  for (const event of ["input", "change"]) box.addEventListener(event, keep);
   show();
 }
 
