@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.programs import find_program
 
@@ -30,7 +31,8 @@ class Server:
     account = ""  # a server refuses to run as root
     stop_signal = signal.SIGTERM
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
         self.folder = Path(tempfile.mkdtemp(prefix="kernkoa-db-"))
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -96,7 +98,7 @@ class PostgreSQL(Server):
     def entry(self) -> dict[str, object]:
         return {
             "driver": "postgresql",
-            "host": "127.0.0.1",
+            "host": self.address,
             "port": self.port,
             "user": "koa",
             "password": PASSWORD,
@@ -112,23 +114,31 @@ class PostgreSQL(Server):
             *("-D", "data", "-U", "koa", "--pwfile", str(secret), "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C", "--no-sync"),
         )
+        if self.address != "127.0.0.1":
+            with open(self.folder / "data/pg_hba.conf", "a") as file:
+                file.write(f"host all all {self.address}/24 scram-sha-256\n")
         self.server = find_program("postgres", folders)
 
     def command(self) -> list[str]:
         return [
             *(self.server, "-D", "data", "-p", str(self.port), "-k", str(self.folder)),
-            *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"),
+            *("-c", f"listen_addresses={self.address}", "-c", "fsync=off", "-c", "max_connections=200"),
         ]
 
     def answers(self) -> bool:
         import psycopg
 
         with contextlib.suppress(psycopg.OperationalError):
-            psycopg.connect(
-                host="127.0.0.1", port=self.port, user="koa", password=PASSWORD, dbname="postgres"
-            ).close()
+            self.connect().close()
             return True
         return False
+
+    def connect(self) -> Any:
+        """A connection that commits each statement."""
+        import psycopg
+
+        where = {"host": self.address, "port": self.port, "dbname": "postgres"}
+        return psycopg.connect(**where, user="koa", password=PASSWORD, autocommit=True)
 
 
 class MariaDB(Server):

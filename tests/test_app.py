@@ -172,7 +172,16 @@ def test_more_than_the_upload_limit_is_a_413(site: Any) -> None:
     assert client.post("/lib", json={"a": "x" * 600}).status_code == 413
 
 
-UNUSED = ("system.core.explorer", "system.core.development", "celery", "kombu", "redis", "sqlalchemy", "asyncio")
+UNUSED = (
+    "system.core.explorer",
+    "system.core.development",
+    "celery",
+    "kombu",
+    "redis",
+    "sqlalchemy",
+    "asyncio",
+    "pydantic.main",
+)
 
 
 def test_a_production_process_imports_nothing_that_its_requests_do_not_use() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from reprlib import Repr
 from typing import Any
 
-from .settings import Settings
+from .settings import Settings, own_values
 
 HIDDEN = "••••••"
 _WORDS = r"secret|passw|pwd|token|api_?key|private_?key|authori[sz]ation|cookie|credential|session_?id"
@@ -61,7 +61,7 @@ def _hide(text: str, value: re.Pattern[str], shown: str) -> str:
 def _secrets_of(settings: Settings) -> Iterator[str]:
     values: list[Any] = [settings.secretKey]
     values += [database.get("password") for database in settings.databases.values()]
-    values += [value for name, value in (settings.model_extra or {}).items() if is_secret(name)]
+    values += [value for name, value in own_values(settings).items() if is_secret(name)]
     for value in values:
         if isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
             yield value

@@ -12,7 +12,7 @@ from pydantic import PydanticUserError, TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from ..dispatch.json_schema import Schema, Schemas, follow
-from ..dispatch.signature import EMPTY
+from ..dispatch.parameter import EMPTY
 from ..dispatch.typed_parameter import Slot
 from .plain_json import plain_json
 
