@@ -27,6 +27,7 @@ import pytest
 from system.deploy import release, workers
 from system.deploy.machine import Machine
 from system.deploy.site import recall
+from tests.shipped import needs_shipped_site
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 VENV = Path(sys.prefix)
@@ -48,8 +49,15 @@ def free_port() -> int:
         return port
 
 
+def config_with(extra: str) -> str:
+    """The shipped config.py with more lines."""
+    needs_shipped_site()
+    return f"{(REPOSITORY / 'config.py').read_text()}\n{extra}\n"
+
+
 def copy_clone(target: Path, venv: bool = True) -> Path:
     """What a visitor clones, with this environment as its venv3."""
+    needs_shipped_site()
     shutil.copytree(REPOSITORY, target, ignore=NOT_COPIED, symlinks=True)
     if venv:
         (target / "venv3").symlink_to(VENV)
@@ -142,6 +150,7 @@ def production(
 
     `edits` replaces text in the files that were installed, as an administrator would.
     """
+    needs_shipped_site()
     # short, because the name of a socket may have 107 bytes
     folder = Path(tempfile.mkdtemp(prefix="koa-"))
     site = Production(folder, free_port(), copy_clone(folder / "clone"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import kernkoa
 
 PROMISED = """
-    config load dbs exeTask app celery allow expose limit background retry queue every cron Params
+    config load dbs exeTask app celery allow expose limit background retry queue every cron Params Task
     request session g redirect url_for abort render_template stream_template flash send_file send_from_directory jsonify make_response
     Response current_app
     datetime timedelta json os sys time

@@ -16,6 +16,7 @@ from .database.databases import Databases
 from .dispatch.problems import describe, is_fault, render
 from .dispatch.request import request
 from .dispatch.routing import kept_names
+from .dispatch.signature_check import report_unusable
 from .errors import FolderClosed, KernKoaError, LibraryError
 from .settings import Settings
 from .tasks.status import add_task_routes
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> KernKoa:
         strict_verbs=settings.strictVerbs,
         last_good=LastGood(None if settings.development else settings.var / "loaded", str(app.secret_key)),
     )
+    app.catalog.policy.report = report_unusable
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, partial(_make_celery, app))

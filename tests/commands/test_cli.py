@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def kernkoa(site: Any) -> Any:
     """Runs a command on the site of the test."""
     (site.root / "config.py").write_text("secretKey = 'x' * 32\n")
-
-    def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("KERNKOA_")}
-        return subprocess.run(
-            [sys.executable, str(ROOT / "kernkoa.py"), *words],
-            env=clean | {"KERNKOA_CONFIG": str(site.root / "config.py")} | environ,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-
-    return run
+    return site.kernkoa
 
 
 @pytest.fixture

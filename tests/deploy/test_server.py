@@ -17,6 +17,7 @@ import pytest
 
 from system.deploy import workers
 from tests.servers import REPOSITORY, VENV, Answer, Production, free_port, health, needs_servers, production
+from tests.shipped import needs_shipped_site
 
 pytestmark = needs_servers
 
@@ -297,6 +298,7 @@ def test_with_a_certificate_everything_is_https() -> None:
     ids=lambda command: command[0],
 )
 def test_other_wsgi_servers_run_the_same_app(command: list[str], tmp_path: Path) -> None:
+    needs_shipped_site()
     port = free_port()
     process = subprocess.Popen(
         [VENV / "bin" / command[0], *(word.format(port=port) for word in command[1:])],

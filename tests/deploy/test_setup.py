@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import NGINX, REPOSITORY, copy_clone, make_certificate
+from tests.shipped import needs_shipped_site
 
 SHELLCHECK = shutil.which("shellcheck")
 SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
@@ -391,4 +392,5 @@ def check_nginx(folder: Path, site: str) -> None:
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is needed: sh setup.sh test installs it")
 def test_nginx_accepts_the_shipped_file_unchanged(folder: Path) -> None:
+    needs_shipped_site()
     check_nginx(folder, (REPOSITORY / "kernkoa_nginx.conf").read_text())

@@ -103,6 +103,43 @@ def test_a_method_answers_as_its_annotation_says(
         assert media in content
 
 
+TASKS = """
+from system.core.dispatch.responses import Task
+class it:
+    def index(self) -> Task[list[Order]]: return Task(type="task", id="1", url="/status/1")
+    def bare(self) -> Task: return Task(type="task", id="1", url="/status/1")
+    def made(self) -> tuple[Task[int], Literal[202]]: return Task(type="task", id="1", url="/status/1"), 202
+    @background
+    def slow(self) -> Order: return Order()
+    @background
+    def open(self, params): return params
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "data"),
+    [
+        ("/it", 200, {"type": "array", "items": {"$ref": "#/components/schemas/Order"}}),
+        ("/it/bare", 200, None),
+        ("/it/made", 202, {"type": "integer"}),
+        ("/it/slow", 202, {"$ref": "#/components/schemas/Order"}),
+        ("/it/open", 202, None),
+    ],
+)
+def test_what_a_task_returns_is_linked(site: Any, path: str, status: int, data: Any) -> None:
+    site.write("it.py", HEAD + TASKS)
+    client = site.client(explorer="public")
+    document = client.get("/_koa/openapi.json").get_json()
+    found = document["paths"][path]["get"]["responses"][str(status)]
+    assert found["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Task"}
+    link = found["links"]["status"]
+    assert document["paths"]["/status/{id}"]["get"]["operationId"] == link["operationId"]
+    result = link.get("x-schema", {"$ref": "/TaskStatus"})["$ref"].rpartition("/")[2]
+    assert document["components"]["schemas"][result]["properties"]["data"] == (data or {})
+    if path != "/it/slow" and path != "/it/open":
+        assert client.get(path).status_code == status
+
+
 @pytest.mark.parametrize(
     "annotation", ["Any", "object", "Response", "Order | Response", "tuple[Order, int]", "'Nowhere'"]
 )

@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from system.core.app import create_app
 from system.core.settings import Settings
 from tests.browser import chromium
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -358,6 +359,7 @@ def records() -> str:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The examples of this repository, and more kinds of answers, on a development server of their own."""
+    needs_shipped_site()
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "catalog", root / "catalog", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "catalog" / "controller" / "kinds.py").write_text(PAGES)

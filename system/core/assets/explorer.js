@@ -205,11 +205,17 @@ function toggleJson(field, button) {
 /** The request of a way to send it: {verb, url, headers, body, parts}. Throws for text that is no JSON. */
 function build() {
   const [verb, encoding] = document.getElementById("way").value.split(" ");
-  const entries = collect();
+  const all = collect();
+  const names = [...form.dataset.url.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  const entries = all.filter((entry) => !names.includes(entry.name));
+  const url = form.dataset.url.replace(/\{(\w+)\}/g, (_, name) => {
+    const sent = all.find((entry) => entry.name === name);
+    return sent ? sent.values.map(encodeURIComponent).join("/") : "";
+  });
   const inQuery = entries.filter((entry) => encoding === "query" || entry.where === "query");
   const inBody = entries.filter((entry) => !inQuery.includes(entry));
   const query = pairs(inQuery).toString();
-  const made = { verb, url: form.dataset.url + (query ? `?${query}` : ""), headers: {}, body: undefined, parts: [] };
+  const made = { verb, url: url + (query ? `?${query}` : ""), headers: {}, body: undefined, parts: [] };
   if (encoding === "json") {
     made.headers["Content-Type"] = "application/json";
     made.body = JSON.stringify(makeDocument(inBody));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -41,6 +42,7 @@ def serve(app: Flask, settings: Settings) -> None:
     listener.close()
     _end_between_requests(server)
     take_terminal()
+    gc.freeze()  # a full collection looks at what the requests made, not at all that was imported
     try:
         server.serve_forever(poll_interval=0.1)
     except _Ended:
@@ -85,9 +87,7 @@ class Handler(WSGIRequestHandler):
 def _note_endpoint(response: Response) -> Response:
     resolved = getattr(request, "resolved", None)
     if resolved is not None:
-        request.environ[ENDPOINT] = resolved.endpoint.name
-        if request.method == "GET":
-            warn_of_writer(resolved.endpoint)
+        request.environ[ENDPOINT] = resolved.endpoint
     return response
 
 
@@ -118,6 +118,8 @@ class RequestLines:
             if not environ.get("PATH_INFO", "").endswith("/_koa/changed"):
                 milliseconds = (time.perf_counter() - began) * 1000
                 click.echo(request_line(status, milliseconds, environ), err=True)
+            if environ["REQUEST_METHOD"] == "GET" and ENDPOINT in environ:
+                warn_of_writer(environ[ENDPOINT])  # it parses the library: the answer has been sent
             self._count(-1)
 
     def _count(self, change: int) -> None:
@@ -142,7 +144,7 @@ def request_line(status: str, milliseconds: float, environ: dict[str, Any]) -> s
     parts = [click.style(status, fg=_COLOURS.get(status[:1]), bold=status[:1] == "5"), _duration(milliseconds)]
     parts.append(f"{verb} {url}")
     if ENDPOINT in environ:
-        *folders, controller, method = environ[ENDPOINT].split("/")
+        *folders, controller, method = environ[ENDPOINT].name.split("/")
         parts.append(click.style(f"-> {'/'.join(folders)} {controller}.{method}", dim=True))
     return " ".join(parts)
 

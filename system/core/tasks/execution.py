@@ -227,7 +227,8 @@ def encode_result(value: Any, most_bytes: int) -> str:
         text = encode_value(value, "result", nan="null")
     except NotJson as error:
         raise ResultRefused(
-            f"{error} cannot be sent as JSON. Return text, numbers, dates, lists and dicts; of a file its address."
+            f"{error}, which cannot be sent as JSON. Return text, numbers, dates, lists and dicts; of a file its "
+            "address."
         ) from error
     if len(text) > most_bytes:
         raise ResultRefused(

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from ..catalog.tree import Catalog
 from ..dispatch.calling import bind
 from ..dispatch.params import Params
-from ..dispatch.responses import StartedTask
+from ..dispatch.responses import Task
 from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import Resolved, resolve
 from ..errors import BrokerUnavailable, InvalidParameters, NotFound, QueueFull, TaskError, TooLarge
@@ -84,9 +84,9 @@ class Tasks:
         chosen = queue or str(getattr(endpoint.function, "koa_queue", QUEUE))
         return self.describe(self.send(endpoint.name, packed, chosen, delay))
 
-    def describe(self, task_id: str) -> StartedTask:
+    def describe(self, task_id: str) -> Task[Any]:
         """What exeTask returns for a task."""
-        return StartedTask(type="task", id=task_id, url=f"{self.settings.url}status/{task_id}")
+        return Task(type="task", id=task_id, url=f"{self.settings.url}status/{task_id}")
 
     def send(
         self,
