@@ -32,6 +32,7 @@ from tests.shipped import needs_shipped_site
 REPOSITORY = Path(__file__).resolve().parents[1]
 VENV = Path(sys.prefix)
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
+NGINX_MODULES = "".join(f"load_module {file};" for file in Path("/usr/lib/nginx/modules").glob("*brotli_static*"))
 NOT_COPIED = shutil.ignore_patterns(
     ".*", "venv3", "var", "tests", "docs", "benchmarks", "__pycache__", "node_modules"
 )
@@ -162,8 +163,8 @@ def production(
             site.tls_port = free_port()
             make_certificate(folder / "tree/etc/tls")
             options = (*options, "--domain", "localhost", "--certificate", "/etc/tls")
-        _stage(site, options)
-        environment = _relocate(site, edits or {})
+        stage(site, options)
+        environment = relocate(site, edits or {})
         _start(site, environment)
         yield site
     finally:
@@ -178,7 +179,7 @@ def make_certificate(folder: Path) -> None:
     subprocess.run([*command, *files], check=True, capture_output=True)
 
 
-def _stage(site: Production, options: tuple[str, ...]) -> None:
+def stage(site: Production, options: tuple[str, ...]) -> None:
     me = pwd.getpwuid(os.geteuid()).pw_name
     command = ["sh", site.clone / "setup.sh", "install", "--root", site.folder / "tree", "--user", me]
     command += ["--port", str(site.port), "--processes", "2", "--no-redis", *options]
@@ -186,7 +187,7 @@ def _stage(site: Production, options: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
+def relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
     """Move the staged files to the folder, and answer with the environment that the unit file sets."""
     folder, tree = site.folder, site.folder / "tree"
     for name in ("run", "log", "var", "vassals", "nginx"):
@@ -214,7 +215,9 @@ def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
     (folder / "emperor.ini").write_text(moved("etc/uwsgi/emperor.ini"))
     site.vassal.write_text(moved("etc/uwsgi/vassals/kernkoa_uwsgi.ini"))
     (folder / "nginx" / "site.conf").write_text(moved("etc/nginx/sites-available/kernkoa"))
-    (folder / "nginx" / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, user=f"{me} {group}"))
+    (folder / "nginx" / "nginx.conf").write_text(
+        NGINX_CONF.format(folder=folder, user=f"{me} {group}", modules=NGINX_MODULES)
+    )
     unit = (tree / "etc/systemd/system/emperor.uwsgi.service").read_text()
     lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("Environment=")]
     pairs = [pair.partition("=") for line in lines for pair in shlex.split(line)]
@@ -222,6 +225,7 @@ def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
 
 
 NGINX_CONF = """
+{modules}
 user {user};
 worker_processes 1;
 daemon off;
