@@ -9,12 +9,11 @@ from flask import Flask, Response, current_app, render_template, request, send_f
 
 from ..errors import NotFound
 from ..settings import Settings
-from .documentation_search import find, heading_id, plain, sections_of
+from .documentation_search import find, plain, sections_of
+from .markdown import render_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from markdown_it.token import Token
 
 # the files that pages link to; a path of a request is only looked up among them
 FILES = (
@@ -83,7 +82,7 @@ class Documentation:
         at = places[0] if places else -1
         return {
             "title": _title_of(source),
-            "text": render_markdown(source),
+            "text": render_page(source),
             "headings": [(section.heading, section.anchor) for section in sections_of(path, source)][1:],
             "before": links[at - 1] if at > 0 else None,
             "after": links[at + 1] if at + 1 < len(links) else None,
@@ -115,24 +114,3 @@ class Documentation:
 
 def _title_of(source: str) -> str:
     return plain(source.partition("\n")[0].lstrip("# "))
-
-
-def render_markdown(source: str) -> str:
-    """A page as HTML. Its own HTML is escaped; headings get the ids that GitHub gives them."""
-    from markdown_it import MarkdownIt  # only the development server needs it
-
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = parser.parse(source)
-    for opening, content, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        _add_attributes(opening, content, closing)
-    rendered: str = parser.renderer.render(tokens, parser.options, {})
-    # the keyboard can scroll what can take the focus
-    rendered = rendered.replace("<table>", '<div class="table" tabindex="0"><table>')
-    return rendered.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
-
-
-def _add_attributes(opening: Token, content: Token, closing: Token) -> None:
-    if opening.type == "heading_open":
-        opening.attrSet("id", heading_id(content.content))
-    if opening.type == "th_open" and not content.content:
-        opening.tag = closing.tag = "td"  # a header without text says nothing to a screen reader

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from .markdown import heading_id
+
 MOST_FOUND = 30
 MOST_WORDS = 10
 EXCERPT = 180
@@ -33,11 +35,6 @@ class Found(NamedTuple):
 
     section: Section
     excerpt: str
-
-
-def heading_id(heading: str) -> str:
-    """The id that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def sections_of(path: str, source: str) -> Iterator[Section]:

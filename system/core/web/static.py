@@ -21,7 +21,14 @@ def send_file_of(folder: Path, path: str, max_age: int | None = None) -> Respons
 
     Raises NotFound for what is not in the folder itself: a path or a link that leads out of it, a dot file.
     """
+    _ignore_unknown_range()
     return send_from_directory(*_locate(folder, path), max_age=max_age)
+
+
+def _ignore_unknown_range() -> None:
+    """A Range in another unit than bytes is ignored: RFC 9110, section 14.2. Werkzeug answers 416."""
+    if not request.environ.get("HTTP_RANGE", "bytes=").strip().lower().startswith("bytes="):
+        del request.environ["HTTP_RANGE"]
 
 
 def _locate(folder: Path, path: str) -> tuple[str, str]:
@@ -72,6 +79,7 @@ class StaticFiles:
 
     def send(self, filename: str) -> Response:
         """A file: the compressed one if the client takes it; kept for a year under the URL of its version."""
+        _ignore_unknown_range()
         root, path = _locate(self._folder, filename)
         asked = request.args.get("v", "")
         max_age = YEAR if asked and asked == self.version(path) else None
