@@ -15,6 +15,7 @@ from werkzeug.exceptions import Forbidden, NotAcceptable, UnsupportedMediaType
 
 from system.core.dispatch.request import request
 from system.core.errors import KernKoaError
+from system.core.explorer.access import PUBLIC, Visitor
 from system.core.explorer.listing import Listing
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
@@ -84,7 +85,7 @@ class Door:
         if result is None:
             tool = self.tools.find(name, visit)
             if tool is None:
-                raise ProtocolError(INVALID_PARAMS, f"There is no tool {name[:100]!r}. List the tools again.")
+                raise _no_tool(name)
             result = self._run(tool, arguments, visit)
         spent = 1000 * (time.perf_counter() - begun)
         failed = isinstance(result, dict) and bool(result.get("isError"))
@@ -97,7 +98,12 @@ class Door:
             return self._start_task(tool, arguments)
         prefer = {"HTTP_PREFER": "respond-async"} if tool.is_background else None
         answer = request_method(self.app, visit.environ, tool.verb, tool.path, arguments, prefer)
-        return describe(answer, self.app.settings)
+        if visit.needs_guard and not answer.is_admitted:
+            raise _no_tool(tool.name)
+        result = describe(answer, self.app.settings)
+        if isinstance(result, dict) and "structuredContent" not in result and "outputSchema" in tool.described:
+            result["isError"] = True  # clients hold a result without an error against the schema
+        return result
 
     def _start_task(self, tool: MethodTool, arguments: dict[str, Any]) -> dict[str, Any]:
         """Task methods have no URL: they are started as exeTask starts them, their guards asked before."""
@@ -131,7 +137,7 @@ class Door:
         return response
 
     def page(self) -> Response:
-        """How to connect an assistant, the tools as this visitor has them, the last calls of this process."""
+        """How to connect an assistant, the tools as this visitor has them, the last calls."""
         visit = self.visit()
         address = f"{self.app.settings.url}_koa/mcp"
         page = {
@@ -140,15 +146,27 @@ class Door:
             "policy": self.policy,
             "snippets": _snippets(self.app.settings, address),
             "tools": [*TASK_TOOLS, *(tool.described for tool in self.tools.every(visit))],
-            "calls": self.last_calls.newest() if request.is_local else [],
+            "calls": self.last_calls.newest() if self._sees_calls() else [],
         }
         response = Response(render_template("agents/connect.html", **page))
         response.headers["Cache-Control"] = "no-store"
         return response
 
+    def _sees_calls(self) -> bool:
+        """The last calls are for this machine, and for who has the role that the setting `explorer` names."""
+        role = self.app.settings.explorer
+        if request.is_local or not isinstance(role, str) or role == PUBLIC:
+            return request.is_local
+        return Visitor(self.app.catalog, self.app.settings).response(()) is None
+
     def llms(self) -> Response:
         """The catalogue in short Markdown, for models that read: https://llmstxt.org"""
         return Response(self.guides.overview(self.visit()), mimetype="text/plain")
+
+
+def _no_tool(name: str) -> ProtocolError:
+    """The error for a tool that is not there, or not for this visitor."""
+    return ProtocolError(INVALID_PARAMS, f"There is no tool {name[:100]!r} for you. List the tools again.")
 
 
 def _check_types() -> None:

@@ -69,8 +69,7 @@ class Front:
             self._app.hosts.check(environ)
         except HTTPException:
             return False
-        is_open = self._policy == "public" or (not self._policy and is_local(environ))
-        return is_open and self._app.origins.is_same_site(environ)
+        return bool(self._policy or is_local(environ)) and self._app.origins.is_same_site(environ)
 
 
 def read_headers(environ: Mapping[str, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,6 +30,8 @@ from mcp_types.methods import CACHEABLE_METHODS, CLIENT_REQUESTS, serialize_serv
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
+
+log = logging.getLogger("kernkoa.agents")
 
 HANDSHAKE_VERSIONS = ("2025-06-18", "2025-11-25")
 VERSIONS = (*HANDSHAKE_VERSIONS, *MODERN_PROTOCOL_VERSIONS)
@@ -108,6 +111,10 @@ class Server:
             result = self._run(message, find_version(message, headers), visit)
         except ProtocolError as error:
             return _as_reply(error, message["id"], handshake=_is_handshake(headers))
+        except Exception as error:
+            log.exception("The message %s failed.", _cut(message["method"]))
+            failed = ProtocolError(INTERNAL_ERROR, "The server failed; its log says why.", type(error).__name__)
+            return _as_reply(failed, message["id"], handshake=False)
         return Reply(200, b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (_encode(message["id"]), result))
 
     def _run(self, message: dict[str, Any], version: str, visit: Any) -> bytes:

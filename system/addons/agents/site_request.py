@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from werkzeug.http import parse_options_header
 
 from system.core.log import REQUEST_ID
+from system.core.web.dispatcher import ADMITTED
 from system.core.web.headers import PROXY_REQUEST_ID
 
 LONGEST_TEXT = 100_000  # characters that a model is given of one answer
@@ -42,6 +43,7 @@ class Answer:
     content: bytes
     is_cut: bool
     url: str
+    is_admitted: bool  # whether there are guards and they let the request pass
 
     def header(self, name: str) -> str:
         """The value of a header, which is named as the kernel writes it; empty without one."""
@@ -77,6 +79,8 @@ def request_method(
     if headers:
         environ |= headers
     sent: list[Any] = []
+    admitted: list[bool] = []
+    environ[ADMITTED] = admitted
 
     def start_response(*said: Any) -> Any:
         sent[:] = said
@@ -89,7 +93,7 @@ def request_method(
             body.close()
     query = environ["QUERY_STRING"]
     url = f"{path}?{query}" if query else path
-    return Answer(sent[0], sent[1], kind, content, is_cut, url if verb == "GET" else "")
+    return Answer(sent[0], sent[1], kind, content, is_cut, url if verb == "GET" else "", bool(admitted))
 
 
 def _make_environ(outer: Mapping[str, Any], verb: str, path: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

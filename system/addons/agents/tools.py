@@ -72,8 +72,9 @@ class Tools:
                 return None
             self._looked_at[name] = self._catalog.policy.next_look(now)
         listed, tool = self._named[name]
-        asks = visit.needs_guard or tool.method.is_task
-        return tool if not asks or self._admits(visit, listed, tool, now) else None
+        if tool.method.is_task:
+            return tool if self._admits(visit, listed, tool, now) else None
+        return tool if not visit.needs_guard or self._is_guarded(tool, now) else None
 
     def has_url(self, name: object) -> bool:
         """Whether a name is that of a tool whose method has a URL."""
@@ -155,7 +156,11 @@ class Tools:
         method = tool.method
         if not visit.admits(listed.library) or visit.show(listed).find(method.controller, method.name) is None:
             return False
-        return not visit.needs_guard or any("before" in each for each in read_hooks(self._endpoint(method, now)))
+        return not visit.needs_guard or self._is_guarded(tool, now)
+
+    def _is_guarded(self, tool: MethodTool, now: float) -> bool:
+        """Whether a method stands behind a `before` hook."""
+        return any("before" in each for each in read_hooks(self._endpoint(tool.method, now)))
 
 
 def name_of(place: str) -> str:
