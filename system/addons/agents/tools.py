@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flask import current_app
+
 from system.core.dispatch.hooks import read_hooks
 from system.core.dispatch.routing import Endpoint, Route
 from system.core.dispatch.walk import resolve
@@ -155,6 +157,8 @@ class Tools:
             return True
         method = tool.method
         if not visit.admits(listed.library) or visit.show(listed).find(method.controller, method.name) is None:
+            return False
+        if not current_app.extensions.get("auth.may_use", bool)(method.place) and self._is_guarded(tool, now):
             return False
         return not visit.needs_guard or self._is_guarded(tool, now)
 

@@ -40,6 +40,7 @@ class KernelRequest(Request):
 
     Of a request that the catalogue answers: `resolved` is the method, `controller` the instance of its class and
     `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final.
+    While a page about the catalogue asks the guards of a folder, class or method, `looked_at` is that place.
     """
 
     form_data_parser_class = _StrictParser
@@ -47,6 +48,7 @@ class KernelRequest(Request):
     controller: object = None
     hooks: Sequence[Mapping[str, Any]] = ()
     answer_stream: Any = None
+    looked_at: str | None = None
 
     @property
     def blueprint(self) -> str | None:
