@@ -32,7 +32,8 @@ class Decorator:
 class MethodOutline:
     """A function in the body of a class; `hidden` says why no URL reaches it and is empty where one does.
 
-    `positional` is how many left-over segments of a path it seems to take, None for any number (*args).
+    `segments` are the names of the parameters that take the remaining segments of a path; the last is "*" and its
+    name where it takes any number of them.
     """
 
     name: str
@@ -42,11 +43,16 @@ class MethodOutline:
     decorators: tuple[Decorator, ...]
     is_task: bool
     hidden: str
-    positional: int | None = 0
+    segments: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
         return self.doc.partition("\n")[0]
+
+    @property
+    def positional(self) -> int | None:
+        """How many remaining segments of a path the method accepts; None for any number."""
+        return None if self.segments and self.segments[-1][0] == "*" else len(self.segments)
 
     @property
     def verbs(self) -> tuple[str, ...] | None:
@@ -143,15 +149,16 @@ def _read_method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> MethodOutline:
         decorators=decorators,
         is_task=is_task,
         hidden=_why_hidden(node, decorators, is_task),
-        positional=_count_positional(arguments),
+        segments=tuple(_segments(arguments)),
     )
 
 
-def _count_positional(arguments: ast.arguments) -> int | None:
+def _segments(arguments: ast.arguments) -> Iterator[str]:
+    for item in [*arguments.posonlyargs, *arguments.args][1:]:
+        if item.arg not in (TASK_PARAMETER, "params"):
+            yield item.arg
     if arguments.vararg is not None:
-        return None
-    named = [*arguments.posonlyargs, *arguments.args][1:]
-    return sum(item.arg not in (TASK_PARAMETER, "params") for item in named)
+        yield f"*{arguments.vararg.arg}"
 
 
 def _why_hidden(

@@ -30,8 +30,9 @@ class ListedMethod:
     """A method that a URL reaches, or one that `exeTask` starts (`is_task`: its `url` is empty).
 
     `url` is the whole address, /shop/orders/Orders/show, `short_url` the shortest that leads there too. Both are
-    without the site's base. `library` (shop/orders) and `path` are of the file that the URL names; `origin` is the
-    file in which an inherited method is written and `origin_name` its module, `defined_in` the class there.
+    without the site's base, and end with `{name}` where only a path with arguments leads to the method. `library`
+    (shop/orders) and `path` are of the file that the URL names; `origin` is the file in which
+    an inherited method is written and `origin_name` its module, `defined_in` the class there.
     `is_background`: a request may ask for it to run in a worker. `schedules`: 5m, 0 2 * * *.
     """
 
@@ -174,7 +175,7 @@ def _list_class(
     library: Library, outline: ClassOutline, moment: Moment, addresses: Addresses
 ) -> Iterator[ListedMethod]:
     for name, found in moment.methods_of(library, outline).items():
-        url, short = ("", "") if found.outline.is_task else addresses.of(library, outline.name, name)
+        url, short = ("", "") if found.outline.is_task else addresses.of(library, outline.name, found)
         if url or found.outline.is_task:
             yield ListedMethod(
                 name=name,

@@ -30,7 +30,7 @@ from .search import Finder, Found
 ASSETS = Path(__file__).parents[1] / "assets"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; "
-    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self' blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -162,7 +162,8 @@ class Explorer:
             raise NotFound("a guard keeps this method")
         described = self._descriptions.of(listed, method, now)
         base, verbs = request.script_root, ("POST",) if method.is_task else method.verbs
-        segments = [f"{{{item.name}}}" for item in described.parameters if item.takes_segment and method.url]
+        shows_segments = method.url and "{" not in method.url
+        segments = [f"{{{item.name}}}" for item in described.parameters if item.takes_segment and shows_segments]
         return {
             "method": method,
             "fault": described.fault,

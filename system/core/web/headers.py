@@ -53,8 +53,9 @@ class ResponseHeaders:
     """Adds them to the headers of each response, when the server is given these."""
 
     def __init__(self, settings: Settings) -> None:
-        wanted = DEFAULTS | settings.headers
-        self._usual = _USUAL.difference(wanted)
+        wanted = {**DEFAULTS, **settings.headers}
+        own = {name.lower() for name in wanted}
+        self._usual = frozenset(name for name in _USUAL if name.lower() not in own)
         plain = [(name, value) for name, value in wanted.items() if value]
         secure = list(plain)
         if settings.hstsSeconds:
