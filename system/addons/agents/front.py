@@ -48,7 +48,7 @@ class Front:
             return self._next(environ, start_response)
         return send(reply, start)
 
-    def _is_plain(self, environ: Mapping[str, Any]) -> bool:
+    def _is_plain(self, environ: dict[str, Any]) -> bool:
         """Whether a request is a message to this address of which no header needs a closer look."""
         length = environ.get("CONTENT_LENGTH") or ""
         accepted = environ.get("HTTP_ACCEPT", "application/json")
@@ -64,7 +64,7 @@ class Front:
             and self._admits(environ)
         )
 
-    def _admits(self, environ: Mapping[str, Any]) -> bool:
+    def _admits(self, environ: dict[str, Any]) -> bool:
         try:
             self._app.hosts.check(environ)
         except HTTPException:

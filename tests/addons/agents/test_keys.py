@@ -38,7 +38,7 @@ def app(site: Site, monkeypatch: pytest.MonkeyPatch) -> Any:
     for folder in ("shop", "office"):
         site.write(f"{folder}/_folder.py", STAFF)
         site.write(f"{folder}/orders.py", SHOP)
-    app = site.app(libs=ADDONS["libs"], addons=["auth", "agents"], agents="guarded", explorer=True)
+    app = site.app(libs=ADDONS["libs"], addons=["auth", "agents"], agents="guarded", explorer="public")
     monkeypatch.setattr(kernkoa, "load", app.load)
     store = app.extensions["auth"].store
     store.add("ann", "correct horse battery", ["staff"])
