@@ -188,6 +188,7 @@ install() {
 	if [ $changes = yes ]; then install_brotli; fi
 	make_venv
 	install_requirements requirements.txt
+	install_requirements system/addons/limits/requirements.txt
 	install_uwsgi
 	deploy install "$@"
 }
