@@ -105,7 +105,7 @@ install_test_packages() {
 	missing=$(missing_packages redis-server=redis-server nginx=nginx wrk=wrk git=git shellcheck=shellcheck \
 		chromium=chromium chromedriver=chromium-driver pdftotext=poppler-utils \
 		mariadbd=mariadb-server pg_createcluster=postgresql rabbitmq-server=rabbitmq-server \
-		systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
+		faketime=faketime systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
 	[ -n "$missing" ] || return 0
 	can_install "$missing (or skip the tests that use them: sh setup.sh test --no-packages)"
 	packages=
