@@ -29,10 +29,13 @@ class Server:
     """A database server that can be stopped and started again; `entry` is its line in config.databases."""
 
     account = ""  # a server refuses to run as root
+    program = ""
+    folders = ""  # where Debian keeps it
     stop_signal = signal.SIGTERM
 
     def __init__(self, address: str = "127.0.0.1") -> None:
         self.address = address
+        self.server = find_program(self.program, self.folders)
         self.folder = Path(tempfile.mkdtemp(prefix="kernkoa-db-"))
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -92,6 +95,8 @@ class Server:
 
 class PostgreSQL(Server):
     account = "postgres"
+    program = "postgres"
+    folders = "usr/lib/postgresql/*/bin"
     stop_signal = signal.SIGINT  # the fast shutdown: does not wait for clients
 
     @property
@@ -108,16 +113,14 @@ class PostgreSQL(Server):
     def make(self) -> None:
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
-        folders = "usr/lib/postgresql/*/bin"
         self.run(
-            find_program("initdb", folders),
+            find_program("initdb", self.folders),
             *("-D", "data", "-U", "koa", "--pwfile", str(secret), "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C", "--no-sync"),
         )
         if self.address != "127.0.0.1":
             with open(self.folder / "data/pg_hba.conf", "a") as file:
                 file.write(f"host all all {self.address}/24 scram-sha-256\n")
-        self.server = find_program("postgres", folders)
 
     def command(self) -> list[str]:
         return [
@@ -143,6 +146,8 @@ class PostgreSQL(Server):
 
 class MariaDB(Server):
     account = "mysql"
+    program = "mariadbd"
+    folders = "usr/sbin"
 
     @property
     def entry(self) -> dict[str, object]:
@@ -166,7 +171,6 @@ class MariaDB(Server):
             f"create user if not exists koa@'127.0.0.1' identified by '{PASSWORD}';\n"
             "grant all on koa.* to koa@'127.0.0.1';\n"
         )
-        self.server = find_program("mariadbd", "usr/sbin")
 
     def command(self) -> list[str]:
         return [

@@ -32,6 +32,7 @@ from tests.shipped import needs_shipped_site
 REPOSITORY = Path(__file__).resolve().parents[1]
 VENV = Path(sys.prefix)
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
+NGINX_MODULES = "".join(f"load_module {file};" for file in Path("/usr/lib/nginx/modules").glob("*brotli_static*"))
 NOT_COPIED = shutil.ignore_patterns(
     ".*", "venv3", "var", "tests", "docs", "benchmarks", "__pycache__", "node_modules"
 )
@@ -214,7 +215,9 @@ def relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
     (folder / "emperor.ini").write_text(moved("etc/uwsgi/emperor.ini"))
     site.vassal.write_text(moved("etc/uwsgi/vassals/kernkoa_uwsgi.ini"))
     (folder / "nginx" / "site.conf").write_text(moved("etc/nginx/sites-available/kernkoa"))
-    (folder / "nginx" / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, user=f"{me} {group}"))
+    (folder / "nginx" / "nginx.conf").write_text(
+        NGINX_CONF.format(folder=folder, user=f"{me} {group}", modules=NGINX_MODULES)
+    )
     unit = (tree / "etc/systemd/system/emperor.uwsgi.service").read_text()
     lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("Environment=")]
     pairs = [pair.partition("=") for line in lines for pair in shlex.split(line)]
@@ -222,6 +225,7 @@ def relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
 
 
 NGINX_CONF = """
+{modules}
 user {user};
 worker_processes 1;
 daemon off;

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import NGINX, REPOSITORY, copy_clone, make_certificate
+from tests.servers import NGINX, NGINX_MODULES, REPOSITORY, copy_clone, make_certificate
 from tests.shipped import needs_shipped_site
 
 SHELLCHECK = shutil.which("shellcheck")
@@ -381,7 +381,7 @@ def check_nginx(folder: Path, site: str) -> None:
     (folder / "site.conf").write_text(site)
     paths = "".join(f"{kind}_temp_path {folder};" for kind in ("client_body", "uwsgi", "proxy", "fastcgi", "scgi"))
     (folder / "nginx.conf").write_text(
-        f"pid {folder}/pid; error_log {folder}/error.log; events {{}} http {{ {paths} include site.conf; }}"
+        f"{NGINX_MODULES} pid {folder}/pid; error_log {folder}/error.log; events {{}} http {{ {paths} include site.conf; }}"
     )
     done = subprocess.run(
         [str(NGINX), "-t", "-p", folder, "-c", folder / "nginx.conf"], capture_output=True, text=True
