@@ -187,6 +187,7 @@ install() {
 	if [ -n "$missing" ] && [ $changes = yes ]; then install_packages $missing; fi
 	make_venv
 	install_requirements requirements.txt
+	install_requirements system/addons/limits/requirements.txt
 	install_uwsgi
 	deploy install "$@"
 }
