@@ -14,6 +14,7 @@ from pydantic_core import from_json
 from .counts import COUNT
 from .records import MOST_LISTED, Record, Records, decode
 from .redis_connection import RedisConnection
+from .tracing import trace_headers
 
 QUEUE = "tasks"
 # the name of the one Celery task, which runs any task method
@@ -55,7 +56,8 @@ return status
 def make_message(task_id: str, route: str, queue: str, due: float, retries: int = 0) -> str:
     """A message of Celery's protocol, version 2, as its Redis transport keeps it.
 
-    It has the id alone: what a user sent is in the record, where neither Celery nor kombu reads it.
+    It has the id, and the trace of the request: what a user sent is in the record, where neither Celery nor kombu
+    reads it.
     """
     late = due > time.time()
     headers = {
@@ -81,7 +83,7 @@ def make_message(task_id: str, route: str, queue: str, due: float, retries: int 
         "body_encoding": "base64",
         "delivery_tag": str(uuid.uuid4()),
     }
-    return json.dumps({**_BODY, "headers": headers, "properties": properties})
+    return json.dumps({**_BODY, "headers": {**trace_headers(), **headers}, "properties": properties})
 
 
 _BODY = {
