@@ -106,7 +106,7 @@ install_test_packages() {
 		chromium=chromium chromedriver=chromium-driver pdftotext=poppler-utils \
 		curl=curl node=nodejs 'php=php-cli php-curl' \
 		mariadbd=mariadb-server pg_createcluster=postgresql rabbitmq-server=rabbitmq-server \
-		systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
+		faketime=faketime systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
 	[ -n "$missing" ] || return 0
 	can_install "$missing (or skip the tests that use them: sh setup.sh test --no-packages)"
 	packages=
