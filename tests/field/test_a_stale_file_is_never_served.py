@@ -133,12 +133,12 @@ def test_a_look_that_must_be_later_is_later_than_any_other(site: Any) -> None:
     for number in range(1, 6):
         file.write_text(source(str(number)))
         time.sleep(0.02)
-        version = library.current(catalog.after_every_look())
+        version = library.current(catalog.policy.after_every_look())
         assert version.module.Lib().index() == str(number)
     file.write_text(source("later"))
     assert library.current(catalog.now()).module.Lib().index() == "5"
     site.write("fresh.py", source("fresh"))
-    assert catalog.find("catalog.controller.fresh", catalog.after_every_look()) is not None
+    assert catalog.find("catalog.controller.fresh", catalog.policy.after_every_look()) is not None
 
 
 def test_a_process_whose_file_broke_takes_the_version_that_another_process_loaded_since(site: Any) -> None:

@@ -29,6 +29,7 @@ class LivePolicy:
     last_good: LastGood
     plain_verbs: frozenset[str] = frozenset({"GET", "POST"})
     report: Callable[[Version], None] = lambda version: None
+    least_moment: float = 0.0
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     guards: dict[str, Any] = field(default_factory=dict)  # the guard that each folder has or had, by its name
@@ -40,11 +41,15 @@ class LivePolicy:
 
     def now(self) -> float:
         """The moment of a request: taken once, so that each file is looked at once."""
-        return time.monotonic()
+        return max(time.monotonic(), self.least_moment)
+
+    def look_again(self) -> None:
+        """From now on every file is looked at again when it is used next, however young the last look at it."""
+        self.least_moment = self.after_every_look()
 
     def after_every_look(self) -> float:
         """A moment at which each file is due, however young the last look at it."""
-        return self.now() + (0 if math.isinf(self.live_seconds) else self.live_seconds + SETTLED_SECONDS)
+        return time.monotonic() + (0 if math.isinf(self.live_seconds) else self.live_seconds + SETTLED_SECONDS)
 
     def next_look(self, now: float) -> float:
         """When a file that was looked at now is looked at again."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -40,6 +42,18 @@ def stamp_of(path: str) -> Stamp:
     except OSError:
         return Stamp()
     return Stamp(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Keep the garbage collector from looking at a syntax tree: large, short-lived and without cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +147,8 @@ def read_file(path: str, former: Reading | None = None) -> Reading:
     """The outline of a file as it is now; `former` is what was read of it before."""
     before = (former.outline or former.before) if former else None
     try:
-        return Reading(read_outline(ast.parse(Path(path).read_bytes(), path)))
+        with collection_paused():
+            return Reading(read_outline(ast.parse(Path(path).read_bytes(), path)))
     except SyntaxError as error:
         text = (error.text or "").rstrip("\n")
         return Reading(None, Broken(f"{type(error).__name__}: {error.msg}", error.lineno or 0, text), before)

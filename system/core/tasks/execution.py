@@ -167,7 +167,8 @@ def _give_back(reporter: Reporter, tasks: Tasks) -> None:
 
 def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, Any]) -> str:
     answer = bool(message["answer"])
-    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), tasks.catalog.after_every_look(), tasks=True)
+    tasks.catalog.look_again()  # the process that sent the task may have seen an edit a moment ago
+    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), tasks.catalog.now(), tasks=True)
     _check_reachable(resolved.endpoint, tasks, answer)
     policy: RetryPolicy = getattr(resolved.endpoint.function, "koa_retry", NO_RETRY)
     try:
