@@ -19,6 +19,7 @@ from .outline import Outline, read_outline
 # how many bytes of source the remembered outlines stand for, and how many files' names are remembered
 MOST_BYTES = 32_000_000
 MOST_NAMES = 50_000
+LARGE_BYTES = 100_000
 
 _DEFINED = re.compile(rb"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _DECORATED = re.compile(rb"^[ \t]*@[ \t]*(?:\w+\.)*(\w+)", re.MULTILINE)
@@ -46,7 +47,7 @@ def stamp_of(path: str) -> Stamp:
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Keep the garbage collector from looking at a syntax tree: large, short-lived and without cycles."""
+    """Keep the garbage collector from what is made at once, is large and has no cycles, such as a syntax tree."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -106,7 +107,9 @@ class SourceCache:
         return self._names.get(path, _read_names)
 
     def is_broken(self, path: str) -> bool:
-        """Whether a file does not compile; its outline is not kept."""
+        """Whether a file does not compile. Its outline is not kept, but that of a large file, which costs more."""
+        if self.has_read(path) or stamp_of(path).size > LARGE_BYTES:
+            return self.read(path).outline is None
         return self._broken.get(path, lambda path, before: parse(path) is None)
 
 
