@@ -102,6 +102,35 @@ def test_a_file_added_a_moment_ago_is_found(site: Any, statement: str, live_seco
 
 
 @pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        (f"from {HERE} import prices", "prices.N"),
+        (f"import {HERE}.prices as prices", "prices.N"),
+        (f"from {HERE}.prices import N", "N"),
+        ("from ..model.shop import prices", "prices.N"),
+        (f"import importlib; prices = importlib.import_module('{HERE}.prices')", "prices.N"),
+        ("import near", "near.N"),
+        ("from .near import N", "N"),
+        ("from . import near", "near.N"),
+    ],
+)
+@pytest.mark.parametrize("settings", [{"development": True}, {"liveSeconds": 0}], ids=["development", "live"])
+def test_a_library_that_does_without_a_file_takes_it_when_it_is_there(
+    site: Any, statement: str, value: str, settings: dict[str, Any]
+) -> None:
+    site.write("catalog/model/shop/other.py", "N = 0\n")
+    guarded = f"try:\n    {statement}\n    found = {value}\nexcept ImportError:\n    found = 'none'\n"
+    site.write("lib.py", f"{guarded}\nclass Lib:\n    def index(self): return str(found)\n")
+    client = site.client(**settings)
+    assert client.get("/lib").text == "none"
+    write_all(site, 1)
+    assert client.get("/lib").text == "1"
+    (site.root / "catalog/model/shop/prices.py").unlink()
+    (site.controllers / "near.py").unlink()
+    assert client.get("/lib").text == "none"
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         f"from {HERE} import prices",

@@ -21,7 +21,8 @@ class LivePolicy:
     """How long a look at a file holds, and whether a broken file is an error although an older version runs.
 
     `live_seconds` is 0 to look every time, infinite to never look again. `plain_verbs` are those of methods that
-    do not say theirs. `report` is called with each version that was loaded.
+    do not say theirs. `report` is called with each version that was loaded, `find` gives
+    the folder or library of a dotted name.
     """
 
     live_seconds: float
@@ -29,6 +30,7 @@ class LivePolicy:
     last_good: LastGood
     plain_verbs: frozenset[str] = frozenset({"GET", "POST"})
     report: Callable[[Version], None] = lambda version: None
+    find: Callable[[str, float], object | None] = lambda name, now: None
     least_moment: float = 0.0
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
