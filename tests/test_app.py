@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.shipped import needs_shipped_site
+
 ROOT = Path(__file__).resolve().parents[1]
 
 LIB = """
@@ -185,6 +187,7 @@ UNUSED = (
 
 
 def test_a_production_process_imports_nothing_that_its_requests_do_not_use() -> None:
+    needs_shipped_site()
     code = (
         f"import sys, kernkoa\nassert kernkoa.app.test_client().get('/fasthelloworld/fastHelloClass/fastHelloWorld').status_code == 200\n"
         f"print([name for name in {UNUSED} if name in sys.modules])\n"

@@ -7,6 +7,7 @@ import pytest
 
 from system.core.errors import SettingsError
 from system.core.settings import Settings, obtain_secret_key, read_settings
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +25,7 @@ def test_a_fresh_copy_needs_no_edit_and_no_file() -> None:
 
 
 def test_every_default_of_config_py_is_the_kernels_own() -> None:
+    needs_shipped_site()
     shipped = read_settings(ROOT / "config.py", {})
     bare = Settings(path=shipped.path, addons=["agents"])  # switched on in a fresh copy
     assert vars(shipped) == vars(bare)

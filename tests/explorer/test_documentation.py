@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 import pytest
 
 from system.core.explorer.documentation import render_markdown
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = "/_koa/docs/"
@@ -17,6 +18,7 @@ DOCS = "/_koa/docs/"
 
 @pytest.fixture
 def client(site: Any) -> Any:
+    needs_shipped_site()
     for name in ("docs", "README.md", "CHANGELOG.md", "kernkoa_nginx.conf", "kernkoa_uwsgi.ini"):
         (site.root / name).symlink_to(ROOT / name)
     (site.root / "system" / "deploy").mkdir(parents=True)

@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 from system.core.app import create_app
 from system.core.settings import Settings
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -109,6 +110,7 @@ def generate(address: str, folder: Path) -> str:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The shipped catalogue with the order desk beside it."""
+    needs_shipped_site()
     root = tmp_path_factory.mktemp("site")
     (root / "catalog" / "controller").mkdir(parents=True)
     for name in ("controller", "model", "language"):

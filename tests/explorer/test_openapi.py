@@ -19,6 +19,7 @@ from schemathesis.specs.openapi import checks
 
 from system.core.app import create_app
 from system.core.settings import Settings
+from tests.shipped import needs_shipped_site
 from tests.task_bench import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -173,6 +174,7 @@ def test_the_server_is_the_base_of_the_site(site: Any) -> None:
 
 
 def test_the_command_prints_the_document(site: Any) -> None:
+    needs_shipped_site()
     done = subprocess.run(
         [sys.executable, str(ROOT / "kernkoa.py"), "openapi"], capture_output=True, text=True, timeout=60, cwd=ROOT
     )
@@ -184,6 +186,7 @@ def test_the_command_prints_the_document(site: Any) -> None:
 
 def operations() -> list[Any]:
     """Every operation of the catalogue of this repository, as it is."""
+    needs_shipped_site()
     app = create_app(Settings(path=ROOT, varPath=os.environ["KERNKOA_VAR_PATH"], explorer="public"))
     schema = schemathesis.openapi.from_wsgi("/_koa/openapi.json", app)
     return [result.ok() for result in schema.get_all_operations()]

@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from system.core.app import create_app
 from system.core.settings import Settings
 from tests.browser import chromium
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -303,7 +304,8 @@ def test_it_works_below_a_base(site: Any) -> None:
 
 PAGES = """
 from werkzeug.datastructures import FileStorage
-from flask import Response
+from collections.abc import Iterator
+from flask import Response, request
 import time
 
 class Kinds:
@@ -318,6 +320,24 @@ class Kinds:
 
     def nothing(self):
         return None
+
+    def told(self, params=None):
+        return {**request.headers, "body": request.get_data(as_text=True)}
+
+    def lines(self) -> Iterator[dict[str, int]]:
+        for n in range(3):
+            yield {"n": n}
+        time.sleep(5)
+
+    def events(self):
+        def run():
+            yield 'event: tick\\ndata: {"n": 1}\\n\\ndata: bye\\n\\n'
+            time.sleep(5)
+        return Response(run(), mimetype="text/event-stream")
+
+    def sheet(self, rows: int):
+        q = chr(34)
+        return Response(f"name,{q}a, b{q}\\r\\nx,1\\n{q}say {q}{q}hi{q}{q}{q},2\\n", mimetype="text/csv")
 
     def far(self):
         return {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}
@@ -358,6 +378,7 @@ def records() -> str:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The examples of this repository, and more kinds of answers, on a development server of their own."""
+    needs_shipped_site()
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "catalog", root / "catalog", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "catalog" / "controller" / "kinds.py").write_text(PAGES)
@@ -427,7 +448,7 @@ def test_a_typed_method_is_found_filled_and_run(browser: Any, address: str) -> N
     assert re.match(r"200 OK · \d+ ms · \d+ bytes · application/json", status)
     assert '"area": 12' in shown(browser).replace("\n", " ")
     assert browser.find_element(By.CSS_SELECTOR, "#shown .json .number").text == "12"
-    curl = browser.find_element(By.ID, "curl").text
+    curl = browser.find_element(By.ID, "sample").text
     assert curl == f"curl '{address}/examples/shapes/area?width=3&height=4&unit=cm'"
 
 
@@ -474,7 +495,7 @@ def test_a_file_is_uploaded(browser: Any, tmp_path: Path) -> None:
     text = shown(browser)
     assert '"cat.png"' in text
     assert '"bytes": 5' in text
-    assert "-F photo=@cat.png" in browser.find_element(By.ID, "curl").text
+    assert "-F photo=@cat.png" in browser.find_element(By.ID, "sample").text
 
 
 def test_a_record_is_sent_as_json_and_the_picture_is_shown(browser: Any) -> None:
@@ -490,7 +511,7 @@ def test_a_record_is_sent_as_json_and_the_picture_is_shown(browser: Any) -> None
     assert run(browser).startswith("200")
     picture = browser.find_element(By.CSS_SELECTOR, "#shown img")
     wait(browser, lambda _: browser.execute_script("return arguments[0].naturalWidth > 0", picture))
-    assert "Content-Type: application/json" in browser.find_element(By.ID, "curl").text
+    assert "Content-Type: application/json" in browser.find_element(By.ID, "sample").text
 
 
 def test_a_fault_inside_a_record_is_shown_beside_its_field(browser: Any, address: str) -> None:
@@ -583,3 +604,84 @@ def test_every_control_has_a_name_for_those_who_do_not_see_it(browser: Any, addr
         for control in browser.find_elements(By.CSS_SELECTOR, "input, select, textarea, button, a"):
             if control.is_displayed():
                 assert control.accessible_name, control.get_attribute("outerHTML")
+
+
+def test_the_authorization_is_kept_for_the_tab_and_is_sent_and_in_the_sample(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/told")
+    browser.find_element(By.CSS_SELECTOR, "#authorize summary").click()
+    for kind, first, second, header in (
+        ("bearer", "a.b", "", "Authorization: Bearer a.b"),
+        ("basic", "ann", "pä", "Authorization: Basic YW5uOnDDpA=="),
+        ("key", "k-1", "", "X-API-Key: k-1"),
+    ):
+        Select(browser.find_element(By.CSS_SELECTOR, "[data-auth=kind]")).select_by_value(kind)
+        for name, text in (("first", first), ("second", second)):
+            field = browser.find_element(By.CSS_SELECTOR, f"[data-auth={name}]")
+            if field.is_displayed():
+                field.clear()
+                field.send_keys(text)
+        assert run(browser).startswith("200")
+        assert header.partition(": ")[2] in shown(browser)
+        assert header in browser.find_element(By.ID, "sample").text
+    browser.get(f"{address}/_koa/at/kinds/Kinds/nothing")
+    assert "API key" in browser.find_element(By.CSS_SELECTOR, "#authorize summary").text
+    assert "X-API-Key: k-1" in browser.find_element(By.ID, "sample").text
+    browser.execute_script("sessionStorage.clear()")
+
+
+def test_headers_and_a_raw_body_are_sent_and_a_language_is_kept(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/told")
+    browser.find_element(By.CSS_SELECTOR, ".asked details:last-child summary").click()
+    browser.find_element(By.ID, "more-headers").send_keys("X-One: 1\nno header\nX-Two: two")
+    browser.find_element(By.ID, "raw").send_keys("<a/>")
+    kind = browser.find_element(By.ID, "raw-type")
+    kind.clear()
+    kind.send_keys("text/xml")
+    Select(browser.find_element(By.ID, "way")).select_by_value("POST form")
+    assert run(browser).startswith("200")
+    assert all(word in shown(browser) for word in ('"text/xml"', '"<a/>"', '"two"'))
+    Select(browser.find_element(By.ID, "language")).select_by_visible_text("Python")
+    assert 'content="<a/>"' in browser.find_element(By.ID, "sample").text
+    browser.refresh()
+    assert browser.find_element(By.ID, "sample").text.startswith("import httpx")
+    browser.execute_script("sessionStorage.clear()")
+
+
+def test_a_stream_is_shown_as_it_comes_and_can_be_stopped(browser: Any, address: str) -> None:
+    for method, count in (("lines", 3), ("events", 2)):
+        browser.get(f"{address}/_koa/at/kinds/Kinds/{method}")
+        browser.find_element(By.CSS_SELECTOR, "#call button[type=submit]").click()
+        wait(browser, lambda _, count=count: len(browser.find_elements(By.CSS_SELECTOR, ".events > li")) == count)
+        assert browser.find_element(By.ID, "stop").is_displayed()
+        browser.find_element(By.ID, "stop").click()
+        wait(browser, lambda _: "Stopped." in browser.find_element(By.ID, "status").text)
+        assert len(browser.find_elements(By.CSS_SELECTOR, ".events > li")) == count
+    assert [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".events > li")] == [
+        'tick {1}\n"n": 1',
+        'message "bye"',
+    ]
+
+
+def test_comma_separated_values_are_a_table_and_the_last_calls_lead_back(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/sheet?rows=2")
+    run(browser)
+    assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown th")] == ["name", "a, b"]
+    assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown td")] == [
+        '"x"',
+        '"1"',
+        '"say \\"hi\\""',
+        '"2"',
+    ]
+    browser.get(f"{address}/_koa/at/kinds/Kinds/nothing")
+    browser.find_element(By.CSS_SELECTOR, "#calls summary").click()
+    last = browser.find_element(By.CSS_SELECTOR, "#calls a")
+    assert "rows=2" in last.text
+    last.click()
+    wait(browser, lambda _: browser.find_element(By.NAME, "rows").get_attribute("value") == "2")
+
+
+def test_the_keys_are_told_on_a_question_mark(browser: Any) -> None:
+    browser.find_element(By.TAG_NAME, "body").send_keys("?")
+    assert browser.find_element(By.ID, "help").is_displayed()
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not browser.find_element(By.ID, "help").is_displayed()

@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 from tests.browser import chromium
 from tests.conftest import Site
+from tests.shipped import needs_shipped_site
 from tests.task_bench import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,7 @@ HELLO = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    needs_shipped_site()
     made = Site(tmp_path_factory.mktemp("policy") / "site")
     for name in ("README.md", "docs", "templates"):
         (made.root / name).symlink_to(ROOT / name)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalog.folder import Folder, is_name
+from ..catalog.folder import GUARD, Folder, is_name
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..catalog.writes import find_writers
@@ -43,6 +43,7 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
     """Load every library and compile every template; returns all faults, sorted by file."""
     with _quiet():
         findings = {*_check_libraries(catalog), *_check_names(catalog), *_check_tree(catalog.roots["controller"])}
+        findings |= {*_check_guards(catalog, catalog.roots["controller"])}
         findings |= {*_check_annotations(catalog, settings), *_check_sources(app, catalog)}
     own = settings.folder(settings.templatePath)
     for name in app.jinja_env.list_templates():
@@ -107,6 +108,15 @@ def _check_names(catalog: Catalog) -> Iterator[Finding]:
     root = catalog.roots["controller"]
     for name, path in kept_names(root):
         yield Finding(path, 0, f"not reachable: the name {name} is reserved")
+
+
+def _check_guards(catalog: Catalog, folder: Folder) -> Iterator[Finding]:
+    """Guards that are gone or cannot be read: their folders answer 503."""
+    folder.refresh(catalog.now())
+    if folder.fault:
+        yield Finding(os.path.join(folder.path, f"{GUARD}.py"), 0, f"its folder is closed: {folder.fault}")
+    for inner in folder.list_folders(catalog.now()):
+        yield from _check_guards(catalog, inner)
 
 
 def _check_tree(root: Folder) -> Iterator[Finding]:

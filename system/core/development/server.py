@@ -17,10 +17,11 @@ from typing import Any
 
 import click
 from flask import Flask, Response, request
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from ..log import ESCAPES, protect
 from ..settings import Settings
+from .strict_http import StrictHandler
 from .supervisor import REPORT, SOCKET, TERMINAL
 from .writers import warn_of_writer
 
@@ -76,8 +77,8 @@ def take_terminal() -> None:
     os.unlink(path)
 
 
-class Handler(WSGIRequestHandler):
-    """Werkzeug's handler without its log line per request; RequestLines writes a better one."""
+class Handler(StrictHandler):
+    """The handler without its log line per request; RequestLines writes a better one."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         if not hasattr(self, "environ"):  # the input was not HTTP

@@ -32,8 +32,9 @@ class KernelRequest(Request):
     """Flask's request, strict about forms.
 
     Of a request that the catalogue answers: `resolved` is the method, `controller` the instance of its class and
-    `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final. `nonce` is
-    that of the page which answers it, if its template asked for one.
+    `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final,
+    `refused_form` a form whose values were refused, `nonce` that of the page which answers it, if its
+    template asked for one.
     """
 
     form_data_parser_class = StrictParser
@@ -41,6 +42,7 @@ class KernelRequest(Request):
     controller: object = None
     hooks: Sequence[Mapping[str, Any]] = ()
     answer_stream: Any = None
+    refused_form: Any = None
     nonce: str = ""
 
     @property

@@ -19,8 +19,9 @@ from ..dispatch.json_schema import Schema
 from ..dispatch.parameter import EMPTY, members
 from ..dispatch.responses import Task
 from ..dispatch.signature import resolve_annotation
-from .parameters import FILE, schema_of
+from .parameters import FILE
 from .plain_json import plain_json
+from .typed_parameters import schema_of
 
 log = logging.getLogger("kernkoa")
 

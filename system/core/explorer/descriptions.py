@@ -20,7 +20,8 @@ from .answers import Answer, answers_of, of_background
 from .inference import MethodSource
 from .kept import Kept
 from .listing import ListedLibrary, ListedMethod, Listing
-from .parameters import Parameter, parameter_of
+from .parameters import Parameter
+from .typed_parameters import parameter_of
 
 log = logging.getLogger("kernkoa")
 
