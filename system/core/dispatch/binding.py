@@ -30,6 +30,7 @@ _MISSING: Any = object()
 _AT_ITS_NAME = {
     "extra_forbidden": "nothing, as there is no such field",
     "unexpected_keyword_argument": "nothing, as there is no such field",
+    "missing": "a value",
     "missing_argument": "a value",
 }
 # what **others never takes from a client
