@@ -199,7 +199,6 @@ def test_what_cannot_work_is_refused_with_the_name_of_the_parameter(
         "n: Annotated[str, Field(gt=3)]",
         "n: Annotated[int, Field(pattern='x')]",
         "n: Annotated[int, Field(min_length=2)]",
-        "n: list[Annotated[bool, Field(multiple_of=2)]] = []",
         "n: bytes = Field(b'', le=3)",
         "*, n: Odd = None",
         "*n: Odd",
