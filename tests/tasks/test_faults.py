@@ -142,6 +142,18 @@ def test_a_message_that_a_dying_worker_took_is_sent_again(site: Bench) -> None:
     assert [site.runs(f"count {task_id}") for task_id in lost] == [1, 1, 1]
 
 
+def test_a_message_that_is_lost_on_its_second_way_is_sent_again(site: Bench) -> None:
+    first = site.start_worker()
+    running = site.start("count", {"to": 5, "step": 0.1})
+    wait_for(lambda: site.runs(f"count {running}"))
+    site.kill(first)
+    site.start_worker("--queues=reports")  # it requeues what the first one held, and takes nothing of it
+    wait_for(lambda: site.server.client.delete("kernkoa:tasks"), what="the requeued message, which is lost now")
+    site.start_worker()
+    assert site.end(running)["data"] == 5
+    assert site.runs(f"counted {running}") == 1
+
+
 def test_a_second_message_of_a_task_that_runs_is_passed_over(site: Bench) -> None:
     task_id = site.start("count", {"to": 5, "step": 0.1})
     message = site.server.client.lindex("kernkoa:tasks", 0)

@@ -18,9 +18,9 @@ _NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 class _QoS(kombu_redis.QoS):
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """Put a message that was not acknowledged back into its queue; drop what is no message."""
+        """Put a message that was not acknowledged back, in front of its queue; drop what is no message."""
         try:
-            super().restore_by_tag(tag, client=client, leftmost=leftmost)  # type: ignore[no-untyped-call]
+            super().restore_by_tag(tag, client=client)  # type: ignore[no-untyped-call]
         except _NO_MESSAGE as error:
             log.error("What was kept unacknowledged under %r is no message, and is dropped: %r", tag, error)
             self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
@@ -53,6 +53,11 @@ class _Channel(kombu_redis.Channel):
                     channel._on_connection_disconnect(self)  # type: ignore[no-untyped-call]
 
         return Connection
+
+    def _do_restore_message(self, payload: Any, exchange: str, routing_key: str, pipe: Any, *more: Any) -> None:
+        """Put a message back, and its task among those who wait: it may be lost on its second way, too."""
+        super()._do_restore_message(payload, exchange, routing_key, pipe, *more)  # type: ignore[no-untyped-call]
+        pipe.zadd(f"waiting:{routing_key}", {payload["headers"]["id"]: 0})
 
     def _brpop_read(self, **options: Any) -> Any:
         """Receive a message. What is in a queue and is no message is dropped, and the worker goes on."""

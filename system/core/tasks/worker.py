@@ -209,7 +209,7 @@ def _send_again(tasks: Tasks, record: Record) -> None:
         tasks.celery.backend.mark_as_failure(record["task_id"], MessageLost(_LOST), store_result=True)
         return
     log.warning("The message of %s[%s] was lost and is sent again", record["route"], record["task_id"])
-    tasks.send_again(record, resends=resends)
+    tasks.send_again(record, lost=True, resends=resends)
 
 
 class MessageLost(TaskFailed):
