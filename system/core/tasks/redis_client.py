@@ -150,5 +150,13 @@ def list_warnings(client: Any) -> list[str]:
     return warnings
 
 
+def wants_replicas(client: Any) -> bool:
+    """Whether a Redis refuses writes that no replica gets; False if it does not show its settings."""
+    try:
+        return any(int(value) > 0 for value in client.config_get("min-replicas-to-write").values())
+    except ResponseError:
+        return False
+
+
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual
 
 from .redis_address import ShownAddress
 from .redis_client import make_pool
@@ -15,8 +16,42 @@ log = logging.getLogger("kernkoa.worker")
 # what a text raises that is no message: not JSON, or JSON of another form
 _NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
+# messages that this process acknowledged while Redis was away
+_late_tags: set[str] = set()
+
 
 class _QoS(kombu_redis.QoS):
+    def ack(self, delivery_tag: Any) -> None:
+        """Acknowledge a message. If Redis is away this is done later: see requeue_overdue."""
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        except self.channel.connection_errors as error:
+            log.warning("The message %s is acknowledged later: %s", delivery_tag, error)
+            _late_tags.add(delivery_tag)
+            self._free(delivery_tag)
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        """Give a message back. If Redis is away its lease ends, and it is requeued then."""
+        try:
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
+        except self.channel.connection_errors:
+            self._free(delivery_tag)
+            raise
+
+    def _free(self, delivery_tag: Any) -> None:
+        """Take another message in place of this one, and renew its lease no more."""
+        virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+
+    def restore_visible(self, *_: Any, **__: Any) -> None:
+        """Nothing: kombu requeues overdue messages when it connects, before other workers could renew theirs."""
+
+    def requeue_overdue(self) -> None:
+        """Requeue the messages whose lease is over, after the late acknowledgements of this process."""
+        for tag in tuple(_late_tags):
+            self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
+            _late_tags.discard(tag)
+        super().restore_visible(interval=1)  # type: ignore[no-untyped-call]
+
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Put a message that was not acknowledged back, in front of its queue; drop what is no message."""
         try:

@@ -80,7 +80,7 @@ def held_tags(consumer: Any) -> set[str]:
             requests = (*tuple(state.reserved_requests), *tuple(state.active_requests))
             tags = {request.message.delivery_tag for request in requests}
             qos = getattr(getattr(consumer.task_consumer, "channel", None), "qos", None)
-            return tags | set(qos._delivered) if qos else tags
+            return tags | (set(qos._delivered) - qos._dirty) if qos else tags
         except RuntimeError:  # the worker's own thread changed one of them meanwhile
             continue
 
@@ -95,6 +95,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
             raise ImproperlyConfigured(SOLO)
         self._entries: list[Any] = []
         self._since = time.time()
+        self._away = time.monotonic()  # when the broker was last away, or this worker
         self._tasks: Tasks = consumer.app.site
         self._lease = self._tasks.settings.leaseSeconds
         self._seconds = self._lease / 3
@@ -103,6 +104,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._asked: set[str] = set()
 
     def start(self, consumer: Any) -> None:
+        self._away = time.monotonic()
         if not self._renewal.is_alive():
             capture_output()
             self._renewal.start()
@@ -130,15 +132,22 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
             log.debug("Redis does not answer: the worker's name disappears from the board by itself")
 
     def tend(self, consumer: Any) -> None:
-        """Renew leases, requeue what no worker holds, send the heartbeat."""
+        """Send the heartbeat, requeue what no worker holds.
+
+        While Redis is away no worker can renew its leases. So for one lease after it is back nothing is requeued.
+        """
         try:
-            renew_leases(self._tasks, consumer)
             self._tasks.heartbeats.send(consumer.hostname, self._about(consumer))
-            if not self._tasks.settings.brokerUrl:
-                consumer.task_consumer.channel.qos.restore_visible(interval=1)
-            send_lost(self._tasks, self._lease)
+            if time.monotonic() - self._away >= self._lease:
+                self._requeue(consumer)
         except (*consumer.connection_errors, *consumer.channel_errors, BrokerUnavailable) as error:
+            self._away = time.monotonic()
             log.warning("Unacknowledged messages cannot be requeued: %s", error)
+
+    def _requeue(self, consumer: Any) -> None:
+        if not self._tasks.settings.brokerUrl:
+            consumer.task_consumer.channel.qos.requeue_overdue()
+        send_lost(self._tasks, self._lease)
 
     def _about(self, consumer: Any) -> dict[str, Any]:
         return {
@@ -261,15 +270,6 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
             *(step for step in Consumer.Blueprint.default_steps if "delayed_delivery" not in str(step)),
             Lease,
         )
-
-    def connection_for_read(self, heartbeat: Any = None) -> Any:
-        """On reconnect, renew leases before kombu restores overdue messages."""
-        connection = super().connection_for_read(heartbeat)
-        try:
-            renew_leases(self.app.site, self)
-        except BrokerUnavailable as error:
-            log.warning("The leases cannot be renewed: %s", error)
-        return connection
 
     def on_connection_error_after_connected(self, error: Exception) -> None:
         """Celery 5.7.0 closes the lost connection here; the late acknowledgement that follows ends the worker."""
