@@ -50,13 +50,19 @@ def test_a_task_that_kills_its_process_is_given_up_after_three_runs(shared: Benc
     assert shared.run("echo", 1)["data"] == 1
 
 
-def test_a_task_that_runs_too_long_is_ended(shared: Bench) -> None:
+def test_a_task_that_runs_too_long_is_ended_and_its_process_killed_if_it_goes_on(shared: Bench) -> None:
+    before = shared.children(shared.workers[0])
+    swallows = shared.start("swallow")
     task_id = shared.start("sleep", {"seconds": 30})
     assert shared.end(task_id)["error"] == {
         "type": "TaskTimeout",
         "message": "The task ran longer than taskSeconds = 2 s, and was ended.",
     }
     assert shared.runs(f"slept {task_id}") == 0
+    assert shared.end(swallows)["error"]["type"] == "TaskTimeout"
+    assert shared.runs(f"swallow {swallows}") == 1
+    wait_for(lambda: len(set(before) & set(shared.children(shared.workers[0]))) == 1, what="the killed process")
+    assert shared.run("echo", 1)["data"] == 1
 
 
 def test_redis_restarts_while_a_task_runs_and_reports(shared: Bench) -> None:
@@ -82,6 +88,16 @@ def test_a_result_waits_for_a_redis_that_is_away(shared: Bench) -> None:
     assert shared.end(task_id) == {"status": "SUCCESS", "data": "slept"}
     assert shared.runs(f"sleep {task_id}") == 1
     assert shared.workers[0].poll() is None
+
+
+@pytest.mark.parametrize("kind", ["normal", "pubsub"])
+def test_a_worker_goes_on_when_redis_closes_its_connections(shared: Bench, kind: str) -> None:
+    running = shared.start("count", {"to": 5, "step": 0.1})
+    wait_for(lambda: shared.runs(f"count {running}"))
+    assert shared.server.client.client_kill_filter(_type=kind, skipme=True)
+    assert [shared.run("echo", number)["data"] for number in range(3)] == [0, 1, 2]
+    assert shared.end(running)["data"] == 5
+    assert shared.runs(f"count {running}") == 1
 
 
 @pytest.mark.parametrize("how", ["refused", "frozen"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from queue import Empty
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 
 from .redis_address import ShownAddress
-from .redis_client import make_pool
+from .redis_client import make_pool, tries
 
 log = logging.getLogger("kernkoa.worker")
 
@@ -73,9 +75,10 @@ class _Channel(kombu_redis.Channel):
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=self._address.options["db"])
-        return make_pool(
-            self._address, self._patient, self._watch_disconnect if asynchronous else lambda made: made
-        )
+        if not asynchronous:
+            return make_pool(self._address, self._patient)
+        # the event loop reads from these: if redis-py reconnected in a read, the loop would wait there for ever
+        return make_pool(self._address, self._patient, self._watch_disconnect, retry=tries(0))
 
     def _watch_disconnect(self, connection_class: Any) -> Any:
         """A class of connections that tell this channel when they are closed, as kombu's own do."""
@@ -88,6 +91,13 @@ class _Channel(kombu_redis.Channel):
                     channel._on_connection_disconnect(self)  # type: ignore[no-untyped-call]
 
         return Connection
+
+    def close(self) -> None:
+        """Close the connections, also where one is broken. A message that is on its way is received first."""
+        with contextlib.suppress(Empty, *self.connection_errors):
+            if self._in_poll:
+                self._brpop_read()
+        super().close()  # type: ignore[no-untyped-call]
 
     def _do_restore_message(self, payload: Any, exchange: str, routing_key: str, pipe: Any, *more: Any) -> None:
         """Put a message back, and its task among those who wait: it may be lost on its second way, too."""
@@ -110,3 +120,15 @@ class RedisTransport(kombu_redis.Transport):
     """Named as text in Celery's settings."""
 
     Channel = _Channel
+    _loop: Any = None
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Let the event loop of a worker read from a connection. kombu never takes back what it adds."""
+        known = set(loop.on_tick)
+        super().register_with_event_loop(connection, loop)  # type: ignore[no-untyped-call]
+        self._loop, self._added = loop, loop.on_tick - known
+
+    def close_connection(self, connection: Any) -> None:
+        if self._loop is not None:
+            self._loop.on_tick -= self._added
+        super().close_connection(connection)  # type: ignore[no-untyped-call]

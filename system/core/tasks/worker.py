@@ -77,7 +77,8 @@ def held_tags(consumer: Any) -> set[str]:
     """The delivery tags of what a worker runs, or keeps until its time, over whatever connection it came."""
     while True:
         try:
-            requests = (*tuple(state.reserved_requests), *tuple(state.active_requests))
+            later = getattr(state, "scheduled_requests", ())  # since Celery 5.7
+            requests = (*tuple(state.reserved_requests), *tuple(state.active_requests), *tuple(later))
             tags = {request.message.delivery_tag for request in requests}
             qos = getattr(getattr(consumer.task_consumer, "channel", None), "qos", None)
             return tags | (set(qos._delivered) - qos._dirty) if qos else tags
@@ -279,6 +280,14 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         if channel is not None:
             channel.do_restore = False  # what runs here keeps its lease; requeued now, it would run twice
         super().on_connection_error_after_connected(error)
+
+    def on_close(self) -> None:
+        """With Redis a lost connection ends nothing: messages are acknowledged by their keys, over any connection.
+
+        Celery forgets here what the pool has not begun; a process that has it already would run it without lease.
+        """
+        if self.app.settings.brokerUrl or self.controller.blueprint.state != bootsteps.RUN:
+            super().on_close()
 
     def on_decode_error(self, message: Any, error: Exception) -> None:
         super().on_decode_error(message, error)
