@@ -30,6 +30,7 @@ from flask import (
 
 from system.core.dispatch.decorators import allow, background, cron, every, expose, limit, queue, retry
 from system.core.dispatch.params import Params
+from system.core.dispatch.responses import Task
 from system.core.runtime import app, celery, dbs, exeTask, load, start
 from system.core.runtime import settings as config
 from system.core.web.urls import redirect
@@ -37,6 +38,7 @@ from system.core.web.urls import redirect
 __all__ = [
     "Params",
     "Response",
+    "Task",
     "abort",
     "allow",
     "app",

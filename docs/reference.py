@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ import click
 
 import system.core.dispatch.decorators as decorators
 from system.core.catalog.loader import Loader
+from system.core.checked import kinds_of
 from system.core.commands.cli import main as commands
 from system.core.database.connection import Database
 from system.core.dispatch.params import Params
-from system.core.settings import INTERNAL, Settings
+from system.core.settings import INTERNAL, SPELLED, Settings
 from system.core.tasks.progress import Reporter
 from system.core.tasks.submission import Tasks
 
@@ -101,28 +104,31 @@ def _signature(function: Callable[..., Any]) -> str:
 def _settings() -> Iterator[str]:
     yield "| setting | variable | type | default |"
     yield "|---|---|---|---|"
-    for field, info in Settings.model_fields.items():
-        name = info.alias or field
+    defaults = vars(Settings())
+    for field, kind in kinds_of(Settings).items():
+        name = SPELLED.get(field, field)
         if name in INTERNAL:
             continue
-        default = info.get_default(call_default_factory=True)
-        shown = "config.py's folder" if name == "path" else f"`{default!r}`"
+        shown = "config.py's folder" if name == "path" else f"`{defaults[field]!r}`"
         if name == "libs":
             shown = "the folders of `catalog/`"
         variable = "KERNKOA_" + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
-        yield f"| `{name}` | `{variable}` | {_type(info.annotation)} | {shown} |"
+        yield f"| `{name}` | `{variable}` | `{_type(kind)}` | {shown} |"
 
 
-def _type(annotation: Any) -> str:
-    text = (
-        getattr(annotation, "__name__", "")
-        if isinstance(annotation, type) and not getattr(annotation, "__args__", None)
-        else str(annotation)
-    )
-    text = re.sub(r"typing\.|ipaddress\.|pydantic\.networks\.", "", text)
-    text = re.sub(r"Annotated\[(\w+),.*?\)\]\)?\]", r"\1", text)
-    text = re.sub(r"Annotated\[(\w+), [^\]]*\]", r"\1", text)
-    return "`" + text.replace("|", "or") + "`"
+def _type(kind: Any) -> str:
+    """An annotation without its rules."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return _type(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_type, arguments))
+    if origin is typing.Literal:
+        return " or ".join(map(repr, arguments))
+    if origin is None:
+        return "None" if kind is types.NoneType else str(getattr(kind, "__name__", kind))
+    name = {Sequence: "list", Mapping: "dict"}[origin]
+    return f"{name}[{', '.join(map(_type, arguments))}]"
 
 
 def _commands() -> Iterator[str]:

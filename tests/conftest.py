@@ -7,6 +7,8 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -30,6 +32,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 collect_ignore = ["site"]
 
 atexit.register(shutil.rmtree, os.environ["KERNKOA_VAR_PATH"], ignore_errors=True)
+
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Site:
@@ -59,6 +64,19 @@ class Site:
 
     def client(self, **settings: Any) -> Any:
         return self.app(**settings).test_client()
+
+    def kernkoa(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run `python kernkoa.py` with the site's config.py, in its folder."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("KERNKOA_")}
+        return subprocess.run(
+            [sys.executable, str(ROOT / "kernkoa.py"), *words],
+            env=clean | {"KERNKOA_CONFIG": str(self.root / "config.py")} | environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=self.root,
+        )
 
     def close(self) -> None:
         for app in self._apps:

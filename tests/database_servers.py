@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.programs import find_program
 
@@ -28,9 +29,13 @@ class Server:
     """A database server that can be stopped and started again; `entry` is its line in config.databases."""
 
     account = ""  # a server refuses to run as root
+    program = ""
+    folders = ""  # where Debian keeps it
     stop_signal = signal.SIGTERM
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
+        self.server = find_program(self.program, self.folders)
         self.folder = Path(tempfile.mkdtemp(prefix="kernkoa-db-"))
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -90,13 +95,15 @@ class Server:
 
 class PostgreSQL(Server):
     account = "postgres"
+    program = "postgres"
+    folders = "usr/lib/postgresql/*/bin"
     stop_signal = signal.SIGINT  # the fast shutdown: does not wait for clients
 
     @property
     def entry(self) -> dict[str, object]:
         return {
             "driver": "postgresql",
-            "host": "127.0.0.1",
+            "host": self.address,
             "port": self.port,
             "user": "koa",
             "password": PASSWORD,
@@ -106,33 +113,41 @@ class PostgreSQL(Server):
     def make(self) -> None:
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
-        folders = "usr/lib/postgresql/*/bin"
         self.run(
-            find_program("initdb", folders),
+            find_program("initdb", self.folders),
             *("-D", "data", "-U", "koa", "--pwfile", str(secret), "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C", "--no-sync"),
         )
-        self.server = find_program("postgres", folders)
+        if self.address != "127.0.0.1":
+            with open(self.folder / "data/pg_hba.conf", "a") as file:
+                file.write(f"host all all {self.address}/24 scram-sha-256\n")
 
     def command(self) -> list[str]:
         return [
             *(self.server, "-D", "data", "-p", str(self.port), "-k", str(self.folder)),
-            *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"),
+            *("-c", f"listen_addresses={self.address}", "-c", "fsync=off", "-c", "max_connections=200"),
         ]
 
     def answers(self) -> bool:
         import psycopg
 
         with contextlib.suppress(psycopg.OperationalError):
-            psycopg.connect(
-                host="127.0.0.1", port=self.port, user="koa", password=PASSWORD, dbname="postgres"
-            ).close()
+            self.connect().close()
             return True
         return False
+
+    def connect(self) -> Any:
+        """A connection that commits each statement."""
+        import psycopg
+
+        where = {"host": self.address, "port": self.port, "dbname": "postgres"}
+        return psycopg.connect(**where, user="koa", password=PASSWORD, autocommit=True)
 
 
 class MariaDB(Server):
     account = "mysql"
+    program = "mariadbd"
+    folders = "usr/sbin"
 
     @property
     def entry(self) -> dict[str, object]:
@@ -156,7 +171,6 @@ class MariaDB(Server):
             f"create user if not exists koa@'127.0.0.1' identified by '{PASSWORD}';\n"
             "grant all on koa.* to koa@'127.0.0.1';\n"
         )
-        self.server = find_program("mariadbd", "usr/sbin")
 
     def command(self) -> list[str]:
         return [

@@ -21,8 +21,9 @@ COUNT = 3
 class Cluster:
     """Three nodes. Started together, they find each other by their configuration; ended by process group."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         self.folder = folder
+        self.address = address
         self.names = [f"koa{number}@localhost" for number in range(COUNT)]
         self.ports = [free_port() for _ in range(COUNT)]
         self._mapper_port = free_port()
@@ -30,7 +31,7 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return f"amqp://guest:guest@{','.join(f'127.0.0.1:{port}' for port in self.ports)}/"
+        return f"amqp://guest:guest@{','.join(f'{self.address}:{port}' for port in self.ports)}/"
 
     @property
     def environ(self) -> dict[str, str]:
@@ -47,7 +48,7 @@ class Cluster:
         self._mapper = subprocess.Popen([program], env=self.environ, stdout=subprocess.DEVNULL)
         for number in range(COUNT):
             self._start_node(number)
-        wait_for(lambda: all(map(is_open, self.ports)), 150, "the cluster")
+        wait_for(lambda: all(is_open(port, self.address) for port in self.ports), 150, "the cluster")
         wait_for(lambda: self._count_running() == COUNT, 60, "all nodes in one cluster")
 
     def _start_node(self, number: int) -> None:
@@ -57,7 +58,8 @@ class Cluster:
             f"cluster_formation.classic_config.nodes.{place + 1} = {name}" for place, name in enumerate(self.names)
         ]
         lines = [
-            f"listeners.tcp.default = 127.0.0.1:{self.ports[number]}",
+            f"listeners.tcp.default = {self.address}:{self.ports[number]}",
+            "loopback_users = none",
             "cluster_formation.peer_discovery_backend = classic_config",
             *members,
         ]
@@ -110,18 +112,18 @@ class Cluster:
         self._mapper.wait()
 
 
-def is_open(port: int) -> bool:
+def is_open(port: int, address: str = "127.0.0.1") -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((address, port), 1).close()
     except OSError:
         return False
     return True
 
 
 @contextlib.contextmanager
-def rabbitmq_cluster(folder: Path) -> Iterator[Cluster]:
+def rabbitmq_cluster(folder: Path, address: str = "127.0.0.1") -> Iterator[Cluster]:
     """A running cluster, ended at the end."""
-    made = Cluster(folder)
+    made = Cluster(folder, address)
     try:
         made.start()
         yield made

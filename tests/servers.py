@@ -27,10 +27,12 @@ import pytest
 from system.deploy import release, workers
 from system.deploy.machine import Machine
 from system.deploy.site import recall
+from tests.shipped import needs_shipped_site
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 VENV = Path(sys.prefix)
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
+NGINX_MODULES = "".join(f"load_module {file};" for file in Path("/usr/lib/nginx/modules").glob("*brotli_static*"))
 NOT_COPIED = shutil.ignore_patterns(
     ".*", "venv3", "var", "tests", "docs", "benchmarks", "__pycache__", "node_modules"
 )
@@ -48,8 +50,15 @@ def free_port() -> int:
         return port
 
 
+def config_with(extra: str) -> str:
+    """The shipped config.py with more lines."""
+    needs_shipped_site()
+    return f"{(REPOSITORY / 'config.py').read_text()}\n{extra}\n"
+
+
 def copy_clone(target: Path, venv: bool = True) -> Path:
     """What a visitor clones, with this environment as its venv3."""
+    needs_shipped_site()
     shutil.copytree(REPOSITORY, target, ignore=NOT_COPIED, symlinks=True)
     if venv:
         (target / "venv3").symlink_to(VENV)
@@ -142,6 +151,7 @@ def production(
 
     `edits` replaces text in the files that were installed, as an administrator would.
     """
+    needs_shipped_site()
     # short, because the name of a socket may have 107 bytes
     folder = Path(tempfile.mkdtemp(prefix="koa-"))
     site = Production(folder, free_port(), copy_clone(folder / "clone"))
@@ -153,8 +163,8 @@ def production(
             site.tls_port = free_port()
             make_certificate(folder / "tree/etc/tls")
             options = (*options, "--domain", "localhost", "--certificate", "/etc/tls")
-        _stage(site, options)
-        environment = _relocate(site, edits or {})
+        stage(site, options)
+        environment = relocate(site, edits or {})
         _start(site, environment)
         yield site
     finally:
@@ -169,7 +179,7 @@ def make_certificate(folder: Path) -> None:
     subprocess.run([*command, *files], check=True, capture_output=True)
 
 
-def _stage(site: Production, options: tuple[str, ...]) -> None:
+def stage(site: Production, options: tuple[str, ...]) -> None:
     me = pwd.getpwuid(os.geteuid()).pw_name
     command = ["sh", site.clone / "setup.sh", "install", "--root", site.folder / "tree", "--user", me]
     command += ["--port", str(site.port), "--processes", "2", "--no-redis", *options]
@@ -177,7 +187,7 @@ def _stage(site: Production, options: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
+def relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
     """Move the staged files to the folder, and answer with the environment that the unit file sets."""
     folder, tree = site.folder, site.folder / "tree"
     for name in ("run", "log", "var", "vassals", "nginx"):
@@ -205,7 +215,9 @@ def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
     (folder / "emperor.ini").write_text(moved("etc/uwsgi/emperor.ini"))
     site.vassal.write_text(moved("etc/uwsgi/vassals/kernkoa_uwsgi.ini"))
     (folder / "nginx" / "site.conf").write_text(moved("etc/nginx/sites-available/kernkoa"))
-    (folder / "nginx" / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, user=f"{me} {group}"))
+    (folder / "nginx" / "nginx.conf").write_text(
+        NGINX_CONF.format(folder=folder, user=f"{me} {group}", modules=NGINX_MODULES)
+    )
     unit = (tree / "etc/systemd/system/emperor.uwsgi.service").read_text()
     lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("Environment=")]
     pairs = [pair.partition("=") for line in lines for pair in shlex.split(line)]
@@ -213,6 +225,7 @@ def _relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
 
 
 NGINX_CONF = """
+{modules}
 user {user};
 worker_processes 1;
 daemon off;

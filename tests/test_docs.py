@@ -27,6 +27,7 @@ from system.deploy.__main__ import _parser
 from system.deploy.workers import wait_for
 from tests.doc_blocks import PAGES, ROOT, Block, blocks_of
 from tests.servers import NGINX, free_port, make_certificate
+from tests.shipped import needs_shipped_site
 
 
 def write_files(site: Any, blocks: list[Block]) -> None:
@@ -186,6 +187,7 @@ def test_redis_starts_with_every_block(block: Block, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_and_picture_leads_to_a_file(page: Path) -> None:
+    needs_shipped_site()
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http:", "https:")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
@@ -209,11 +211,10 @@ def test_the_reference_has_every_entry_of_the_code() -> None:
 
 
 def test_the_settings_page_names_every_setting() -> None:
-    from system.core.settings import INTERNAL, Settings
+    from system.core.settings import setting_names
 
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    names = {field.alias or name for name, field in Settings.model_fields.items()} - {*INTERNAL}
-    assert not {name for name in names if f"`{name}`" not in page}
+    assert not {name for name in setting_names() if f"`{name}`" not in page}
 
 
 class Served(NamedTuple):
@@ -232,6 +233,7 @@ class Served(NamedTuple):
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
+    needs_shipped_site()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -10,6 +10,7 @@ import pytest
 
 from system.core.app import create_app
 from system.core.settings import read_settings
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[1]
 DEEP = "/" + "/".join(f"folder{number}" for number in range(1, 8)) + "/urllibrary/urlclass/urlmethod2"
@@ -17,6 +18,7 @@ DEEP = "/" + "/".join(f"folder{number}" for number in range(1, 8)) + "/urllibrar
 
 @pytest.fixture(scope="module")
 def client() -> Any:
+    needs_shipped_site()
     app = create_app(read_settings(ROOT / "config.py"))
     yield app.test_client()
     app.catalog.close()

@@ -16,7 +16,9 @@ CORE = ROOT / "system" / "core"
 LAYERS = {
     "errors": 0,
     "spelling": 0,
+    "checked": 0,
     "settings": 1,
+    "redaction": 2,
     "log": 2,
     "catalog": 2,
     "database": 3,

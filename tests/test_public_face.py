@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import kernkoa
+from tests import shipped
 
 PROMISED = """
-    config load dbs exeTask app celery allow expose limit background retry queue every cron Params
+    config load dbs exeTask app celery allow expose limit background retry queue every cron Params Task
     request session g redirect url_for abort render_template stream_template flash send_file send_from_directory jsonify make_response
     Response current_app
     datetime timedelta json os sys time
@@ -14,6 +15,11 @@ PROMISED = """
 
 def test_the_star_import_brings_what_is_promised_and_nothing_else() -> None:
     assert sorted(kernkoa.__all__) == sorted(PROMISED)
+
+
+def test_the_list_of_shipped_files_is_that_of_this_clone() -> None:
+    shipped.needs_shipped_site()
+    assert shipped.site_of(shipped.CLONE) == shipped.manifest(), "run: python tests/shipped.py --write"
 
 
 def test_every_promised_name_is_there() -> None:

@@ -6,7 +6,7 @@ from kernkoa import *
 class fastHelloClass:
     """The smallest controllers."""
 
-    def fastHelloWorld(self):
+    def fastHelloWorld(self) -> str:
         """Say hello."""
         return "hello world!!."
 

@@ -323,6 +323,23 @@ class InvalidParameters(RequestError, exceptions.UnprocessableEntity):
         super().__init__(f"These parameters cannot be used: {names}. See errors for each.", **members)
         self.errors = list(errors)
 
+    @classmethod
+    def refused(cls, **messages: str) -> InvalidParameters:
+        """Values that the site refuses itself: `raise InvalidParameters.refused(email="It is taken.")`."""
+        return cls(
+            [
+                {
+                    "name": name,
+                    "source": "site",
+                    "expected": "another value",
+                    "got": None,
+                    "hint": text,
+                    "message": text,
+                }
+                for name, text in messages.items()
+            ]
+        )
+
 
 class IdempotencyReused(RequestError, exceptions.UnprocessableEntity):
     """An Idempotency-Key that came with another request before."""

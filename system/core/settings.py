@@ -9,13 +9,13 @@ import re
 import runpy
 import secrets
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from flask import has_request_context, request
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, model_validator
 
+from .checked import Checked, InvalidValues, above, at_least, at_most, kinds_of, longer_than, matches
 from .errors import SettingsError
 from .spelling import near_names
 
@@ -23,11 +23,13 @@ from .spelling import near_names
 _LISTS = frozenset({"secretKeys", "queues", "addons", "hosts", "origins", "proxies", "monitors"})
 _JSON = _LISTS | {"databases", "libs", "headers", "openapi"}
 
-Seconds = Annotated[float, Field(ge=0)]
-Bytes = Annotated[int, Field(gt=0)]
-Role = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Kind = Literal["controller", "model", "print", "language", "addon"]
+Seconds = Annotated[float, at_least(0)]
+Bytes = Annotated[int, above(0)]
+Role = Annotated[str, matches(r"[A-Za-z][A-Za-z0-9_.-]*")]
 _LOGIN = re.compile(r"(://|')[^']*@")
-_URL = r"^([A-Za-z][A-Za-z+]*://\S*)?$"
+_URL = r"([A-Za-z][A-Za-z+]*://\S*)?"
 
 # set to the process id of the development server's supervisor
 DEVELOPMENT = "KERNKOA_DEVELOPMENT"
@@ -35,8 +37,10 @@ DEVELOPMENT = "KERNKOA_DEVELOPMENT"
 PREFIX = "KERNKOA_"  # of environment variables
 # fields of Settings that no setting sets
 INTERNAL = ("development", "warnings")
+# attributes whose name in config.py is another: settings.url is complete where config.py has none
+SPELLED = {"site_url": "url"}
 
-DEFAULT_LIBS = {
+DEFAULT_LIBS: Mapping[Kind, str] = {
     "controller": "catalog/controller",
     "model": "catalog/model",
     "print": "catalog/print",
@@ -45,56 +49,48 @@ DEFAULT_LIBS = {
 }
 
 
-class Settings(BaseModel):
+class Settings(Checked):
     """The settings, under their names in config.py. Folders are relative to `path`.
 
     Any other name that config.py sets is an attribute too.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", validate_default=True, arbitrary_types_allowed=True)
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "kernkoa"
-    base: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.~-]+)*$")] = ""
+    name: Annotated[str, matches(r"[A-Za-z0-9][A-Za-z0-9_.-]*")] = "kernkoa"
+    base: Annotated[str, matches(r"(/[A-Za-z0-9_.~-]+)*")] = ""
     path: Path = Path()
-    site_url: Annotated[str, Field(alias="url", pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    site_url: Annotated[str, matches(r"(https?://[^\s?#]+)?")] = ""
     home: str = ""
     secretKey: str = ""
-    secretKeys: list[Annotated[str, Field(min_length=16)]] = Field(default_factory=list)
-    session_timeout: Annotated[int, Field(gt=0)] = 720
+    secretKeys: Sequence[Annotated[str, longer_than(15)]] = ()
+    session_timeout: Annotated[int, above(0)] = 720
 
-    databases: dict[str, dict[str, Any]] = Field(
-        default_factory=lambda: {"maindb": {"driver": "sqlite", "host": "var/main.db"}}
-    )
+    databases: Mapping[str, Mapping[str, Any]] = {"maindb": {"driver": "sqlite", "host": "var/main.db"}}
     defaultDatabase: str = "maindb"
 
-    libs: dict[Literal["controller", "model", "print", "language", "addon"], str] = Field(default_factory=dict)
+    libs: Mapping[Kind, str] = DEFAULT_LIBS
     templatePath: str = "templates"
     pdfPath: str = "pdfs"
     imagePath: str = "images"
     staticPath: str = "static"
     varPath: str = "var"
 
-    addons: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]] = Field(default_factory=list)
+    addons: Sequence[Annotated[str, matches(r"[A-Za-z][A-Za-z0-9_]*")]] = ()
 
-    hosts: list[Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^[0-9a-fA-F:.]+$")]] = Field(
-        default_factory=list
-    )
-    origins: list[Annotated[str, Field(pattern=r"^(\*|https?://[^\s/?#]+)$")]] = Field(default_factory=list)
-    proxies: list[IPvAnyNetwork] = Field(default_factory=list)
-    monitors: list[IPvAnyNetwork] = Field(
-        default_factory=lambda: [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")]
-    )
-    headers: dict[str, str] = Field(default_factory=dict)
-    hstsSeconds: Annotated[int, Field(ge=0)] = 0
+    hosts: Sequence[Annotated[str, matches(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9a-fA-F:.]+")]] = ()
+    origins: Sequence[Annotated[str, matches(r"(\*|https?://[^\s/?#]+)")]] = ()
+    proxies: Sequence[Network] = ()
+    monitors: Sequence[Network] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
+    headers: Mapping[str, str] = {}
+    hstsSeconds: Annotated[int, at_least(0)] = 0
     strictVerbs: bool = False
     logFormat: Literal["text", "json"] = "text"
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 5000
+    port: Annotated[int, at_least(0), at_most(65535)] = 5000
     flaskDebug: bool = True
     editor: Literal["", "vscode", "pycharm", "vim", "emacs", "sublime"] = "vscode"
-    explorer: Annotated[bool | Role | None, Field(union_mode="left_to_right")] = None
-    openapi: dict[str, Any] = Field(default_factory=dict)
+    explorer: bool | Role | None = None
+    openapi: Mapping[str, Any] = {}
     liveSeconds: Seconds | Literal["off"] = 1
 
     maxUploadBytes: Bytes = 75_000_000
@@ -102,33 +98,33 @@ class Settings(BaseModel):
     maxParamsBytes: Bytes = 5_000_000
     maxParams: Bytes = 1_000
     maxJsonValues: Bytes = 100_000
-    maxJsonDepth: Annotated[int, Field(ge=1, le=150)] = 100
+    maxJsonDepth: Annotated[int, at_least(1), at_most(150)] = 100
 
-    redisUrl: Annotated[str, Field(pattern=_URL)] = ""
-    brokerUrl: Annotated[str, Field(pattern=_URL)] = ""
-    queues: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]] = Field(default_factory=list)
+    redisUrl: Annotated[str, matches(_URL)] = ""
+    brokerUrl: Annotated[str, matches(_URL)] = ""
+    queues: Sequence[Annotated[str, matches(r"[A-Za-z0-9_-]+")]] = ()
     taskSeconds: Seconds = 3_600
-    leaseSeconds: Annotated[float, Field(ge=1)] = 30
-    resultDays: Annotated[float, Field(gt=0)] = 7
+    leaseSeconds: Annotated[float, at_least(1)] = 30
+    resultDays: Annotated[float, above(0)] = 7
     maxTaskBytes: Bytes = 1_000_000
     maxResultBytes: Bytes = 1_000_000
-    maxQueued: Annotated[int, Field(ge=0)] = 100_000
-    tasksPerChild: Annotated[int, Field(gt=0)] = 1_000
+    maxQueued: Annotated[int, at_least(0)] = 100_000
+    tasksPerChild: Annotated[int, above(0)] = 1_000
     taskMemoryBytes: Bytes = 512_000_000
     respondAsync: bool = False
     timezone: str = ""
 
     # not settings of config.py: whether this process is the development server, and names that look misspelled
     development: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: Sequence[str] = ()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, values: dict[str, Any]) -> dict[str, Any]:
-        libs = values.get("libs", {})
-        if isinstance(libs, dict):
-            values = {**values, "libs": {**DEFAULT_LIBS, **libs}}
-        return values
+    def __init__(self, **values: Any) -> None:
+        """Raises InvalidValues."""
+        if "url" in values:
+            values["site_url"] = values.pop("url")
+        if isinstance(values.get("libs"), Mapping):
+            values["libs"] = {**DEFAULT_LIBS, **values["libs"]}
+        super().__init__(**values)
 
     @property
     def url(self) -> str:
@@ -149,6 +145,16 @@ class Settings(BaseModel):
         return self.folder(self.varPath)
 
 
+def own_values(settings: Settings) -> dict[str, Any]:
+    """What config.py sets beside the settings."""
+    return {name: value for name, value in vars(settings).items() if name not in kinds_of(Settings)}
+
+
+def setting_names() -> list[str]:
+    """The names of all settings, as config.py spells them."""
+    return [SPELLED.get(name, name) for name in kinds_of(Settings) if name not in INTERNAL]
+
+
 def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read config.py, apply the environment, validate.
 
@@ -165,7 +171,7 @@ def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) ->
     values["warnings"] = tuple(_misspelled(values, environ))
     try:
         settings = Settings(**values)
-    except ValidationError as error:
+    except InvalidValues as error:
         raise SettingsError(_explain(error, origins)) from error
     _check_databases(settings)
     return settings
@@ -173,7 +179,7 @@ def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) ->
 
 def _misspelled(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each name of config.py or of the environment that is no setting but is spelled like one."""
-    fields = [field.alias or name for name, field in Settings.model_fields.items() if name not in INTERNAL]
+    fields = setting_names()
     for name in values:
         near = near_names(name, fields, 1, 0.8)
         if near and name not in fields and name not in INTERNAL:
@@ -211,7 +217,7 @@ def _is_setting(name: str, value: object) -> bool:
 
 def _variables(values: Mapping[str, Any]) -> dict[str, str]:
     """The environment variable of each setting: secretKey is KERNKOA_SECRET_KEY."""
-    fields = [field.alias or name for name, field in Settings.model_fields.items() if name not in INTERNAL]
+    fields = setting_names()
     names = dict.fromkeys([*fields, *values])
     return {name: PREFIX + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper() for name in names}
 
@@ -227,13 +233,13 @@ def _parse_variable(name: str, text: str) -> Any:
         raise SettingsError(f"{name} = {text!r} from the environment is not JSON: {error}") from error
 
 
-def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+def _explain(error: InvalidValues, origins: Mapping[str, str]) -> str:
     lines = []
-    for fault in error.errors():
-        name = str(fault["loc"][0]) if fault["loc"] else "settings"
-        where = ".".join(str(part) for part in fault["loc"])
-        shown = "…" if "key" in name.lower() else _LOGIN.sub(r"\1***@", repr(fault["input"]))
-        lines.append(f"{origins.get(name, 'default')}: {where} = {shown} cannot be used: {fault['msg']}")
+    for place, value, expected in error.faults:
+        name = SPELLED.get(place[0], place[0])
+        where = ".".join((name, *place[1:]))
+        shown = "…" if "key" in name.lower() else _LOGIN.sub(r"\1***@", repr(value))
+        lines.append(f"{origins.get(name, 'default')}: {where} = {shown} cannot be used: expected {expected}")
     return "\n".join(dict.fromkeys(lines))
 
 
@@ -266,6 +272,11 @@ def obtain_secret_key(settings: Settings) -> str:
         ) from error
 
 
+def make_key() -> str:
+    """A new secret key: 256 random bits as 64 hexadecimal digits."""
+    return secrets.token_hex(32)
+
+
 def _make_secret_key(file: Path) -> None:
     """Write a temporary file and link it into place, so that processes that start together agree on one key."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -273,7 +284,7 @@ def _make_secret_key(file: Path) -> None:
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_hex(32) + "\n")
+            stream.write(make_key() + "\n")
         os.link(aside, file)
     except FileExistsError:
         pass  # another process was first: use its key

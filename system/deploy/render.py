@@ -10,6 +10,7 @@ from .site import Facts, Site
 
 HERE = Path(__file__).parent
 WEB_GROUP = "www-data"
+BROTLI = Path("/etc/nginx/modules-enabled/50-mod-http-brotli-static.conf")
 
 
 def rendered(site: Site, facts: Facts, web_group: str = WEB_GROUP) -> dict[Path, tuple[str, int]]:
@@ -61,6 +62,8 @@ def render_nginx(site: Site, facts: Facts) -> str:
     if certificate:
         text = text.replace("/etc/kernkoa/fullchain.pem", str(certificate[0]))
         text = text.replace("/etc/kernkoa/privkey.pem", str(certificate[1])).replace("#tls ", "")
+    if BROTLI.exists():
+        text = text.replace("#brotli ", "")
     if not Path("/proc/net/if_inet6").exists():
         text = re.sub(r"(?m)^\s*(#tls )?listen \[::\].*\n", "", text)
     return text

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def kernkoa(site: Any) -> Any:
     """Runs a command on the site of the test."""
     (site.root / "config.py").write_text("secretKey = 'x' * 32\n")
-
-    def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("KERNKOA_")}
-        return subprocess.run(
-            [sys.executable, str(ROOT / "kernkoa.py"), *words],
-            env=clean | {"KERNKOA_CONFIG": str(site.root / "config.py")} | environ,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-
-    return run
+    return site.kernkoa
 
 
 @pytest.fixture
@@ -282,6 +268,7 @@ def test_check_finds_a_file_that_broke_after_a_version_of_it_ran(kernkoa: Any, s
         ("secretKey = 'ab' * 40", "secretKey"),
         ("origins = ['*']", "origins"),
         ("explorer = True", "explorer"),
+        ("explorer = 'public'", "explorer"),
         ("", "headers"),
         ("databases = {'maindb': {'driver': 'mysql', 'host': 'x', 'password': 'hunter2'}}", "databases"),
         ("", "redisUrl"),
@@ -297,6 +284,18 @@ def test_check_deploy_warns_of_settings_for_ones_own_machine(
     assert done.returncode == 0
     assert f"warning: {name}: " in done.stdout
     assert "warning" not in kernkoa("check").stdout
+
+
+def test_check_says_that_the_explorer_is_open_to_everyone(kernkoa: Any, site: Any) -> None:
+    with (site.root / "config.py").open("a") as file:
+        file.write("explorer = 'public'\n")
+    assert "everyone can read the explorer" in kernkoa("check").stderr
+
+
+def test_key_makes_another_key_each_time_that_the_settings_accept(kernkoa: Any) -> None:
+    first, second = (kernkoa("key").stdout.strip() for _ in range(2))
+    assert re.fullmatch("[0-9a-f]{64}", first)
+    assert first != second
 
 
 def test_check_deploy_of_a_careful_site_warns_of_nothing(kernkoa: Any, site: Any) -> None:

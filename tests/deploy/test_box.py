@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from system.deploy import workers
-from tests.servers import NOT_COPIED, REPOSITORY
+from tests.servers import NOT_COPIED, REPOSITORY, config_with
+from tests.shipped import needs_shipped_site
 
 TOOL = str(REPOSITORY / "tests/box.sh")
 CLONE = "/usr/local/kernkoa"
@@ -67,7 +68,7 @@ class Box:
         return self.root / name.lstrip("/")
 
     def config(self, extra: str) -> None:
-        self.path(f"{CLONE}/config.py").write_text(f"{CONFIG}\n{extra}\n")
+        self.path(f"{CLONE}/config.py").write_text(config_with(extra))
 
     def get(self, path: str) -> str:
         """The status and the body of a request from inside the machine."""
@@ -113,7 +114,6 @@ class Counts:
         self.failed += sum(map(int, [*(bad.groups() if bad else ()), *(sockets.groups() if sockets else ())]))
 
 
-CONFIG = (REPOSITORY / "config.py").read_text()
 PROBE = """
 from kernkoa import *
 
@@ -132,7 +132,7 @@ def prepare(root: Path) -> None:
     clone = root / CLONE.lstrip("/")
     shutil.copytree(REPOSITORY, clone, ignore=NOT_COPIED, dirs_exist_ok=True)
     (clone / "catalog/controller/probe.py").write_text(PROBE)
-    (clone / "config.py").write_text(f"{CONFIG}\nrelease = 'first'\n")
+    (clone / "config.py").write_text(config_with("release = 'first'"))
     (clone / "images").mkdir(exist_ok=True)
     (clone / "images/pixel.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (root / "etc/systemd/system/theirs.service").write_text("[Service]\nExecStart=/bin/true\n")
@@ -144,6 +144,7 @@ def bare() -> Iterator[Box]:
     if reason:
         assert not REQUIRED, reason
         pytest.skip(reason)
+    needs_shipped_site()
     prepared = subprocess.run(["bash", TOOL, "prepare"], capture_output=True, text=True)
     assert prepared.returncode == 0, prepared.stderr[-2000:]
     folder = Path(tempfile.mkdtemp(prefix="koa-box-"))

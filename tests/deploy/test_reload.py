@@ -14,7 +14,7 @@ import pytest
 
 from system.deploy import workers
 from system.deploy.errors import DeployError
-from tests.servers import REPOSITORY, Load, Production, needs_servers, production
+from tests.servers import Load, Production, config_with, needs_servers, production
 
 pytestmark = needs_servers
 
@@ -46,12 +46,9 @@ class probe:
 """
 
 
-CONFIG = (REPOSITORY / "config.py").read_text()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Production]:
-    files = {"catalog/controller/probe.py": PROBE, "config.py": f"{CONFIG}\nrelease = 'first'\n"}
+    files = {"catalog/controller/probe.py": PROBE, "config.py": config_with("release = 'first'")}
     with production(files=files) as running:
         yield running
 
@@ -67,7 +64,7 @@ def site(server: Production) -> Iterator[Production]:
 
 
 def set_release(site: Production, text: str) -> None:
-    (site.clone / "config.py").write_text(f"{CONFIG}\n{text}\n")
+    (site.clone / "config.py").write_text(config_with(text))
 
 
 def test_a_reload_brings_new_settings_and_loses_no_request(

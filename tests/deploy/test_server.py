@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from system.deploy import workers
+from system.deploy import render, workers
 from tests.servers import REPOSITORY, VENV, Answer, Production, free_port, health, needs_servers, production
+from tests.shipped import needs_shipped_site
 
 pytestmark = needs_servers
 
@@ -58,6 +60,15 @@ FILES = {
     "images/.secret": "hidden",
     "static/site.css": "body { color: black }",
     "static/site.css.gz": "compressed",
+    "static/site.css.br": "smaller",
+    "static/other.css": "body { color: white }",
+    "catalog/controller/static_url.py": """
+from kernkoa import *
+
+class static_url:
+    def css(self):
+        return url_for("static", filename="site.css")
+""",
     "static/.secret": "hidden",
     "images/folder/.htpasswd": "hidden",
 }
@@ -187,10 +198,35 @@ def test_static_files_come_from_the_disk_with_their_compressed_form_and_expiry(s
     plain = site.get("/static/site.css")
     assert (plain.status, plain.text) == (200, "body { color: black }")
     assert "max-age=3600" in plain.headers["Cache-Control"]
-    hashed = site.get("/static/site.css?v=0123", Accept_Encoding="gzip")
-    assert "max-age=31536000" in hashed.headers["Cache-Control"]
-    assert (hashed.headers["Content-Encoding"], hashed.body) == ("gzip", b"compressed")
+    packed = site.get("/static/site.css", Accept_Encoding="gzip")
+    assert (packed.headers["Content-Encoding"], packed.body) == ("gzip", b"compressed")
     assert site.get("/static/.secret").status == site.get("/static/absent.css").status == 404
+
+
+def test_a_static_file_is_kept_for_a_year_under_its_own_version_only(site: Production) -> None:
+    url = site.get("/static_url/static_url/css").text
+    for file in (site.clone / "static").glob("site.css*"):
+        os.utime(file, (1, file.stat().st_mtime + 100))
+    newer = site.get("/static_url/static_url/css").text
+    assert newer != url
+    for accepted in ("identity", "gzip", "br"):
+        # nginx looks at a file that it has open once in a second
+        assert workers.wait_for(lambda: kept_for(site, newer, accepted) == 31_536_000, 5)  # noqa: B023
+        for other in (url, newer[:-1], newer + "0", "/static/site.css?v=0123-1", newer.replace("site", "other")):
+            assert kept_for(site, other, accepted) == 3600, other
+
+
+def kept_for(site: Production, url: str, accepted: str) -> int:
+    answer = site.get(url, Accept_Encoding=accepted)
+    assert answer.status == 200
+    return int(re.findall(r"max-age=(\d+)", answer.headers["Cache-Control"])[0])
+
+
+@pytest.mark.skipif(not render.BROTLI.exists(), reason="libnginx-mod-http-brotli-static is needed")
+def test_a_brotli_file_is_sent_to_those_who_take_it(site: Production) -> None:
+    answer = site.get("/static/site.css", Accept_Encoding="gzip, br")
+    assert (answer.headers["Content-Encoding"], answer.body) == ("br", b"smaller")
+    assert site.get("/static/site.css", Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("path", [HELLO, "/images/pixel.svg", "/no/such/url"])
@@ -297,6 +333,7 @@ def test_with_a_certificate_everything_is_https() -> None:
     ids=lambda command: command[0],
 )
 def test_other_wsgi_servers_run_the_same_app(command: list[str], tmp_path: Path) -> None:
+    needs_shipped_site()
     port = free_port()
     process = subprocess.Popen(
         [VENV / "bin" / command[0], *(word.format(port=port) for word in command[1:])],

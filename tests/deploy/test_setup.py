@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import NGINX, REPOSITORY, copy_clone, make_certificate
+from tests.servers import NGINX, NGINX_MODULES, REPOSITORY, copy_clone, make_certificate
+from tests.shipped import needs_shipped_site
 
 SHELLCHECK = shutil.which("shellcheck")
 SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
@@ -380,7 +381,7 @@ def check_nginx(folder: Path, site: str) -> None:
     (folder / "site.conf").write_text(site)
     paths = "".join(f"{kind}_temp_path {folder};" for kind in ("client_body", "uwsgi", "proxy", "fastcgi", "scgi"))
     (folder / "nginx.conf").write_text(
-        f"pid {folder}/pid; error_log {folder}/error.log; events {{}} http {{ {paths} include site.conf; }}"
+        f"{NGINX_MODULES} pid {folder}/pid; error_log {folder}/error.log; events {{}} http {{ {paths} include site.conf; }}"
     )
     done = subprocess.run(
         [str(NGINX), "-t", "-p", folder, "-c", folder / "nginx.conf"], capture_output=True, text=True
@@ -391,4 +392,5 @@ def check_nginx(folder: Path, site: str) -> None:
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is needed: sh setup.sh test installs it")
 def test_nginx_accepts_the_shipped_file_unchanged(folder: Path) -> None:
+    needs_shipped_site()
     check_nginx(folder, (REPOSITORY / "kernkoa_nginx.conf").read_text())

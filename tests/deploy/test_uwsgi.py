@@ -15,6 +15,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.shipped import needs_shipped_site
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
     "--master --processes 2 --buffer-size 32768 --module kernkoa:app --need-app --lazy-apps --die-on-term".split()
@@ -75,6 +77,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    needs_shipped_site()
     server = Server(ROOT / "config.py", tmp_path_factory.mktemp("uwsgi") / "log")
     yield server
     server.stop()

@@ -21,6 +21,7 @@ import pytest
 
 from system.core.development import supervisor
 from system.core.settings import Settings, is_development, read_settings
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 15
@@ -41,6 +42,7 @@ class Clone:
     """A clone of its own and the server that runs in it."""
 
     def __init__(self, root: Path) -> None:
+        needs_shipped_site()
         self.root = root
         root.mkdir()
         for name in ("kernkoa.py", "config.py"):

@@ -85,10 +85,10 @@ def test_the_listing_has_exactly_the_urls_that_answer(tree: Tree) -> None:
         for method in listed.values():
             for url in (method.url, method.short_url):
                 found = resolve(catalog, Route(tuple(filter(None, url.split("/")))), now)
-                assert (found.endpoint.name, found.arguments) == (method.place, ())
+                assert found.endpoint.name == method.place
+                assert not found.arguments or ("{" in url and url.endswith("/".join(("", *found.arguments))))
         found_all = [resolve(catalog, Route(path), now) for path in PATHS if stop_of(catalog, path) is None]
-        answered = {found.endpoint.name for found in found_all if not found.arguments}
-        assert answered <= {method.place for method in listed.values()}
+        assert {found.endpoint.name for found in found_all} <= {method.place for method in listed.values()}
 
 
 @pytest.mark.parametrize("path", ["zz/Shop/nothing", "zz/nothing", "zz/Shop/a/b"])

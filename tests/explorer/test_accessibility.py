@@ -46,7 +46,7 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("desk"), explorer=True) as made:
+    with bench(tmp_path_factory.mktemp("desk"), explorer="public") as made:
         made.write("desk.py", DESK)
         made.write("bad.py", "class bad:\n    def index(self)\n")
         yield made
@@ -72,7 +72,7 @@ def test_no_page_has_a_violation(site: Bench, browser: Any, scheme: str) -> None
     failed = site.start("fail")
     for task in (*done, failed):
         site.end(task)
-    pages = [*PAGES, *(f"status/{task}" for task in (*done, failed))]
+    pages = [*PAGES, *(f"{above}/{task}" for above in ("status", "_koa/tasks") for task in (*done, failed))]
     for path in pages:
         browser.get(f"http://127.0.0.1:{site.port}/{path}")
         assert violations(browser) == [], path

@@ -79,7 +79,7 @@ ANSWERS = [
 
 def responses_of(site: Any, annotation: str, value: str) -> tuple[dict[str, Any], dict[str, Any], Any]:
     site.write("it.py", f"{HEAD}\nclass it:\n    def index(self) -> {annotation}:\n        return {value}\n")
-    client = site.client(explorer=True)
+    client = site.client(explorer="public")
     document = client.get("/_koa/openapi.json").get_json()
     found: dict[str, Any] = document["paths"]["/it"]["get"]["responses"]
     return document, found, client
@@ -103,6 +103,43 @@ def test_a_method_answers_as_its_annotation_says(
         assert media in content
 
 
+TASKS = """
+from system.core.dispatch.responses import Task
+class it:
+    def index(self) -> Task[list[Order]]: return Task(type="task", id="1", url="/status/1")
+    def bare(self) -> Task: return Task(type="task", id="1", url="/status/1")
+    def made(self) -> tuple[Task[int], Literal[202]]: return Task(type="task", id="1", url="/status/1"), 202
+    @background
+    def slow(self) -> Order: return Order()
+    @background
+    def open(self, params): return params
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "data"),
+    [
+        ("/it", 200, {"type": "array", "items": {"$ref": "#/components/schemas/Order"}}),
+        ("/it/bare", 200, None),
+        ("/it/made", 202, {"type": "integer"}),
+        ("/it/slow", 202, {"$ref": "#/components/schemas/Order"}),
+        ("/it/open", 202, None),
+    ],
+)
+def test_what_a_task_returns_is_linked(site: Any, path: str, status: int, data: Any) -> None:
+    site.write("it.py", HEAD + TASKS)
+    client = site.client(explorer="public")
+    document = client.get("/_koa/openapi.json").get_json()
+    found = document["paths"][path]["get"]["responses"][str(status)]
+    assert found["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Task"}
+    link = found["links"]["status"]
+    assert document["paths"]["/status/{id}"]["get"]["operationId"] == link["operationId"]
+    result = link.get("x-schema", {"$ref": "/TaskStatus"})["$ref"].rpartition("/")[2]
+    assert document["components"]["schemas"][result]["properties"]["data"] == (data or {})
+    if path != "/it/slow" and path != "/it/open":
+        assert client.get(path).status_code == status
+
+
 @pytest.mark.parametrize(
     "annotation", ["Any", "object", "Response", "Order | Response", "tuple[Order, int]", "'Nowhere'"]
 )
@@ -114,7 +151,7 @@ def test_what_an_annotation_does_not_say_is_left_open(site: Any, annotation: str
 
 def test_models_of_answers_are_told_apart_from_those_that_are_sent(site: Any) -> None:
     site.write("it.py", f"{HEAD}\nclass it:\n    def index(self, line: Line) -> Line:\n        return line\n")
-    document = site.client(explorer=True).get("/_koa/openapi.json").get_json()
+    document = site.client(explorer="public").get("/_koa/openapi.json").get_json()
     schemas = document["components"]["schemas"]
     operation = document["paths"]["/it"]["post"]
     sent = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
@@ -131,7 +168,7 @@ def test_only_the_errors_that_a_method_can_give_are_listed(site: Any) -> None:
         f"{HEAD}\nclass it:\n    def nothing(self) -> None: pass\n    def typed(self, n: int) -> None: pass\n"
         "    def untyped(self, params): return params['x']\n    @background\n    def slow(self, params): return {'a': params['x']}\n",
     )
-    paths = site.client(explorer=True).get("/_koa/openapi.json").get_json()["paths"]
+    paths = site.client(explorer="public").get("/_koa/openapi.json").get_json()["paths"]
     statuses = {
         (verb, path): set(operation["responses"]) - {"default"}
         for path, verbs in paths.items()
@@ -156,7 +193,7 @@ def test_the_setting_openapi_adds_to_the_document(site: Any) -> None:
         "components": {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}},
         "security": [{"key": []}],
     }
-    document = site.client(explorer=True, name="Shop", openapi=more).get("/_koa/openapi.json").get_json()
+    document = site.client(explorer="public", name="Shop", openapi=more).get("/_koa/openapi.json").get_json()
     assert document["info"] == {"title": "Shop", "version": "2.1.0", "contact": {"email": "a@example.org"}}
     assert document["servers"] == [{"url": "https://example.org"}]
     assert document["components"]["securitySchemes"]["key"]["name"] == "X-Key"

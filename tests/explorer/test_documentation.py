@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from system.core.explorer.documentation import render_markdown
+from system.core.explorer.markdown import render_page
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = "/_koa/docs/"
@@ -17,6 +18,7 @@ DOCS = "/_koa/docs/"
 
 @pytest.fixture
 def client(site: Any) -> Any:
+    needs_shipped_site()
     for name in ("docs", "README.md", "CHANGELOG.md", "kernkoa_nginx.conf", "kernkoa_uwsgi.ini"):
         (site.root / name).symlink_to(ROOT / name)
     (site.root / "system" / "deploy").mkdir(parents=True)
@@ -57,13 +59,13 @@ def test_production_has_no_documentation(site: Any) -> None:
 
 
 def test_html_in_a_page_is_shown_as_text_and_links_cannot_run_scripts() -> None:
-    text = render_markdown("# A\n\n<script>alert(1)</script> [x](javascript:alert(1))")
+    text = render_page("# A\n\n<script>alert(1)</script> [x](javascript:alert(1))")
     assert "<script>" not in text
     assert 'href="javascript' not in text
 
 
 def test_headings_have_ids_tables_are_well_formed_and_code_can_take_the_focus() -> None:
-    text = render_markdown("## In the worker\n\n| a | |\n|---|---|\n| 1 | 2 |\n\n```sh\nls\n```\n")
+    text = render_page("## In the worker\n\n| a | |\n|---|---|\n| 1 | 2 |\n\n```sh\nls\n```\n")
     assert '<h2 id="in-the-worker">' in text
     assert text.count("<th>") == text.count("</th>") == 1
     assert text.count("<td>") == text.count("</td>") == 3

@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 from system.core.app import create_app
 from system.core.settings import Settings
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +30,7 @@ from enum import Enum
 from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 from system.core.dispatch.decorators import allow
+from system.core.dispatch.responses import Task
 
 class Size(Enum):
     SMALL = "s"
@@ -83,6 +85,10 @@ class Desk:
     def page(self) -> str:
         return "<h1>Desk</h1>"
 
+    @allow("POST")
+    def report(self) -> Task[Totals]:
+        return exeTask(self, "made")
+
     @allow("PUT")
     def move(self, number: int, day: date) -> Order | None:
         return Order(number=number, day=day)
@@ -104,6 +110,7 @@ def generate(address: str, folder: Path) -> str:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The shipped catalogue with the order desk beside it."""
+    needs_shipped_site()
     root = tmp_path_factory.mktemp("site")
     (root / "catalog" / "controller").mkdir(parents=True)
     for name in ("controller", "model", "language"):
@@ -113,7 +120,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(file.read_bytes())
     (root / "catalog" / "controller" / "desk.py").write_text(DESK)
-    app = create_app(Settings(path=root, explorer=True))
+    app = create_app(Settings(path=root, explorer="public"))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -162,6 +169,13 @@ def test_a_generated_client_returns_typed_objects(client: Any) -> None:
     saved = client("post_desk_desk_save", body=sent)
     assert (saved.status_code, saved.parsed.number, saved.parsed.size.value) == (201, 9, "l")
     assert client("delete_desk_desk_cancel", number=1).status_code == 204
+
+
+def test_a_generated_client_reads_what_a_task_returns(client: Any) -> None:
+    from desk_client import models
+
+    status = models.StatusOfTotals.from_dict({"status": "SUCCESS", "data": {"orders": 2, "by_size": {"s": 1}}})
+    assert (status.data.orders, status.data.by_size["s"]) == (2, 1)
 
 
 def test_a_generated_client_knows_the_faults_of_a_request(client: Any) -> None:

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi import checks
 
 from system.core.app import create_app
 from system.core.settings import Settings
+from tests.shipped import needs_shipped_site
 from tests.task_bench import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ class {name}:
 
 
 def document_of(site: Any, **values: Any) -> dict[str, Any]:
-    document: dict[str, Any] = site.client(**{"explorer": True, **values}).get("/_koa/openapi.json").get_json()
+    document: dict[str, Any] = site.client(**{"explorer": "public", **values}).get("/_koa/openapi.json").get_json()
     OpenAPIV31SpecValidator(document).validate()
     return document
 
@@ -168,11 +169,12 @@ def test_what_does_not_load_is_left_out(site: Any, caplog: pytest.LogCaptureFixt
 
 def test_the_server_is_the_base_of_the_site(site: Any) -> None:
     site.write("index.py", "class index:\n    def index(self):\n        return 'x'\n")
-    app = site.app(explorer=True, base="/shop")
+    app = site.app(explorer="public", base="/shop")
     assert app.test_client().get("/shop/_koa/openapi.json").get_json()["servers"] == [{"url": "/shop"}]
 
 
 def test_the_command_prints_the_document(site: Any) -> None:
+    needs_shipped_site()
     done = subprocess.run(
         [sys.executable, str(ROOT / "kernkoa.py"), "openapi"], capture_output=True, text=True, timeout=60, cwd=ROOT
     )
@@ -184,7 +186,8 @@ def test_the_command_prints_the_document(site: Any) -> None:
 
 def operations() -> list[Any]:
     """Every operation of the catalogue of this repository, as it is."""
-    app = create_app(Settings(path=ROOT, varPath=os.environ["KERNKOA_VAR_PATH"], explorer=True))
+    needs_shipped_site()
+    app = create_app(Settings(path=ROOT, varPath=os.environ["KERNKOA_VAR_PATH"], explorer="public"))
     schema = schemathesis.openapi.from_wsgi("/_koa/openapi.json", app)
     return [result.ok() for result in schema.get_all_operations()]
 
@@ -249,7 +252,7 @@ def test_an_unchanged_document_is_the_same_and_a_change_anywhere_makes_another(s
     site.write("catalog/model/kinds.py", "from pydantic import BaseModel\nclass Kind(BaseModel):\n    name: str\n")
     site.write("a.py", "from catalog.model.kinds import Kind\nclass a:\n    def index(self, kind: Kind): pass\n")
     site.write("b.py", "class b:\n    def index(self, params): return params['x']\n")
-    client = site.client(explorer=True)
+    client = site.client(explorer="public")
 
     def document() -> str:
         text: str = client.get("/_koa/openapi.json").text

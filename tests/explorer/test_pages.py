@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import threading
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -18,6 +21,8 @@ from werkzeug.serving import make_server
 from system.core.app import create_app
 from system.core.settings import Settings
 from tests.browser import chromium
+from tests.explorer.random_records import HEAD, models
+from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,16 +60,16 @@ def page(client: Any, path: str = "", status: int = 200, **more: Any) -> str:
 
 
 def test_it_is_there_in_development_and_elsewhere_only_when_asked_for(site: Any) -> None:
-    for settings, status in (
+    for wanted, status in (
         ({"development": True}, 200),
         ({"development": True, "explorer": False}, 404),
         ({}, 404),
-        ({"explorer": True}, 200),
+        ({"explorer": "public"}, 200),
     ):
-        client = site.client(**settings)
+        client = site.client(**wanted)
         for path in ("", "find", "openapi.json", "assets/explorer.js", "assets/explorer.css"):
             with client.get(f"/_koa/{path}") as response:
-                assert response.status_code == status, (settings, path)
+                assert response.status_code == status, (wanted, path)
         assert client.get("/_koa/health").status_code == 200
 
 
@@ -122,7 +127,7 @@ def test_a_broken_file_is_shown_with_its_line(site: Any) -> None:
     assert "def index(self)" in text
     strangers = {"REMOTE_ADDR": "203.0.113.9"}
     assert "def index(self)" not in page(client, "at/bad", environ_overrides=strangers)
-    assert "def index(self)" not in page(site.client(explorer=True), "at/bad")
+    assert "def index(self)" not in page(site.client(explorer="public"), "at/bad")
 
 
 @pytest.mark.parametrize(
@@ -219,6 +224,19 @@ def test_outside_development_the_hooks_of_the_folders_guard_their_pages(site: An
     assert "staff" in page(site.client(development=True))
 
 
+def test_outside_development_it_is_closed_to_everyone_without_a_guard(site: Any) -> None:
+    site.write("open.py", SHOP)
+    client = site.client(explorer=True)
+    site.write("_folder.py", "def after(self, response):\n    return response\n")
+    for path in ("", "at/open", "at/open/Orders/show", "find?q=open", "openapi.json", "tasks"):
+        response = client.get(f"/_koa/{path}")
+        assert response.status_code == 403, path
+        assert "explorer = 'public'" in response.text, path
+    assert client.post("/_koa/run/open/Orders/build").status_code == 403
+    site.write("_folder.py", "def before(self, params):\n    return None\n")
+    assert "open" in page(client)
+
+
 def test_outside_development_the_hook_of_a_class_guards_its_methods(site: Any) -> None:
     site.write(
         "mixed.py",
@@ -235,7 +253,7 @@ def test_outside_development_the_hook_of_a_class_guards_its_methods(site: Any) -
             def hidden(self): return "hidden"
         """,
     )
-    client = site.client(explorer=True)
+    client = site.client(explorer="public")
     text = page(client, "at/mixed")
     assert "known" in text
     assert "secret" not in text
@@ -259,7 +277,7 @@ def test_outside_development_the_guard_of_a_method_hides_it(site: Any) -> None:
             def known(self): return "known"
         """,
     )
-    client = site.client(explorer=True)
+    client = site.client(explorer="public")
     assert "at/mixed/mixed/secret" not in page(client, "at/mixed")
     assert "at/mixed/mixed/secret" not in page(client, "find?q=secret")
     assert client.get("/_koa/at/mixed/mixed/secret").status_code == 404
@@ -290,7 +308,8 @@ def test_it_works_below_a_base(site: Any) -> None:
 
 PAGES = """
 from werkzeug.datastructures import FileStorage
-from flask import Response
+from collections.abc import Iterator
+from flask import Response, request
 import time
 
 class Kinds:
@@ -305,6 +324,24 @@ class Kinds:
 
     def nothing(self):
         return None
+
+    def told(self, params=None):
+        return {**request.headers, "body": request.get_data(as_text=True)}
+
+    def lines(self) -> Iterator[dict[str, int]]:
+        for n in range(3):
+            yield {"n": n}
+        time.sleep(5)
+
+    def events(self):
+        def run():
+            yield 'event: tick\\ndata: {"n": 1}\\n\\ndata: bye\\n\\n'
+            time.sleep(5)
+        return Response(run(), mimetype="text/event-stream")
+
+    def sheet(self, rows: int):
+        q = chr(34)
+        return Response(f"name,{q}a, b{q}\\r\\nx,1\\n{q}say {q}{q}hi{q}{q}{q},2\\n", mimetype="text/csv")
 
     def far(self):
         return {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}
@@ -342,13 +379,42 @@ def records() -> str:
     return head + "\n".join(models) + "\nclass Records:\n" + "".join(methods)
 
 
+RANDOM_MODELS = 12
+
+
+def random_records() -> str:
+    """Methods that take random models; other ones in a run with KERNKOA_EXAMPLES."""
+    names = [f"M{number}" for number in range(RANDOM_MODELS)]
+    drawn: list[list[str]] = []
+
+    @settings(
+        max_examples=5,  # the first is the smallest
+        phases=[Phase.generate],
+        derandomize="KERNKOA_EXAMPLES" not in os.environ,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.tuples(*(models(name) for name in names)))
+    def draw(made: Any) -> None:
+        drawn.append(list(made))
+
+    draw()
+    methods = [
+        f"    @allow('POST')\n    def {name.lower()}(self, it: {name}): return {{'ok': True}}\n" for name in names
+    ]
+    return HEAD + "\n".join(drawn[-1]) + "\n\nclass Random:\n" + "".join(methods)
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The examples of this repository, and more kinds of answers, on a development server of their own."""
+    needs_shipped_site()
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "catalog", root / "catalog", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "catalog" / "controller" / "kinds.py").write_text(PAGES)
     (root / "catalog" / "controller" / "records.py").write_text(records())
+    (root / "catalog" / "controller" / "random.py").write_text(random_records())
     app = create_app(Settings(path=root, development=True))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -414,7 +480,7 @@ def test_a_typed_method_is_found_filled_and_run(browser: Any, address: str) -> N
     assert re.match(r"200 OK · \d+ ms · \d+ bytes · application/json", status)
     assert '"area": 12' in shown(browser).replace("\n", " ")
     assert browser.find_element(By.CSS_SELECTOR, "#shown .json .number").text == "12"
-    curl = browser.find_element(By.ID, "curl").text
+    curl = browser.find_element(By.ID, "sample").text
     assert curl == f"curl '{address}/examples/shapes/area?width=3&height=4&unit=cm'"
 
 
@@ -461,7 +527,7 @@ def test_a_file_is_uploaded(browser: Any, tmp_path: Path) -> None:
     text = shown(browser)
     assert '"cat.png"' in text
     assert '"bytes": 5' in text
-    assert "-F photo=@cat.png" in browser.find_element(By.ID, "curl").text
+    assert "-F photo=@cat.png" in browser.find_element(By.ID, "sample").text
 
 
 def test_a_record_is_sent_as_json_and_the_picture_is_shown(browser: Any) -> None:
@@ -477,7 +543,7 @@ def test_a_record_is_sent_as_json_and_the_picture_is_shown(browser: Any) -> None
     assert run(browser).startswith("200")
     picture = browser.find_element(By.CSS_SELECTOR, "#shown img")
     wait(browser, lambda _: browser.execute_script("return arguments[0].naturalWidth > 0", picture))
-    assert "Content-Type: application/json" in browser.find_element(By.ID, "curl").text
+    assert "Content-Type: application/json" in browser.find_element(By.ID, "sample").text
 
 
 def test_a_fault_inside_a_record_is_shown_beside_its_field(browser: Any, address: str) -> None:
@@ -503,17 +569,25 @@ def test_the_json_of_a_record_is_one_click_away(browser: Any, address: str) -> N
 
 def test_what_a_form_begins_with_is_taken_or_marked_as_required(browser: Any, address: str) -> None:
     for name in RECORDS:
-        browser.get(f"{address}/_koa/at/records/Records/{name}")
-        status = run(browser)
-        if status.startswith("200"):
-            continue
-        assert status.startswith("422"), (name, status, shown(browser))
-        for fault in browser.find_elements(By.CSS_SELECTOR, "#call .fault"):
-            field = fault.find_element(By.XPATH, "./ancestor::*[contains(@class, 'field')][1]")
-            empty = field.find_elements(By.CSS_SELECTOR, "input, select, textarea")[0]
-            assert field.get_attribute("data-required") is not None, (name, fault.text)
-            assert empty.get_attribute("value") == "" or empty.get_attribute("type") == "checkbox", name
-        assert browser.find_elements(By.CSS_SELECTOR, "#call .fault"), name
+        check_beginning(browser, f"{address}/_koa/at/records/Records/{name}")
+    for number in range(RANDOM_MODELS):
+        check_beginning(browser, f"{address}/_koa/at/random/Random/m{number}")
+
+
+def check_beginning(browser: Any, page: str) -> None:
+    """What a form begins with is taken, or each fault is at an empty field that is marked as required."""
+    browser.get(page)
+    status = run(browser)
+    if status.startswith("200"):
+        return
+    assert status.startswith("422"), (page, status, shown(browser))
+    faults = browser.find_elements(By.CSS_SELECTOR, "#call .fault")
+    assert faults, (page, shown(browser))
+    for fault in faults:
+        field = fault.find_element(By.XPATH, "./ancestor::*[contains(@class, 'field')][1]")
+        empty = field.find_elements(By.CSS_SELECTOR, "input, select, textarea")[0]
+        assert field.get_attribute("data-required") is not None, (page, fault.text)
+        assert empty.get_attribute("value") == "" or empty.get_attribute("type") == "checkbox", (page, fault.text)
 
 
 def test_a_page_that_is_shown_runs_no_script_and_keeps_its_styles(browser: Any, address: str) -> None:
@@ -570,3 +644,84 @@ def test_every_control_has_a_name_for_those_who_do_not_see_it(browser: Any, addr
         for control in browser.find_elements(By.CSS_SELECTOR, "input, select, textarea, button, a"):
             if control.is_displayed():
                 assert control.accessible_name, control.get_attribute("outerHTML")
+
+
+def test_the_authorization_is_kept_for_the_tab_and_is_sent_and_in_the_sample(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/told")
+    browser.find_element(By.CSS_SELECTOR, "#authorize summary").click()
+    for kind, first, second, header in (
+        ("bearer", "a.b", "", "Authorization: Bearer a.b"),
+        ("basic", "ann", "pä", "Authorization: Basic YW5uOnDDpA=="),
+        ("key", "k-1", "", "X-API-Key: k-1"),
+    ):
+        Select(browser.find_element(By.CSS_SELECTOR, "[data-auth=kind]")).select_by_value(kind)
+        for name, text in (("first", first), ("second", second)):
+            field = browser.find_element(By.CSS_SELECTOR, f"[data-auth={name}]")
+            if field.is_displayed():
+                field.clear()
+                field.send_keys(text)
+        assert run(browser).startswith("200")
+        assert header.partition(": ")[2] in shown(browser)
+        assert header in browser.find_element(By.ID, "sample").text
+    browser.get(f"{address}/_koa/at/kinds/Kinds/nothing")
+    assert "API key" in browser.find_element(By.CSS_SELECTOR, "#authorize summary").text
+    assert "X-API-Key: k-1" in browser.find_element(By.ID, "sample").text
+    browser.execute_script("sessionStorage.clear()")
+
+
+def test_headers_and_a_raw_body_are_sent_and_a_language_is_kept(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/told")
+    browser.find_element(By.CSS_SELECTOR, ".asked details:last-child summary").click()
+    browser.find_element(By.ID, "more-headers").send_keys("X-One: 1\nno header\nX-Two: two")
+    browser.find_element(By.ID, "raw").send_keys("<a/>")
+    kind = browser.find_element(By.ID, "raw-type")
+    kind.clear()
+    kind.send_keys("text/xml")
+    Select(browser.find_element(By.ID, "way")).select_by_value("POST form")
+    assert run(browser).startswith("200")
+    assert all(word in shown(browser) for word in ('"text/xml"', '"<a/>"', '"two"'))
+    Select(browser.find_element(By.ID, "language")).select_by_visible_text("Python")
+    assert 'content="<a/>"' in browser.find_element(By.ID, "sample").text
+    browser.refresh()
+    assert browser.find_element(By.ID, "sample").text.startswith("import httpx")
+    browser.execute_script("sessionStorage.clear()")
+
+
+def test_a_stream_is_shown_as_it_comes_and_can_be_stopped(browser: Any, address: str) -> None:
+    for method, count in (("lines", 3), ("events", 2)):
+        browser.get(f"{address}/_koa/at/kinds/Kinds/{method}")
+        browser.find_element(By.CSS_SELECTOR, "#call button[type=submit]").click()
+        wait(browser, lambda _, count=count: len(browser.find_elements(By.CSS_SELECTOR, ".events > li")) == count)
+        assert browser.find_element(By.ID, "stop").is_displayed()
+        browser.find_element(By.ID, "stop").click()
+        wait(browser, lambda _: "Stopped." in browser.find_element(By.ID, "status").text)
+        assert len(browser.find_elements(By.CSS_SELECTOR, ".events > li")) == count
+    assert [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".events > li")] == [
+        'tick {1}\n"n": 1',
+        'message "bye"',
+    ]
+
+
+def test_comma_separated_values_are_a_table_and_the_last_calls_lead_back(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/sheet?rows=2")
+    run(browser)
+    assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown th")] == ["name", "a, b"]
+    assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown td")] == [
+        '"x"',
+        '"1"',
+        '"say \\"hi\\""',
+        '"2"',
+    ]
+    browser.get(f"{address}/_koa/at/kinds/Kinds/nothing")
+    browser.find_element(By.CSS_SELECTOR, "#calls summary").click()
+    last = browser.find_element(By.CSS_SELECTOR, "#calls a")
+    assert "rows=2" in last.text
+    last.click()
+    wait(browser, lambda _: browser.find_element(By.NAME, "rows").get_attribute("value") == "2")
+
+
+def test_the_keys_are_told_on_a_question_mark(browser: Any) -> None:
+    browser.find_element(By.TAG_NAME, "body").send_keys("?")
+    assert browser.find_element(By.ID, "help").is_displayed()
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not browser.find_element(By.ID, "help").is_displayed()

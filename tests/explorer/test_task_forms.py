@@ -48,7 +48,7 @@ DESK = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("desk"), explorer=True) as made:
+    with bench(tmp_path_factory.mktemp("desk"), explorer="public") as made:
         made.write("desk.py", DESK)
         yield made
 

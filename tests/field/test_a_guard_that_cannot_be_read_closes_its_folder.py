@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +126,25 @@ def test_an_emptied_guard_opens_the_folder_after_a_moment(
     assert client.get("/office/desk").text == "at the desk"
 
 
-def test_a_removed_guard_keeps_the_folder_closed_until_the_site_starts_again(site: Any, guard: Path) -> None:
-    client = site.client()
-    assert client.get("/office/desk").status_code == 403
+def test_a_removed_guard_keeps_the_folder_closed_in_processes_that_start_later_too(site: Any, guard: Path) -> None:
+    assert site.client().get("/office/desk").status_code == 403
     guard.unlink()
-    assert client.get("/office/desk?key=open").status_code == 503
+    later = site.client()
+    assert later.get("/office/desk?key=open").status_code == 503
+    assert site.kernkoa("check").returncode == 1
+    guard.write_text(GUARD)
+    assert later.get("/office/desk?key=open").text == "at the desk"
+    assert site.client().get("/office/desk").status_code == 403
+
+
+def test_an_empty_guard_opens_the_folder_and_can_then_be_removed(site: Any, guard: Path) -> None:
+    assert site.client().get("/office/desk").status_code == 403
+    guard.write_text("")
+    assert site.client().get("/office/desk").status_code == 503, "its content may come with the next write"
+    old = time.time() - 60
+    os.utime(guard, (old, old))
+    assert site.client().get("/office/desk").text == "at the desk"
+    guard.unlink()
     assert site.client().get("/office/desk").text == "at the desk"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -111,10 +112,13 @@ def strict_json(text: bytes) -> Any:
 
 def write_method(site: Any, name: str) -> None:
     above, parameters = METHODS[name]
+    docstring = (
+        "A \\ud83d docstring." if sys.version_info < (3, 13) else "A docstring."
+    )  # it refuses the half pair
     site.write(
         "hard.py",
         f"{HEAD}\n{above}\nclass hard:\n    def before_it(self, a: int):\n        return a\n"
-        f'    def it(self, {parameters}):\n        "A \\ud83d docstring."\n'
+        f'    def it(self, {parameters}):\n        "{docstring}"\n'
         "    def after_it(self, a: int):\n        return a\n",
     )
     site.write("easy.py", "class easy:\n    def index(self, a: int):\n        return a\n")
@@ -155,7 +159,7 @@ def test_a_schema_that_fails_leaves_the_method_in_the_document_and_its_reason_in
     site: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_method(site, "a_schema_that_fails")
-    paths = strict_json(site.client(explorer=True).get("/_koa/openapi.json").data)["paths"]
+    paths = strict_json(site.client(explorer="public").get("/_koa/openapi.json").data)["paths"]
     assert "/hard/it" in paths
     assert "The parameter m of hard/hard/it cannot be described" in caplog.text
 

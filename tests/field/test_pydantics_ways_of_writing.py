@@ -41,9 +41,19 @@ HEAD = """
             raise ValueError("must be even")
         return value
 
+    class Odd:
+        pass
+
     class Lib:
         def it(self, {signature}):
             return repr({value})
+        def other(self):
+            return "here"
+        def _hidden(self, odd: Odd, nothing: "Nowhere"):
+            pass
+
+    class Later(BaseModel):
+        inner: "Later | None" = None
 """
 
 
@@ -109,10 +119,11 @@ def client_of(site: Any, signature: str, value: str = "n") -> Any:
     ],
 )
 def test_what_pydantic_shows_for_a_parameter_works(
-    site: Any, signature: str, query: str, answer: str | None
+    site: Any, caplog: Any, signature: str, query: str, answer: str | None
 ) -> None:
     client = client_of(site, signature)
     got = client.get(f"/lib/it?{query}")
+    assert "cannot be used" not in caplog.text
     assert (got.status_code, got.text if answer else "") == ((200, answer) if answer else (422, "")), got.text
     posted = client.post("/lib/it", data=query, content_type="application/x-www-form-urlencoded")
     assert posted.status_code == got.status_code
@@ -148,9 +159,64 @@ def test_a_strict_field_takes_no_other_json_type(site: Any) -> None:
 def test_what_cannot_work_is_refused_with_the_name_of_the_parameter(
     site: Any, caplog: Any, signature: str
 ) -> None:
-    assert client_of(site, signature).get("/lib/it?n=1").status_code == 500
+    client = client_of(site, signature)
+    assert client.get("/lib/other").text == "here"  # the library loads, and the load reports the method
     assert "lib.py, line" in caplog.text
     assert ": Lib.it has a parameter that cannot be used. n: " in caplog.text
+    assert client.get("/lib/it?n=1").status_code == 500
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "n: Odd",
+        "n: 'Odd'",
+        "n: 'Nowhere'",
+        "n: 'list['",
+        "n: list[Odd]",
+        "n: dict[str, Odd] | None = None",
+        "n: tuple[int, Odd]",
+        "*, n: Odd = None",
+        "*n: Odd",
+        "celery_instance, n: Odd",
+        "celery_instance, n: int = Field(validation_alias=AliasPath('a', 0))",
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_reported_when_the_library_loads(
+    site: Any, caplog: Any, signature: str
+) -> None:
+    assert client_of(site, signature).get("/lib/other").text == "here"
+    assert ": Lib.it has a parameter that cannot be used. n: " in caplog.text
+
+
+@pytest.mark.parametrize("signature", ["n: 'Later'", "n: 'list[Later] | None' = None", "n: Dog = Dog(kind='dog')"])
+def test_a_parameter_that_can_be_used_is_not_reported(site: Any, caplog: Any, signature: str) -> None:
+    assert client_of(site, signature).get("/lib/other").text == "here"
+    assert "cannot be used" not in caplog.text
+
+
+def test_libraries_that_import_one_another_are_reported_when_both_are_complete(site: Any, caplog: Any) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        site.write(
+            f"{name}.py",
+            f"""
+            from catalog.controller import {other}
+            from pydantic import BaseModel
+
+            class {name.upper()}:
+                def it(self, n: "{other}.Model"):
+                    return n.n
+                def odd(self, n: "{other}.Nothing"):
+                    pass
+
+            class Model(BaseModel):
+                n: int
+            """,
+        )
+    assert site.client().get("/a/it?n=1").text == "1"
+    assert "A.odd has a parameter that cannot be used. n: " in caplog.text
+    assert "B.odd has a parameter that cannot be used. n: " in caplog.text
+    assert ".it has" not in caplog.text
 
 
 def test_a_computed_field_goes_out(site: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from typing import Any
@@ -90,15 +89,58 @@ def test_bytes_that_are_no_utf_8_are_a_400_at_every_door(client: Any, bad: str) 
     assert client.get("/", environ_overrides=environ).status_code == 400
 
 
-def test_a_file_name_is_text_that_can_be_sent(client: Any) -> None:
-    for name in ("a\udcff.txt", "\ud83d", "ñ.txt"):
-        raw = name.encode("utf-8", "surrogatepass")
-        body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="' + raw + b'"\r\n\r\nabc\r\n--x--\r\n'
-        answer = client.post("/lib/file", data=body, content_type="multipart/form-data; boundary=x")
-        assert answer.status_code in (200, 400)
-        answer.data.decode()
-    data = {"f": (io.BytesIO(b"abc"), "plain.txt")}
-    assert client.post("/lib/file", data=data, content_type="multipart/form-data").get_json() == ["plain.txt"]
+MULTIPART = "multipart/form-data; boundary=x"
+INVALID = [b"\xff", b"\xed\xa0\xbd", b"\xc3", b"\xc3(", b"\xf5\x80\x80\x80", b"a\x80b", b"caf\xe9"]
+
+
+def part(value: bytes, head: bytes = b'name="s"', more: bytes = b"") -> bytes:
+    return b"--x\r\nContent-Disposition: form-data; " + head + more + b"\r\n\r\n" + value + b"\r\n--x--\r\n"
+
+
+@pytest.mark.parametrize("bad", INVALID, ids=repr)
+def test_multipart_and_json_that_are_no_utf_8_are_a_400(client: Any, bad: bytes) -> None:
+    escaped = b"".join(b"%%%02X" % byte for byte in bad)
+    bodies = [
+        part(bad),
+        part(bad, more=b"\r\nContent-Type: text/plain; charset=utf-8"),
+        part(bad, more=b"\r\nContent-Type: text/plain; charset=us-ascii"),
+        part(bad, more=b"\r\nContent-Type: text/plain; charset=utf-7"),
+        part(b"1", b'name="' + bad + b'"'),
+        part(b"1", b"name*=UTF-8''" + escaped),
+        part(b"1", b'name="f"; filename="' + bad + b'"'),
+        part(b"1", b'name="' + bad + b'"; filename="a.txt"'),
+        part(b"1", b"name=\"f\"; filename*=UTF-8''" + escaped),
+        part(b"1", b'name="f"; filename="a"; filename*0*=UTF-8\'\'' + escaped),
+        part(b"1", b'name="s"', b"\r\nX-Note: " + bad),
+    ]
+    for body in bodies:
+        answer = client.post("/lib/untyped", data=body, content_type=MULTIPART)
+        assert answer.status_code == 400, (body, answer.text)
+    for body in (b'{"s": "' + bad + b'"}', b'{"' + bad + b'": 1}', b'"' + bad + b'"'):
+        for content_type in (JSON, f"{JSON}; charset=utf-8", f"{JSON}; charset=latin-1"):
+            assert client.post("/lib/untyped", data=body, content_type=content_type).status_code == 400, body
+
+
+@pytest.mark.parametrize("text", ["ñ", "日本", "\U0001f600", "\ufffd", "a\u0000b", "%ff", "é*=b"])
+def test_multipart_that_is_utf_8_arrives_as_it_was_sent(client: Any, text: str) -> None:
+    raw = text.encode()
+    escaped = b"".join(b"%%%02X" % byte for byte in raw)
+    for body in (part(raw), part(raw, more=b"\r\nContent-Type: text/plain; charset=UTF-8")):
+        answer = client.post("/lib/untyped", data=body, content_type=MULTIPART)
+        assert answer.get_json() == {"params": {"s": text}}
+    for head in (b'name="f"; filename="' + raw + b'"', b"name=\"f\"; filename*=UTF-8''" + escaped):
+        assert client.post("/lib/file", data=part(b"1", head), content_type=MULTIPART).get_json() == [text]
+    latin = part(b"caf\xe9", more=b"\r\nContent-Type: text/plain; charset=iso-8859-1")
+    assert client.post("/lib/untyped", data=latin, content_type=MULTIPART).get_json()["params"]["s"] == "café"
+
+
+@pytest.mark.parametrize("bad", INVALID, ids=repr)
+@pytest.mark.parametrize("name", ["Prefer", "X-Request-ID", "Cookie", "Accept", "Origin", "User-Agent"])
+def test_a_header_of_any_bytes_gets_an_answer(client: Any, name: str, bad: bytes) -> None:
+    answer = client.get("/lib/untyped", headers={name: bad.decode("latin-1")})
+    assert answer.status_code in (200, 400, 403), answer.text
+    for _, value in answer.headers:
+        value.encode("latin-1")
 
 
 def test_more_values_than_the_limit_are_a_413(site: Any) -> None:
@@ -150,7 +192,7 @@ def test_no_json_body_crashes_a_method(client: Any, body: str, method: str) -> N
         ("['x', '\\udc00']", "value[1] is text"),
         ("'\\ud83d'", "text that UTF-8 cannot hold at character 0"),
         ("object()", "value is a object"),
-        ("loop()", "nested too deeply, or contains itself"),
+        ("loop()", "levels deep, or contains itself"),
         ("{1: {2: {object(): 1}}}", "value[1][2] has the key"),
         ("Model.model_construct(n=object())", "value['n'] is a object"),
         ("range(3)", "value is a range"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def kernkoa(site: Any) -> Any:
     """Runs a command on the site of the test."""
     (site.root / "config.py").write_text("secretKey = 'x' * 32\nqueues = ['mails']\n")
-
-    def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("KERNKOA_")}
-        return subprocess.run(
-            [sys.executable, str(ROOT / "kernkoa.py"), *words],
-            env=clean | {"KERNKOA_CONFIG": str(site.root / "config.py")} | environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=site.root,
-        )
-
-    return run
+    return site.kernkoa
 
 
 # --- JSON without its Content-Type -----------------------------------------------------------------------------------
@@ -284,7 +268,7 @@ def test_a_misspelled_setting_is_reported(tmp_path: Path, text: str, environ: di
 )
 def test_a_name_of_the_sites_own_is_not(tmp_path: Path, text: str, environ: dict[str, str]) -> None:
     (tmp_path / "config.py").write_text(text)
-    assert read_settings(tmp_path / "config.py", environ).warnings == ()
+    assert not read_settings(tmp_path / "config.py", environ).warnings
 
 
 # --- check -----------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def test_the_developer_and_check_name_the_method_and_the_line(site: Any, caplog:
             warn_of_writer(context.request.resolved.endpoint)
     (line,) = [record.getMessage() for record in caplog.records]
     assert "shop.py, line 5: Shop.pay changes the session and answers GET" in line
-    (note,) = find_notes(app.catalog)
+    (note,) = find_notes(app.catalog, app.settings)
     assert (note.line, "@allow" in note.what) == (5, True)
 
 

@@ -40,7 +40,7 @@ def redis_server(folder: Path, options: str) -> Iterator[None]:
 
 
 def test_pickle_is_accepted_nowhere(tmp_path: Path) -> None:
-    celery = TaskApp(Settings(path=tmp_path))
+    celery = TaskApp(Settings(path=tmp_path), None)
     assert celery.conf.accept_content == ["json"]
     assert celery.conf.task_serializer == celery.conf.result_serializer == "json"
     celery.be_patient()

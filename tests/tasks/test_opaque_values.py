@@ -46,12 +46,12 @@ def nested(depth: int) -> Any:
     [
         ({"a": nested(210)}, r"nested more than 190 levels deep"),
         ({"a": nested(5000)}, r"nested more than 190 levels deep"),
-        ({"n": 10**5000}, r"params\['n'\], a number of more than 4300 digits, cannot"),
-        ({"n": [1.0, float("nan")]}, r"params\['n'\]\[1\], the number nan, cannot"),
-        ({"n": float("inf")}, r"params\['n'\], the number inf, cannot"),
-        ({"rows": {1: "a", "1": "b"}}, r"params\['rows'\], which has two keys that are '1' in JSON, cannot"),
-        ({"x": "\ud83d"}, r"params\['x'\], a text with half of a surrogate pair, cannot"),
-        ({"x": b"\xff"}, r"params\['x'\], a bytes, cannot"),
+        ({"n": 10**5000}, r"params\['n'\] is a number of more than 4300 digits, which cannot"),
+        ({"n": [1.0, float("nan")]}, r"params\['n'\]\[1\] is the number nan, which cannot"),
+        ({"n": float("inf")}, r"params\['n'\] is the number inf, which cannot"),
+        ({"rows": {1: "a", "1": "b"}}, r"params\['rows'\] has two keys that are '1' in JSON, which cannot"),
+        ({"x": "\ud83d"}, r"params\['x'\] is text that UTF-8 cannot hold: '\\ud83d', which cannot"),
+        ({"x": b"\xff"}, r"params\['x'\] is bytes that are no UTF-8 text, which cannot"),
         ({"x": {"\ud83d": 1}}, r"params\['x'\]"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +15,8 @@ from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from system.core.dispatch.params import Params
+from system.core.dispatch.routing import Route
+from system.core.dispatch.walk import resolve
 from system.core.errors import TaskError
 from system.core.tasks.payload import (
     decode_message,
@@ -23,6 +26,7 @@ from system.core.tasks.payload import (
     pack_params,
     unpack_params,
 )
+from system.core.tasks.submission import task_arguments
 from tests.conftest import Site
 
 
@@ -60,14 +64,14 @@ def test_what_can_be_json_becomes_so(value: object, arrives: object) -> None:
 @pytest.mark.parametrize(
     ("value", "place"),
     [
-        ({"rows": [1, {"deep": object()}]}, r"params\['rows'\]\[1\]\['deep'\], a object,"),
-        ({"db": sqlite3.connect(":memory:")}, r"params\['db'\], a Connection,"),
-        ({"file": FileStorage()}, r"params\['file'\], a FileStorage,"),
-        (object(), r"params, a object,"),
+        ({"rows": [1, {"deep": object()}]}, r"params\['rows'\]\[1\]\['deep'\] is a object,"),
+        ({"db": sqlite3.connect(":memory:")}, r"params\['db'\] is a Connection,"),
+        ({"file": FileStorage()}, r"params\['file'\] is a FileStorage,"),
+        (object(), r"params is a object,"),
     ],
 )
 def test_what_cannot_is_refused_with_its_place(value: Any, place: str) -> None:
-    with pytest.raises(TaskError, match=place + " cannot be sent as JSON"):
+    with pytest.raises(TaskError, match=place + " which cannot be sent as JSON"):
         pack_params(value)
     for inner in value.values() if isinstance(value, dict) else ():
         getattr(inner, "close", lambda: None)()
@@ -94,6 +98,41 @@ def test_params_arrive_with_all_that_they_hold() -> None:
     assert (found["get"], found["post"], found["urlpath"]) == ({"a": "1"}, {"b": "x"}, "shop/Shop")
     body = travel(Params(json_body={"n": [1]}))
     assert (dict(body), body["data"]) == ({"n": [1]}, {"n": [1]})
+
+
+@pytest.mark.parametrize("number", ["12345678901234567.89", "0.1000", "1e2", "-0.30", "1" * 30 + ".5"])
+def test_a_number_arrives_with_the_digits_that_were_sent(site: Site, number: str) -> None:
+    site.write(
+        "shop.py",
+        """
+        from decimal import Decimal
+
+        class Shop:
+            def sell(self, celery_instance, total: Decimal, parts: list[Decimal] = []):
+                pass
+        """,
+    )
+    app = site.app()
+    resolved = resolve(app.catalog, Route(("shop", "Shop", "sell")), app.catalog.now(), tasks=True)
+    raw = f'{{"total": {number}, "parts": [{number}]}}'.encode()
+    for params in (Params(json_body=json.loads(raw), raw_json=raw), {"total": Decimal(number)}):
+        found = task_arguments(resolved.endpoint, (), travel(params))
+        assert str(found["total"]) == str(Decimal(number))
+        assert [str(part) for part in found.get("parts", ())] in ([], [str(Decimal(number))])
+
+
+@pytest.mark.parametrize("part", ["query", "form", "json_body"])
+def test_params_travel_as_the_method_left_them(part: str) -> None:
+    values = {"n": "1", "secret": "x", "kept": "y"}
+    sent = Params(
+        **{part: values if part == "json_body" else MultiDict(values)},  # type: ignore[arg-type]
+        raw_json=json.dumps(values).encode() if part == "json_body" else b"",
+    )
+    sent["n"], sent["more"] = True, 0.5
+    del sent["secret"]
+    found = travel(sent)
+    assert dict(found) == {"n": True, "more": 0.5, "kept": "y"}
+    assert found["get"] | found["post"] | (found["data"] or {}) == {"kept": "y"}
 
 
 def test_the_request_of_a_task_is_at_the_same_address(site: Site) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import redis
 
+from system.core.tasks.redis_address import parse_address
+from system.core.tasks.redis_client import make_client
 from tests.servers import free_port
 from tests.task_bench import Bench, wait_for
 from tests.tasks.test_celery_app import redis_server
@@ -27,6 +29,7 @@ class Group:
     site: Bench
     ports: tuple[int, int]
     sentinel: int
+    url: str
 
     def info(self, port: int) -> dict[str, Any]:
         with contextlib.suppress(redis.RedisError):
@@ -46,7 +49,7 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
     # the first sentinel of the address is down
     hosts = f"127.0.0.1:{free_port()},127.0.0.1:{watch}"
     url = f"sentinel://:pw@{hosts}/0?master=koa&sentinel_password=watch"
-    made = Group(Bench(folder / "site", redisUrl=url), (first, second), watch)
+    made = Group(Bench(folder / "site", redisUrl=url), (first, second), watch, url)
     with contextlib.ExitStack() as servers:
         servers.enter_context(redis_server(folder / "first", f"--port {first} {LOGIN}"))
         servers.enter_context(
@@ -77,6 +80,18 @@ def test_a_sentinel_that_is_down_costs_no_second(group: Group) -> None:
     assert group.site.start("echo", 1)
     assert time.monotonic() - began < 2
     assert group.site.run("echo", 2)["data"] == 2
+
+
+def test_a_server_that_does_not_reply_is_asked_over_a_new_connection(group: Group) -> None:
+    client = make_client(parse_address(group.url), patient=False)
+    assert client.set("a", 1)
+    redis.Redis(port=group.ports[0], password="pw").client_pause(700)
+    with pytest.raises(redis.exceptions.TimeoutError):
+        client.set("a", 2)
+    assert not [one for one in client.connection_pool._available_connections if one._sock]
+    time.sleep(0.4)  # the rest of the pause, after the 0.4 s that a web process waits
+    assert client.get("a") in (b"1", b"2")
+    client.delete("a")
 
 
 def test_a_planned_failover_loses_nothing(group: Group) -> None:

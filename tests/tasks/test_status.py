@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.by import By
 
-from system.core.tasks.status import describe_task, measure, show_seconds
+from system.core.tasks.description import describe_task, measure, show_seconds
 from tests.browser import chromium
 from tests.conftest import BROWSER
 from tests.task_bench import Bench, bench, wait_for
@@ -39,7 +39,7 @@ PROMPT = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("status"), explorer=True) as made:
+    with bench(tmp_path_factory.mktemp("status"), explorer="public") as made:
         made.write("prompt.py", PROMPT)
         yield made
 
@@ -109,7 +109,7 @@ def test_a_result_is_shown_by_its_kind(site: Bench) -> None:
         ("plain <text>", '<p class="result">plain &lt;text&gt;</p>'),
         ("https://example.org/a", '<a href="https://example.org/a">'),
         ("javascript:alert(1)", '<p class="result">javascript:alert(1)</p>'),
-        ({"a": [1]}, '<pre tabindex="0"><code>{'),
+        ({"a": [1]}, '<pre class="long" tabindex="0"><code>{'),
         (None, "No result."),
     ):
         task_id = site.start("echo", value)
@@ -147,6 +147,7 @@ def test_the_page_moves_from_the_click_to_the_result(site: Bench, browser: Any) 
     assert buttons == 0
     assert '"made": "<b>all</b>"' in read_text(browser, "pre")
     assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    assert not [entry for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]]
 
 
 def read_text(browser: Any, selector: str) -> str:
@@ -174,7 +175,8 @@ def test_the_board_shows_tasks_workers_and_schedules(site: Bench, browser: Any) 
     assert board["tasks"][0]["word"] == "Running"
     assert board["queues"] == {"tasks": 0, "reports": 0}
     assert [(worker["processes"], worker["queues"]) for worker in board["workers"]] == [(2, ["reports", "tasks"])]
-    assert board["schedules"] == [{"route": "jobs/Ticking/tick", "when": "1s", "queue": "tasks"}]
+    (schedule,) = board["schedules"]
+    assert [schedule[name] for name in ("route", "when", "queue")] == ["jobs/Ticking/tick", "1s", "tasks"]
     browser.get(f"http://127.0.0.1:{site.port}/_koa/tasks")
     assert "jobs/Jobs/sleep" in read_text(browser, "tbody tr")
     browser.execute_script("document.querySelector('tbody tr button').click()")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,7 +47,10 @@ def test_a_task_is_listed_shown_cancelled_and_run_again(site: Bench) -> None:
     site.request("DELETE", f"/status/{other}")
     worker = site.start_worker()
     assert site.end(new) == {"status": "SUCCESS", "data": {"a": 1}}
-    assert type_command(site, "again", new)[0] == 1
+    large = site.start("echo", secrets.token_hex(2_000))
+    site.end(large)
+    assert type_command(site, "again", large)[0] == 1
+    assert site.end(type_command(site, "again", new)[1].strip())["data"] == {"a": 1}
     assert "0 of 2 processes run (reports, tasks)" in type_command(site, "list")[1]
     worker.terminate()
     worker.wait(20)

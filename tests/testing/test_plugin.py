@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -148,18 +145,9 @@ WORKER_TEST = """
 def kernkoa(site: Any) -> Any:
     """Runs a command on the site of the test, whose real database has a row that no test may see."""
 
-    def run(*words: str, config: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, config: str = "", **environ: str) -> Any:
         (site.root / "config.py").write_text("secretKey = 'x' * 32\n" + textwrap.dedent(config))
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("KERNKOA_")}
-        return subprocess.run(
-            [sys.executable, str(ROOT / "kernkoa.py"), *words],
-            env=clean | {"KERNKOA_CONFIG": str(site.root / "config.py")} | environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            cwd=site.root,
-        )
+        return site.kernkoa(*words, **environ)
 
     return run
 

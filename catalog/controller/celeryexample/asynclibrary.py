@@ -8,7 +8,7 @@ class asyncclass:
         task = exeTask(self, "asyncfunction_celery", params)
         return "<a href='" + config.url + "status/" + task["id"] + "'>Async Test</a>"
 
-    def asyncfunction_celery(self, celery_instance=None, params=None):
+    def asyncfunction_celery(self, celery_instance=None, params=None) -> int:
         """Count to ten; `step` is the number of seconds for each count, 5 at most."""
         step = min(5.0, max(0.0, float((params or {}).get("step", 2))))
         for i in range(10):

@@ -6,7 +6,7 @@ from kernkoa import *
 class fastHelloClass:
     """The same as fasthelloworld.py, in a folder: the folder is part of the URL."""
 
-    def fastHelloWorld(self):
+    def fastHelloWorld(self) -> str:
         """Say hello."""
         return "hello world!!."
 

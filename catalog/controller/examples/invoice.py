@@ -4,7 +4,7 @@ from kernkoa import *
 
 
 class Invoice:
-    def show(self, number: int):
+    def show(self, number: int) -> Response:
         """Return an invoice as a PDF: 1001 has one page, 1002 has several. It is also saved in /pdfs/."""
         data = load.model("invoice", "examples").find(number)
         if data is None:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 from werkzeug.datastructures import FileStorage
 
 from kernkoa import *
@@ -39,27 +40,58 @@ class Drawing(BaseModel):
     due: date | None = None
 
 
+class Area(TypedDict):
+    """The area of a shape."""
+
+    area: float
+    unit: str
+
+
+class Total(TypedDict):
+    """The sum of the sides of a shape."""
+
+    total: float
+    sides: int
+
+
+class Price(TypedDict):
+    """What an area costs; text, because JSON's numbers are not exact."""
+
+    price: str
+    until: date | None
+
+
+class Photo(TypedDict):
+    """An uploaded file."""
+
+    name: str
+    title: str
+    bytes: int
+
+
 class Shapes:
     """Areas and drawings: examples of annotations."""
 
-    def area(self, width: Length, height: Length = 1.0, unit: Literal["mm", "cm", "m"] = "m"):
+    def area(self, width: Length, height: Length = 1.0, unit: Literal["mm", "cm", "m"] = "m") -> Area:
         """Return the area of a rectangle.
 
         Try /examples/shapes/area/3/4, then ?width=3&height=4, then a width that is not a number.
         """
         return {"area": width * height, "unit": unit + "²"}
 
-    def total(self, sides: list[Length], rounded: bool = False):
+    def total(self, sides: list[Length], rounded: bool = False) -> Total:
         """Return the sum of lengths. Repeat the name for more than one: ?sides=1&sides=2.5."""
         total = sum(sides)
         return {"total": round(total) if rounded else total, "sides": len(sides)}
 
-    def price(self, area: Length, per_unit: Money = Decimal("12.50"), until: date | None = None):
+    def price(self, area: Length, per_unit: Money = Decimal("12.50"), until: date | None = None) -> Price:
         """Return the price of an area, exact to the cent."""
         return {"price": str(round(Decimal(area) * per_unit, 2)), "until": until}
 
     @allow("POST")
-    def draw(self, drawing: Drawing, paper: Paper = Paper.A4, copies: Annotated[int, Field(ge=1, le=99)] = 1):
+    def draw(
+        self, drawing: Drawing, paper: Paper = Paper.A4, copies: Annotated[int, Field(ge=1, le=99)] = 1
+    ) -> Response:
         """Draw a polygon from a JSON document. Returns an SVG image."""
         points = " ".join(f"{corner.x:g},{corner.y:g}" for corner in drawing.corners)
         polygon = f'<polygon points="{points}" fill="#a4361f"/>'
@@ -68,6 +100,6 @@ class Shapes:
         return Response(picture, headers=headers)
 
     @allow("POST")
-    def measure(self, photo: FileStorage, title: str = ""):
+    def measure(self, photo: FileStorage, title: str = "") -> Photo:
         """Return the size of an uploaded file."""
         return {"name": photo.filename, "title": title, "bytes": len(photo.read())}

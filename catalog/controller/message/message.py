@@ -27,12 +27,12 @@ class message:
             session["language"] = language
         return self._board(page, clean(search))
 
-    @allow("POST")
+    @allow("POST", form="index")
     def insert(self, nickname: text_of("nickname"), message: text_of("message")):
-        """Post a message. A script gets JSON, a form is redirected to the board; a 422 names invalid fields."""
+        """Post a message. A script gets JSON, a form is redirected to the board, or shown again after a 422."""
         entry = load.model("message", "message").insert(nickname, message)
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-            return redirect(url_for("dispatch", path="message/message/message/index"), 303)
+            return redirect("message/message/message/index", 303)
         return entry, 201
 
     def _board(self, page, search):

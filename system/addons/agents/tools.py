@@ -96,7 +96,7 @@ class Tools:
 
     def _make(self, known: LibraryDescriptions, now: float) -> Iterator[MethodTool]:
         for item in known.methods.values():
-            if item.fault or not (item.source.is_typed or item.method.doc):
+            if item.fault or "{" in item.method.url or not (item.source.is_typed or item.method.doc):
                 continue
             if any(parameter.is_file and parameter.required for parameter in item.parameters):
                 continue

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import FolderClosed, LibraryError
 from .library import Library
-from .live_file import RACY_NS
+from .live_file import RACY_NS, was_just_emptied
 from .policy import LivePolicy
 from .source import Stamp, stamp_of
 
@@ -147,7 +147,7 @@ class Folder:
         Raises FolderClosed for one that cannot be read, does not load, or is not there any more.
         """
         library = self.libraries.get(GUARD)
-        if self._fault:
+        if self._fault or (library and library.version is None and was_just_emptied(library.path)):
             raise FolderClosed
         try:
             return library.current(self.policy.now()).module if library else None
@@ -201,14 +201,23 @@ class Folder:
         path = os.path.join(self.path, f"{GUARD}.py")
         if os.path.lexists(path):
             fault = "it is no regular file, or leads out of the catalogue"
-        elif self.name in self.policy.guards and os.path.isdir(self.path):
-            fault = "it was there and is gone; to open the folder leave an empty one, or start the site again"
+        elif self._had_guard() and os.path.isdir(self.path):
+            fault = "it was there and is gone; to open the folder put an empty one in its place"
         else:
             return ""
         self.policy.guards.setdefault(self.name)
         if fault != self._fault:
             log.error("%s cannot be read, so its folder is closed: %s", path, fault)
         return fault
+
+    def _had_guard(self) -> bool:
+        """Whether this process saw a guard here, or another one before it: var/loaded remembers."""
+        return self.name in self.policy.guards or self.policy.last_good.holds(f"{self.name}.{GUARD}")
+
+    @property
+    def fault(self) -> str:
+        """Why the folder is closed; empty for an open one."""
+        return self._fault
 
     def forget(self) -> None:
         """The folder is gone: so are the modules of what was in it."""

@@ -53,5 +53,13 @@ class LastGood:
             log.warning("%s is not used: its signature is not one of this site's secretKey", kept)
         return None
 
+    def holds(self, name: str) -> bool:
+        """Whether any process kept a source that is not empty, whoever signed it."""
+        try:
+            kept = (self._folder / f"{name}.py").read_bytes() if self._folder else b""
+        except OSError:
+            return False
+        return bool(kept.partition(b"\n")[2].strip())
+
     def _signer(self, name: str) -> Signer:
         return Signer(self._key, salt=f"kernkoa.loaded.{name}")

@@ -59,11 +59,13 @@ class Load:
 class _OfThread(threading.local):
     """The loads of this thread, the innermost last, and those of partners that wait to be swapped in together.
 
-    `moment` is that of the outermost load: each file that a load needs is looked at again, once.
+    `moment` is that of the outermost load: each file that a load needs is looked at again, once. `loaded` are the
+    versions that it made.
     """
 
     def __init__(self) -> None:
         self.stack: list[Load] = []
+        self.loaded: list[Version] = []
         self.moment = 0.0
         self.together: dict[Library, Load | None] = {}
 
@@ -168,6 +170,7 @@ class Library:
             with self.policy.lock:
                 if _of_thread.load_of(self) is None and self._is_stale(now):  # no other thread was faster
                     self._load(now)
+                    self._report()
         self.due = min(self.policy.next_look(now), max(self._file.due, now))
 
     def _is_stale(self, now: float) -> bool:
@@ -175,6 +178,13 @@ class Library:
             return True
         may_retry = self.error is not None and not isinstance(self.error.__cause__, SyntaxError)
         return may_retry and (self.policy.development or now - self._failed_at > RETRY_SECONDS)
+
+    def _report(self) -> None:
+        """Report the new versions once all are complete: libraries may import one another."""
+        if not _of_thread.stack:
+            loaded, _of_thread.loaded = _of_thread.loaded, []
+            for version in loaded:
+                self.policy.report(version)
 
     @staticmethod
     def _has_changed(parts: dict[Library, Identity], now: float) -> bool:
@@ -234,7 +244,9 @@ class Library:
         return load
 
     def _swap_in(self, load: Load) -> None:
+        assert load.version is not None  # noqa: S101 - it ran
         self.version, self.error, self._parts = load.version, None, load.parts
+        _of_thread.loaded.append(load.version)
         self._loaded_at = time.time()
         self.policy.last_good.keep(self.name, load.source)
 

@@ -126,3 +126,9 @@ def age_of(stamp: Stamp) -> float:
     """The seconds since a file changed; infinite for a time stamp in the future."""
     age = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns)
     return age / 1e9 if age >= 0 else float("inf")
+
+
+def was_just_emptied(path: str) -> bool:
+    """Whether a file is empty and young: its content may come with the next write."""
+    stamp = stamp_of(path)
+    return not stamp.size and time.time_ns() - stamp.modified_ns < EMPTY_SECONDS * 1e9

@@ -32,7 +32,8 @@ class Decorator:
 class MethodOutline:
     """A function in the body of a class; `hidden` says why no URL reaches it and is empty where one does.
 
-    `positional` is how many left-over segments of a path it seems to take, None for any number (*args).
+    `segments` are the names of the parameters that take the remaining segments of a path; the last is "*" and its
+    name where it takes any number of them.
     """
 
     name: str
@@ -42,11 +43,16 @@ class MethodOutline:
     decorators: tuple[Decorator, ...]
     is_task: bool
     hidden: str
-    positional: int | None = 0
+    segments: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
         return self.doc.partition("\n")[0]
+
+    @property
+    def positional(self) -> int | None:
+        """How many remaining segments of a path the method accepts; None for any number."""
+        return None if self.segments and self.segments[-1][0] == "*" else len(self.segments)
 
     @property
     def verbs(self) -> tuple[str, ...] | None:
@@ -62,13 +68,17 @@ class MethodOutline:
 
 @dataclass(frozen=True, slots=True)
 class ClassOutline:
-    """A class at the top level of a library; `bases` are the names of its bases as they are written."""
+    """A class at the top level of a library; `bases` are the names of its bases as they are written.
+
+    `guarded`: it has a `before`, written as a method or assigned, or a decorator `@require`.
+    """
 
     name: str
     line: int
     doc: str
     bases: tuple[str, ...]
     methods: dict[str, MethodOutline]
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,15 @@ def _read_class(node: ast.ClassDef) -> ClassOutline:
         if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     bases = tuple(ast.unparse(base) for base in node.bases)
-    return ClassOutline(node.name, node.lineno, ast.get_docstring(node) or "", bases, methods)
+    guarded = "before" in methods or any(map(_is_guard, [*node.body, *node.decorator_list]))
+    return ClassOutline(node.name, node.lineno, ast.get_docstring(node) or "", bases, methods, guarded)
+
+
+def _is_guard(node: ast.AST) -> bool:
+    """Whether it is `before = …` in a class, or the decorator `@require(…)` of one."""
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, ast.Name) and target.id == "before" for target in node.targets)
+    return isinstance(node, ast.expr) and _read_decorator(node).name == "require"
 
 
 def _read_method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> MethodOutline:
@@ -143,15 +161,16 @@ def _read_method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> MethodOutline:
         decorators=decorators,
         is_task=is_task,
         hidden=_why_hidden(node, decorators, is_task),
-        positional=_count_positional(arguments),
+        segments=tuple(_segments(arguments)),
     )
 
 
-def _count_positional(arguments: ast.arguments) -> int | None:
+def _segments(arguments: ast.arguments) -> Iterator[str]:
+    for item in [*arguments.posonlyargs, *arguments.args][1:]:
+        if item.arg not in (TASK_PARAMETER, "params"):
+            yield item.arg
     if arguments.vararg is not None:
-        return None
-    named = [*arguments.posonlyargs, *arguments.args][1:]
-    return sum(item.arg not in (TASK_PARAMETER, "params") for item in named)
+        yield f"*{arguments.vararg.arg}"
 
 
 def _why_hidden(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .execution import Version
 from .last_good import LastGood
 
 # A file is read when it has been quiet for this long where the version before can serve meanwhile.
@@ -19,13 +21,14 @@ class LivePolicy:
     """How long a look at a file holds, and whether a broken file is an error although an older version runs.
 
     `live_seconds` is 0 to look every time, infinite to never look again. `plain_verbs` are those of methods that
-    do not say theirs.
+    do not say theirs. `report` is called with each version that was loaded.
     """
 
     live_seconds: float
     development: bool
     last_good: LastGood
     plain_verbs: frozenset[str] = frozenset({"GET", "POST"})
+    report: Callable[[Version], None] = lambda version: None
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     guards: dict[str, Any] = field(default_factory=dict)  # the guard that each folder has or had, by its name

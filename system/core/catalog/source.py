@@ -81,7 +81,7 @@ class SourceCache:
 
     def read(self, path: str) -> Reading:
         """The outline of a file."""
-        return self._readings.get(path, _read, lambda stamp: stamp.size)
+        return self._readings.get(path, read_file, lambda stamp: stamp.size)
 
     def has_read(self, path: str) -> bool:
         """Whether an outline of a file is remembered, be it of a state before."""
@@ -129,7 +129,8 @@ class _Remembered(Generic[Value]):
             self._weight -= self._values.popitem(last=False)[1][2]
 
 
-def _read(path: str, former: Reading | None) -> Reading:
+def read_file(path: str, former: Reading | None = None) -> Reading:
+    """The outline of a file as it is now; `former` is what was read of it before."""
     before = (former.outline or former.before) if former else None
     try:
         return Reading(read_outline(ast.parse(Path(path).read_bytes(), path)))

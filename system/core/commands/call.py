@@ -48,12 +48,17 @@ class Call:
     def _split(self) -> Any:
         return urlsplit(self.target if re.match("https?://", self.target) else "/" + self.target.lstrip("/"))
 
+    @property
+    def query(self) -> list[tuple[str, Any]]:
+        """The parameters of the URL's query."""
+        return list(parse_qsl(self._split.query, keep_blank_values=True))
+
     def values(self) -> MultiDict[str, Any]:
-        """The parameters: those of the query, then `name=value`, and `name=@file` as an open file.
+        """The parameters of the words: `name=value`, and `name=@file` as an open file.
 
         Raises click.ClickException for a file that cannot be read.
         """
-        found: MultiDict[str, Any] = MultiDict(parse_qsl(self._split.query, keep_blank_values=True))
+        found: MultiDict[str, Any] = MultiDict()
         for word in self.words:
             name, sign, value = word.partition("=")
             if sign:
@@ -95,17 +100,19 @@ def call_method(app: Flask, settings: Settings, asked: Call) -> TestResponse:
     path = asked.path.removeprefix(settings.base.strip("/")).strip("/")
     common: dict[str, Any] = {"headers": headers, "base_url": asked.origin or _origin_of(settings)}
     client, url = Client(app), f"{settings.base}/{path}"
+    query = MultiDict([*asked.query, *values.items(multi=True)])
     if asked.json is not None:
-        common |= {"query_string": values, "data": asked.json, "content_type": "application/json"}
+        common |= {"query_string": query, "data": asked.json, "content_type": "application/json"}
         return client.open(url, method=asked.verb or "POST", **common)
     verb = asked.verb or ("POST" if has_file else "")
     if not verb:
-        answer = client.get(url, query_string=values, **common)
+        answer = client.get(url, query_string=query, **common)
         if answer.status_code != 405:
             return answer
         verb = next(name for name in answer.headers["Allow"].split(", ") if name != "OPTIONS")
-    place = "query_string" if verb in ("GET", "HEAD", "DELETE") and not has_file else "data"
-    return client.open(url, method=verb, **common, **{place: values})  # type: ignore[arg-type]
+    if verb in ("GET", "HEAD", "DELETE") and not has_file:
+        return client.open(url, method=verb, query_string=query, **common)
+    return client.open(url, method=verb, query_string=MultiDict(asked.query), data=values, **common)
 
 
 def _origin_of(settings: Settings) -> str:

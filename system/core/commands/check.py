@@ -12,12 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalog.folder import Folder, is_name
+from ..catalog.folder import GUARD, Folder, is_name
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..catalog.writes import find_writers
 from ..dispatch.routing import kept_names
 from ..errors import LibraryError
+from ..explorer.access import PUBLIC
 from ..explorer.descriptions import Descriptions
 from ..explorer.listing import Listing
 from ..settings import Settings
@@ -42,6 +43,7 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
     """Load every library and compile every template; returns all faults, sorted by file."""
     with _quiet():
         findings = {*_check_libraries(catalog), *_check_names(catalog), *_check_tree(catalog.roots["controller"])}
+        findings |= {*_check_guards(catalog, catalog.roots["controller"])}
         findings |= {*_check_annotations(catalog, settings), *_check_sources(app, catalog)}
     own = settings.folder(settings.templatePath)
     for name in app.jinja_env.list_templates():
@@ -50,8 +52,10 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
     return sorted(findings)
 
 
-def find_notes(catalog: Catalog) -> Iterator[Finding]:
-    """What is no fault but worth a look: methods that change something and answer GET."""
+def find_notes(catalog: Catalog, settings: Settings) -> Iterator[Finding | str]:
+    """What is no fault but worth a look: an explorer open to everyone, methods that answer GET and write."""
+    if settings.explorer == PUBLIC:
+        yield "explorer = 'public': in production everyone can read the explorer and the board of tasks."
     for library in catalog.libraries("controller", catalog.now()):
         with suppress(OSError, SyntaxError, ValueError):
             for writer in find_writers(ast.parse(Path(library.path).read_bytes())):
@@ -104,6 +108,15 @@ def _check_names(catalog: Catalog) -> Iterator[Finding]:
     root = catalog.roots["controller"]
     for name, path in kept_names(root):
         yield Finding(path, 0, f"not reachable: the name {name} is reserved")
+
+
+def _check_guards(catalog: Catalog, folder: Folder) -> Iterator[Finding]:
+    """Guards that are gone or cannot be read: their folders answer 503."""
+    folder.refresh(catalog.now())
+    if folder.fault:
+        yield Finding(os.path.join(folder.path, f"{GUARD}.py"), 0, f"its folder is closed: {folder.fault}")
+    for inner in folder.list_folders(catalog.now()):
+        yield from _check_guards(catalog, inner)
 
 
 def _check_tree(root: Folder) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..catalog.folder import GUARD
+from ..explorer.access import PUBLIC
 from ..explorer.listing import Listing
 from ..settings import Settings
 from ..web.application import KernKoa
@@ -63,9 +64,9 @@ def _check_origins(settings: Settings) -> str:
 
 def _check_explorer(settings: Settings) -> str:
     guard = settings.folder(settings.libs["controller"]) / f"{GUARD}.py"
-    if not settings.explorer or guard.exists():
-        return ""
-    return f"everyone may read it, as there is no guard {guard}. Write one, or set explorer = None."
+    if settings.explorer is True and not guard.exists():
+        return f"it is closed to everyone, as there is no guard {guard}. Write one, or name a role of auth."
+    return "everyone may read it. Name a role of the addon auth instead." if settings.explorer == PUBLIC else ""
 
 
 def _check_headers(settings: Settings) -> str:

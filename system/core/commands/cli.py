@@ -131,7 +131,7 @@ def check(deploy: bool) -> None:
 
     app = start()
     findings = check_site(app, app.catalog, app.settings)
-    for note in find_notes(app.catalog):
+    for note in find_notes(app.catalog, app.settings):
         click.echo(f"Note: {note}", err=True)
     for finding in findings:
         click.echo(finding)
@@ -140,6 +140,18 @@ def check(deploy: bool) -> None:
     if findings:
         raise SystemExit(1)
     click.echo("Every library loads and every template compiles.")
+
+
+@main.command()
+def key() -> None:
+    """Print a new secret key.
+
+    secretKeys = ["the new key", "the old key"] in config.py signs with the first and accepts both. Remove the old
+    one when session_timeout has passed.
+    """
+    from ..settings import make_key
+
+    click.echo(make_key())
 
 
 @main.command()

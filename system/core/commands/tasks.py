@@ -8,22 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import TaskError
+from ..tasks.description import WORDS, measure, show_seconds
 from ..tasks.payload import decode_message
 from ..tasks.queues import QUEUE
 from ..tasks.records import Record
-from ..tasks.status import WORDS, measure, show_seconds
 from ..tasks.submission import Tasks
-
-MOST_LISTED = 200
+from ..tasks.task_search import Filter
 
 
 def list_tasks(tasks: Tasks, word: str, status: str, most: int) -> Iterator[str]:
-    """A line for each of the newest tasks whose route or id contains a word."""
-    for record in tasks.records.newest(MOST_LISTED):
-        shown = word in record.get("route", "") or word in record["task_id"]
-        if shown and status in ("", record.get("status")) and most > 0:
-            most -= 1
-            yield _describe(record)
+    """A line for each of the newest tasks whose route contains a word, or whose id it is."""
+    found = tasks.records.read_many([word]) if word else []
+    for record in found or tasks.search.find(Filter(status=status, method=word), most):
+        yield _describe(record)
 
 
 def list_queues(tasks: Tasks) -> Iterator[str]:

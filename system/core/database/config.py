@@ -1,21 +1,19 @@
-"""One entry of config.databases, validated."""
+"""One entry of config.databases, checked."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
+from ..checked import Checked, InvalidValues, kinds_of, matches
 from ..errors import SettingsError
 
 IN_MEMORY = re.compile(r"(sqlite(\+\w+)?:///?)?(:memory:)?")
 
 
-class Entry(BaseModel):
+class Entry(Checked):
     """One database of config.databases: a driver and its server, or a `url`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     driver: Literal["", "sqlite", "mysql", "mysqldb", "postgresql", "mssql"] = ""
     host: str = ""
@@ -23,31 +21,33 @@ class Entry(BaseModel):
     user: str | None = None
     password: str | None = None
     database: str | None = None
-    url: Annotated[str, Field(pattern=r"^([\w+]+://.*)?$")] = ""
-
-    @model_validator(mode="after")
-    def _names_one_place(self) -> Entry:
-        if bool(self.driver) == bool(self.url):
-            raise ValueError("give either a driver or a url")
-        if self.driver and not self.host:
-            raise ValueError("host is missing: the server, or the file of a SQLite database")
-        if IN_MEMORY.fullmatch(self.url or self.host):
-            raise ValueError("an in-memory database would be a different one in each thread. Name a file")
-        return self
+    url: Annotated[str, matches(r"([\w+]+://.*)?")] = ""
 
 
-def check_entry(name: str, values: dict[str, Any]) -> Entry:
-    """The validated entry. Raises SettingsError, which never shows a password."""
+def check_entry(name: str, values: Mapping[str, Any]) -> Entry:
+    """The checked entry. Raises SettingsError, which never shows a password."""
     try:
-        return Entry.model_validate(values)
-    except ValidationError as error:
-        faults = "; ".join(_explain(fault) for fault in error.errors())
-        raise SettingsError(f"config.py: databases[{name!r}] cannot be used: {faults}") from None
+        entry = Entry(**values)
+        faults = list(_find_faults(entry))
+    except InvalidValues as error:
+        faults = [_explain(*fault) for fault in error.faults]
+    if faults:
+        raise SettingsError(f"config.py: databases[{name!r}] cannot be used: {'; '.join(faults)}")
+    return entry
 
 
-def _explain(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
-    if not where:
-        return str(fault["msg"])
-    shown = "…" if where in ("password", "url") else repr(fault["input"])
-    return f"{where} = {shown}: {fault['msg']}"
+def _explain(place: tuple[str, ...], value: Any, expected: str) -> str:
+    shown = "…" if place[0] in ("password", "url") else repr(value)
+    return f"{'.'.join(place)} = {shown}: expected {expected}"
+
+
+def _find_faults(entry: Entry) -> Iterator[str]:
+    for name in vars(entry):
+        if name not in kinds_of(Entry):
+            yield f"{name} is not known; known are {', '.join(kinds_of(Entry))}"
+    if bool(entry.driver) == bool(entry.url):
+        yield "give either a driver or a url"
+    elif entry.driver and not entry.host:
+        yield "host is missing: the server, or the file of a SQLite database"
+    elif IN_MEMORY.fullmatch(entry.url or entry.host):
+        yield "an in-memory database would be a different one in each thread. Name a file"

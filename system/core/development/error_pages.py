@@ -26,11 +26,11 @@ from ..dispatch.request import request
 from ..dispatch.responses import json_response, no_store
 from ..dispatch.routing import RESERVED
 from ..errors import LibraryError, NotFound
+from ..redaction import mask, message_of, shown, shown_items
 from ..settings import Settings
 from .hints import find_hint
 from .missing_file import explain_file
 from .not_found import Explanation, explain
-from .redaction import mask, message_of, shown, shown_items
 from .suggestions import Choice
 from .tracebacks import Frame, Trace, link_to, read_source, read_traces
 

@@ -17,9 +17,9 @@ from ..catalog.star_import import find_replaced
 from ..dispatch.request import request
 from ..dispatch.responses import ANSWERS
 from ..errors import AnswerError, BrokerUnavailable, DatabaseError, DatabaseUnavailable, LibraryError
+from ..redaction import message_of
 from ..settings import Settings
 from ..spelling import did_you_mean
-from .redaction import message_of
 
 
 def find_hint(error: BaseException) -> str:

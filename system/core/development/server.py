@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -16,10 +17,11 @@ from typing import Any
 
 import click
 from flask import Flask, Response, request
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from ..log import ESCAPES, protect
 from ..settings import Settings
+from .strict_http import StrictHandler
 from .supervisor import REPORT, SOCKET, TERMINAL
 from .writers import warn_of_writer
 
@@ -41,6 +43,7 @@ def serve(app: Flask, settings: Settings) -> None:
     listener.close()
     _end_between_requests(server)
     take_terminal()
+    gc.freeze()  # a full collection looks at what the requests made, not at all that was imported
     try:
         server.serve_forever(poll_interval=0.1)
     except _Ended:
@@ -74,8 +77,8 @@ def take_terminal() -> None:
     os.unlink(path)
 
 
-class Handler(WSGIRequestHandler):
-    """Werkzeug's handler without its log line per request; RequestLines writes a better one."""
+class Handler(StrictHandler):
+    """The handler without its log line per request; RequestLines writes a better one."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         if not hasattr(self, "environ"):  # the input was not HTTP
@@ -85,9 +88,7 @@ class Handler(WSGIRequestHandler):
 def _note_endpoint(response: Response) -> Response:
     resolved = getattr(request, "resolved", None)
     if resolved is not None:
-        request.environ[ENDPOINT] = resolved.endpoint.name
-        if request.method == "GET":
-            warn_of_writer(resolved.endpoint)
+        request.environ[ENDPOINT] = resolved.endpoint
     return response
 
 
@@ -118,6 +119,8 @@ class RequestLines:
             if not environ.get("PATH_INFO", "").endswith("/_koa/changed"):
                 milliseconds = (time.perf_counter() - began) * 1000
                 click.echo(request_line(status, milliseconds, environ), err=True)
+            if environ["REQUEST_METHOD"] == "GET" and ENDPOINT in environ:
+                warn_of_writer(environ[ENDPOINT])  # it parses the library: the answer has been sent
             self._count(-1)
 
     def _count(self, change: int) -> None:
@@ -142,7 +145,7 @@ def request_line(status: str, milliseconds: float, environ: dict[str, Any]) -> s
     parts = [click.style(status, fg=_COLOURS.get(status[:1]), bold=status[:1] == "5"), _duration(milliseconds)]
     parts.append(f"{verb} {url}")
     if ENDPOINT in environ:
-        *folders, controller, method = environ[ENDPOINT].split("/")
+        *folders, controller, method = environ[ENDPOINT].name.split("/")
         parts.append(click.style(f"-> {'/'.join(folders)} {controller}.{method}", dim=True))
     return " ".join(parts)
 

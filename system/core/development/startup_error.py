@@ -11,11 +11,12 @@ from typing import Any
 from flask import Response
 from jinja2 import Environment, FileSystemLoader
 
+from ..dispatch.page_policy import HEADER, make_nonce, policy_of
 from ..dispatch.problems import UNEXPECTED
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import json_response
+from ..redaction import mask
 from ..settings import Settings
-from .redaction import mask
 from .tracebacks import link_to
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -40,7 +41,9 @@ class StandIn:
             return json_response({"changed": is_news})
         shown = self._said if self._may_see(request) else ""
         if request.wants_html:
-            return Response(self._page(request, shown), 500, mimetype="text/html")
+            nonce = make_nonce()
+            page = self._page(shown, nonce)
+            return Response(page, 500, {HEADER: policy_of(nonce)}, mimetype="text/html")
         document = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": UNEXPECTED}
         said = {"detail": "The server did not start.", "said": shown.splitlines()} if shown else {}
         return json_response(document | said, 500, "application/problem+json")
@@ -48,10 +51,11 @@ class StandIn:
     def _may_see(self, request: KernelRequest) -> bool:
         return self._settings.flaskDebug and request.is_local
 
-    def _page(self, request: KernelRequest, said: str) -> str:
+    def _page(self, said: str, nonce: str) -> str:
         """The page; it polls under the site's own base, as the pages of the server do."""
         return self._templates.get_template("kernkoa/not_started.html").render(
             said=said,
+            csp_nonce=lambda: nonce,
             unexpected=UNEXPECTED,
             place=self._place(said),
             watch={"token": self._token, "url": f"{self._settings.base}/_koa/changed", "reloads": True},

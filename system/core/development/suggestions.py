@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ..catalog.execution import Version
 from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.outline import ClassOutline, Outline, read_outline
+from ..catalog.outline import ClassOutline, Outline
+from ..catalog.source import Broken, read_file
 from ..dispatch.routing import find_class, find_method
 from ..errors import LibraryError
 from ..spelling import near_names
@@ -96,12 +95,11 @@ def _summary(library: Library) -> str:
     """The first line of a library's docstring, or its fault; read from its source without running it."""
     if library.version is not None and library.error is None:
         return _summarize(library.version.outline, library)
-    try:
-        return _summarize(read_outline(ast.parse(Path(library.path).read_bytes(), library.path)), library)
-    except (SyntaxError, ValueError) as error:
-        return f"does not compile: {getattr(error, 'msg', error)}, line {getattr(error, 'lineno', 0)}"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
+    reading = read_file(library.path)
+    if reading.outline is not None:
+        return _summarize(reading.outline, library)
+    broken = reading.broken or Broken("")
+    return f"cannot be read: {broken.detail}" + (f", line {broken.line}" if broken.line else "")
 
 
 def _summarize(outline: Outline, library: Library) -> str:

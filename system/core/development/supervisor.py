@@ -30,7 +30,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from ..errors import SettingsError
 from ..settings import DEVELOPMENT, Settings, read_settings
-from .services import Services, start_services
+from .services import Services
 from .startup_error import StandIn
 
 KERNEL = Path(__file__).resolve().parents[3]
@@ -56,9 +56,8 @@ def supervise(config_file: Path, host: str | None, port: int | None) -> None:
     host, port = host or settings.host, settings.port if port is None else port
     signal.signal(signal.SIGTERM, _end)
     with bind(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
-        services = start_services(settings)
+        services = Services(settings, os.environ)
         try:
-            show_start(settings, listener, services)
             Supervisor(settings, listener, services).run()
         finally:
             services.stop()
@@ -190,6 +189,7 @@ class Supervisor:
     def __init__(self, settings: Settings, listener: socket.socket, services: Services) -> None:
         self._listener = listener
         self._services = services
+        self._is_shown = False
         self._is_worker_old = False
         self._watch = Watch(settings)
         self._settings = settings
@@ -211,6 +211,7 @@ class Supervisor:
         """Run the server until a file changes or it exits. Returns its stderr if it failed to start, else None."""
         began = time.monotonic()
         with self._server(report) as server:
+            self._show_start()
             while server.poll() is None:
                 if self._has_changed():
                     return None
@@ -225,6 +226,13 @@ class Supervisor:
             return f"The server exited with status {server.returncode}; see the terminal.\n"
         click.echo(f"  The server exited with status {server.returncode}; restarting it.", err=True)
         return None
+
+    def _show_start(self) -> None:
+        """Start the services, once, while the server imports the site; they take as long."""
+        if not self._is_shown:
+            self._is_shown = True
+            self._services.start()
+            show_start(self._settings, self._listener, self._services)
 
     def _await_change(self) -> None:
         while not self._has_changed():

@@ -15,8 +15,8 @@ from jinja2 import TemplateSyntaxError
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from ..errors import LibraryError
+from ..redaction import mask, mask_source, message_of, shown_items
 from ..settings import Settings
-from .redaction import mask, mask_source, message_of, shown_items
 
 CORE = Path(__file__).resolve().parents[1]
 MOST_FRAMES = 60

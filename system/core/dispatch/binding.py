@@ -19,10 +19,8 @@ from ..spelling import near_names
 from .faults import Fault, make_fault
 from .json_body import decode_exactly
 from .params import Params
-from .signature import Signature
+from .signature import Arguments, Signature
 from .typed_parameter import Slot, TextRules
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 MOST_FAULTS = 50
 # a JSON body of more bytes is checked up to the first wrong item of each list
@@ -309,6 +307,10 @@ def _keep_default(call: _Call, slot: Slot) -> None:
         _put(call, slot, slot.make_default())
 
 
+# a validator of the site explains these itself
+_OWN_WORDS = ("value_error", "assertion_error")
+
+
 def _note(call: _Call, error: ValidationError, slot: Slot, source: str, name: str) -> None:
     """Note what pydantic found, under the client's names; of a union's members only the first."""
     found: dict[str, Fault] = {}
@@ -320,7 +322,8 @@ def _note(call: _Call, error: ValidationError, slot: Slot, source: str, name: st
         hint, got = f"{item['msg'].removeprefix('Value error, ')}.", item["input"]
         if item["type"] in ("missing", "missing_argument"):
             hint, got = _missing_hint(call, path, slot.fields or ()), None
-        found.setdefault(path, make_fault(path, source, expected, got, hint))
+        fault = make_fault(path, source, expected, got, hint)
+        found.setdefault(path, fault | {"message": fault["hint"]} if item["type"] in _OWN_WORDS else fault)
     call.add(*found.values())
     call.more += max(0, len(items) - 2 * MOST_FAULTS)
 

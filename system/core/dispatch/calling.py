@@ -8,13 +8,12 @@ from typing import Any
 from flask import Response
 
 from ..errors import AnswerError
-from .binding import Arguments, TypedBinding
 from .coroutines import finish
 from .hooks import Hooks
 from .params import Params
 from .responses import respond
 from .routing import Endpoint
-from .signature import Signature
+from .signature import Arguments, Signature
 from .walk import Resolved
 
 # runs between the hooks: the method itself, or what hands it to a worker
@@ -86,6 +85,8 @@ def make_binding(signature: Signature) -> Binding:
     if signature.style == "params":
         required = signature.params_required
         return lambda arguments, read: _bind_params(read(), required)
+    from .binding import TypedBinding  # pydantic: for the first typed method
+
     return TypedBinding(signature)
 
 

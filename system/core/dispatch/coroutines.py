@@ -6,7 +6,6 @@ and transactions of `dbs` are not those of the request.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from types import CoroutineType
 from typing import Any
@@ -14,11 +13,17 @@ from typing import Any
 
 def finish(answer: Any) -> Any:
     """The result of an `async def` function; what a plain function returned is returned as it is."""
-    return asyncio.run(answer) if type(answer) is CoroutineType else answer
+    if type(answer) is not CoroutineType:
+        return answer
+    import asyncio  # 1.5 MB, for those who use it
+
+    return asyncio.run(answer)
 
 
 def iterate(values: AsyncIterator[Any]) -> Iterator[Any]:
     """The values of an async iterator, one after the other, all in one event loop."""
+    import asyncio
+
     end: Any = object()
 
     async def advance() -> Any:

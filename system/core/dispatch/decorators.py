@@ -37,10 +37,12 @@ class RetryPolicy:
 NO_RETRY = RetryPolicy(0, False, ())
 
 
-def allow(*verbs: str, origins: str | Sequence[str] = ()) -> Callable[[AnyFunction], AnyFunction]:
+def allow(*verbs: str, origins: str | Sequence[str] = (), form: str = "") -> Callable[[AnyFunction], AnyFunction]:
     """Let a method answer these HTTP verbs only: `@allow("POST")`. GET brings HEAD with it.
 
     `origins` are those whose pages may call it and read its answer: `@allow("POST", origins="https://shop.example")`.
+    `form` names the method that shows the form that this one receives: `@allow("POST", form="new")`. A browser
+    whose values are refused gets that page again as a 422, and its templates have what was typed in `form`.
     """
     trusted = (origins,) if isinstance(origins, str) else tuple(origins)
     if not all(_ORIGIN.fullmatch(origin) for origin in trusted):
@@ -51,6 +53,8 @@ def allow(*verbs: str, origins: str | Sequence[str] = ()) -> Callable[[AnyFuncti
     def mark(function: AnyFunction) -> AnyFunction:
         function.koa_verbs = frozenset(verb.upper() for verb in verbs)  # type: ignore[attr-defined]
         function.koa_origins = trusted  # type: ignore[attr-defined]
+        if form:
+            function.koa_form = form  # type: ignore[attr-defined]
         return function
 
     return mark

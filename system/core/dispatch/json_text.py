@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from .models import is_model
 
 # the faults of an encoder: an unknown type, a text with half a surrogate pair, a value inside itself
 ENCODING_ERRORS = (PydanticSerializationError, ValueError, RecursionError)
 MOST_LEVELS = 200
+# Python's own readers refuse longer ones
+MOST_DIGITS = 4_300
 
 
 def encode_json(value: Any) -> bytes:
@@ -42,19 +46,77 @@ def _plain(value: Any, level: int) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
-def find_fault(value: Any, place: str, level: int = 0) -> str:
-    """The place of the first thing in a value that JSON cannot hold, and what it is; empty where there is none."""
-    if level > MOST_LEVELS:
-        return f"{place[:100]}… is nested too deeply, or contains itself"
-    for name, child in _children(value):
-        found = _key_fault(name, place) or find_fault(child, f"{place}[{name!r}]", level + 1)
-        if found:
-            return found
-    return _leaf_fault(value, place) if not _is_container(value) else ""
+def find_fault(
+    value: Any,
+    place: str,
+    encode: Callable[[Any], Any] = encode_json,
+    most_levels: int = MOST_LEVELS,
+    has_unique_keys: bool = False,
+) -> str:
+    """The place of the first thing in a value that JSON cannot hold, and what it is; empty where there is none.
+
+    `encode` raises one of ENCODING_ERRORS for what cannot be encoded. `has_unique_keys` refuses mappings with two
+    keys that are the same in JSON.
+    """
+    return _Finder(encode, most_levels, has_unique_keys).find(value, place, 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Finder:
+    encode: Callable[[Any], Any]
+    most_levels: int
+    has_unique_keys: bool
+
+    def find(self, value: Any, place: str, level: int) -> str:
+        if level > self.most_levels:
+            return f"{_shorten(place)} is nested more than {self.most_levels} levels deep, or contains itself"
+        for name, child in _children(value):
+            found = self._find_in_key(name, place) or self.find(child, f"{place}[{name!r}]", level + 1)
+            if found:
+                return found
+        if _is_container(value):
+            twice = self.has_unique_keys and isinstance(value, Mapping) and _find_twice(value)
+            return f"{_shorten(place)} has two keys that are {twice!r} in JSON" if twice else ""
+        fault = self._describe(value)
+        return f"{_shorten(place)} {fault}" if fault else ""
+
+    def _find_in_key(self, key: Any, place: str) -> str:
+        try:
+            self.encode({key: None})
+        except ENCODING_ERRORS:
+            return f"{_shorten(place)} has the key {key!r:.80}, a {type(key).__name__}"
+        return ""
+
+    def _describe(self, value: Any) -> str:
+        """What a value without children is, if it cannot be encoded."""
+        if isinstance(value, int) and not -(10**MOST_DIGITS) < value < 10**MOST_DIGITS:
+            return f"is a number of more than {MOST_DIGITS} digits"
+        try:
+            self.encode(value)
+        except ENCODING_ERRORS as error:
+            if isinstance(value, str):
+                return f"is text that UTF-8 cannot hold: {value!r:.80}"
+            if isinstance(value, bytes | bytearray):
+                return "is bytes that are no UTF-8 text"
+            if isinstance(value, float):
+                return f"is the number {value}"
+            is_unknown = isinstance(error, PydanticSerializationError) and "unknown type" in str(error)
+            return f"is a {type(value).__name__}" + ("" if is_unknown else f": {error}")
+        return ""
+
+
+def _find_twice(value: Mapping[Any, Any]) -> str:
+    """The first name in JSON that two keys of a mapping have; empty where there is none."""
+    names = Counter(next(iter(from_json(encode_json({key: None})))) for key in value)
+    return next((name for name, count in names.items() if count > 1), "")
+
+
+def _shorten(place: str) -> str:
+    return place if len(place) < 200 else f"{place[:100]}…{place[-60:]}"
 
 
 def _is_container(value: Any) -> bool:
-    is_record = isinstance(value, BaseModel) or dataclasses.is_dataclass(value)
+    is_record = is_model(type(value)) or dataclasses.is_dataclass(value)
     return is_record or isinstance(value, Mapping | list | tuple | set | frozenset)
 
 
@@ -63,27 +125,5 @@ def _children(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from value.items()
     elif isinstance(value, list | tuple | set | frozenset):
         yield from enumerate(value)
-    elif isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+    elif is_model(type(value)) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
         yield from vars(value).items()
-
-
-def _key_fault(name: Any, place: str) -> str:
-    try:
-        encode_json({name: None})
-    except ENCODING_ERRORS:
-        return f"{place} has the key {name!r}, a {type(name).__name__}"
-    return ""
-
-
-def _leaf_fault(value: Any, place: str) -> str:
-    try:
-        encode_json(value)
-    except ENCODING_ERRORS as error:
-        if isinstance(value, str):
-            return f"{place} is text that UTF-8 cannot hold: {value!r:.80}"
-        if isinstance(value, bytes | bytearray):
-            return f"{place} is bytes that are no UTF-8 text"
-        if isinstance(error, PydanticSerializationError) and "unknown type" in str(error):
-            return f"{place} is a {type(value).__name__}"
-        return f"{place} is a {type(value).__name__}: {error}"
-    return ""

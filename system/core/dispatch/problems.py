@@ -47,6 +47,8 @@ def describe(error: BaseException) -> Problem:
         headers = Headers(error.get_headers())
         headers.remove("Content-Type")
         return Problem(error.code, error.name, error.description or error.name, headers=headers)
+    if type(error).__module__ == "gunicorn.http.errors":  # it raises these while the body is read
+        return Problem(400, "Bad Request", "The chunks of the body cannot be read.")
     return Problem(500, "Internal Server Error", UNEXPECTED)
 
 

@@ -13,12 +13,12 @@ import flask
 from flask import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 from werkzeug.utils import secure_filename
 
 from ..errors import MalformedBody, TooLarge
 from ..settings import Settings
 from .json_body import decode_json
+from .multipart import StrictParser
 from .params import NO_VALUES, Params
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
@@ -28,25 +28,22 @@ _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST",
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class _StrictParser(FormDataParser):
-    """Raises for a form that cannot be parsed; Werkzeug's parser drops its fields silently."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "silent": False})
-
-
 class KernelRequest(Request):
     """Flask's request, strict about forms.
 
     Of a request that the catalogue answers: `resolved` is the method, `controller` the instance of its class and
-    `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final.
+    `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final,
+    `refused_form` a form whose values were refused, `nonce` that of the page which answers it, if its
+    template asked for one.
     """
 
-    form_data_parser_class = _StrictParser
+    form_data_parser_class = StrictParser
     resolved: Any = None
     controller: object = None
     hooks: Sequence[Mapping[str, Any]] = ()
     answer_stream: Any = None
+    refused_form: Any = None
+    nonce: str = ""
 
     @property
     def blueprint(self) -> str | None:

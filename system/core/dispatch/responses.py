@@ -8,17 +8,17 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from enum import Enum
 from itertools import chain
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from flask import Response, current_app, has_request_context, redirect
 from flask.globals import app_ctx, request_ctx
-from pydantic import BaseModel
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..errors import AnswerError
 from .coroutines import iterate
 from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
 from .lean_response import LeanResponse
+from .models import is_model
 from .request import KernelRequest, request
 
 log = logging.getLogger("kernkoa")
@@ -30,12 +30,14 @@ _STATUS = re.compile(r"[2-5]\d\d( [\x20-\x7e]*)?")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _END: Any = object()
+Result = TypeVar("Result")
 
 
-class StartedTask(dict[str, str]):
+class Task(dict[str, str], Generic[Result]):
     """What exeTask returns: a dict with the `id` of a task and the `url` of its status.
 
-    Programs get it as JSON, a browser is led to the status page (303).
+    Programs get it as JSON, a browser is led to the status page (303). `-> Task[Report]` tells the OpenAPI
+    document what the task will return.
     """
 
 
@@ -66,7 +68,7 @@ def respond(value: Any) -> Response:
         return _stream(value)
     if isinstance(value, AsyncIterator):
         return _stream(iterate(value))
-    if isinstance(value, StartedTask) and has_request_context() and request.wants_html:
+    if isinstance(value, Task) and has_request_context() and request.wants_html:
         return _lead_on(value["url"])
     if isinstance(value, WerkzeugResponse) or (callable(value) and not _is_record(value)):
         return current_app.make_response(value)  # any WSGI application
@@ -80,7 +82,7 @@ def _lead_on(url: str) -> Response:
 
 
 def _is_record(value: object) -> bool:
-    return isinstance(value, BaseModel) or dataclasses.is_dataclass(value)
+    return is_model(type(value)) or dataclasses.is_dataclass(value)
 
 
 def _text(value: str) -> Response:
@@ -148,7 +150,7 @@ def _respond_tuple(value: tuple[Any, ...]) -> Response:
             " Return list(…) for a list in JSON.",
         )
     body = respond(value[0])
-    if isinstance(value[0], StartedTask) and body.status_code == 303:
+    if isinstance(value[0], Task) and body.status_code == 303:
         return body
     made: Any = tuple(item for item in (body, status, headers) if item is not None)
     return current_app.make_response(made)

@@ -69,10 +69,14 @@ def kept_names(root: Folder) -> Iterator[tuple[str, str]]:
         yield name, (root.folders.get(name) or root.libraries[name]).path
 
 
+# RFC 3986, section 5.2.4: clients resolve these before they send a path
+_DOTS = frozenset({"", ".", ".."})
+
+
 def match(path: str) -> Route:
     """The route of a decoded path such as /shop/orders/Orders/show/42; one slash at its end is ignored.
 
-    Raises NotFound for a path that no method can have: too long, an empty segment, a NUL, a reserved name.
+    Raises NotFound for a path that no method can have: too long, an empty segment, dots, a NUL, a reserved name.
     """
     if "\ufffd" in path:  # Werkzeug's character for bytes that are no UTF-8
         raise RequestError("The path is no UTF-8 text. Encode it as UTF-8.")
@@ -84,8 +88,8 @@ def match(path: str) -> Route:
             raise NotFound("the path has an empty segment")
         return Route(())
     segments = tuple(inner.split("/"))
-    if "" in segments or len(segments) > MAX_SEGMENTS:
-        raise NotFound("the path has an empty segment, or too many of them")
+    if not _DOTS.isdisjoint(segments) or len(segments) > MAX_SEGMENTS:
+        raise NotFound("the path has an empty segment, one of dots, or too many of them")
     if segments[0] in RESERVED:
         raise NotFound("the kernel reserves this name")
     return Route(segments)

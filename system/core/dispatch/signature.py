@@ -9,57 +9,20 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, RootModel
-from pydantic.fields import Field, FieldInfo, ModelPrivateAttr
-from pydantic_core import PydanticUndefined
-from typing_extensions import TypeAliasType, is_typeddict
-from werkzeug.datastructures import FileStorage
-
 from ..catalog.outline import TASK_PARAMETER
-from ..errors import LibraryError
+from .parameter import EMPTY, Parameter, Shape, shape_of, unusable
 from .params import Params
 
-# value: one text; list: a repeated name; record: a model, dataclass, TypedDict or dict; file, files: uploads;
-# params: the Params themselves; rest: *args; others: **kwargs
-Shape = Literal["value", "list", "record", "file", "files", "params", "rest", "others"]
-
-EMPTY = inspect.Parameter.empty
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _PLAIN_PARAMS = (EMPTY, Any, dict, collections.abc.Mapping, Params)
 
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a method. `annotation` is resolved, EMPTY without one; so is `default`.
-
-    Of pydantic's Field(), as default or in Annotated, are its default or default `factory`, and the `names` under
-    which it is sent (its alias). `is_field` is whether there is one: Python does not know its default then.
-    """
-
-    name: str
-    annotation: Any
-    default: Any
-    shape: Shape
-    kind: Any  # of inspect.Parameter
-    factory: Callable[[], Any] | None = None
-    names: tuple[str, ...] = ()
-    is_field: bool = False
-    validates_default: bool = False
-
-    @property
-    def is_required(self) -> bool:
-        has_default = self.default is not EMPTY or self.factory is not None
-        return not has_default and self.shape not in ("params", "rest", "others")
-
-    @property
-    def takes_segment(self) -> bool:
-        """Whether a left-over segment of the path may fill it."""
-        return self.shape == "value" and self.kind is not inspect.Parameter.KEYWORD_ONLY
+# what a method is called with: by position, by name
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,58 +96,12 @@ def _read(item: inspect.Parameter, function: Callable[..., Any], place: tuple[st
         except Exception as error:
             text = annotation if isinstance(annotation, str) else repr(annotation)
             raise unusable(place, f"{item.name}: {text}: {type(error).__name__}: {error}") from error
-    return _with_field(Parameter(item.name, annotation, item.default, _shape(item, annotation), item.kind), place)
+    found = Parameter(item.name, annotation, item.default, _shape(item, annotation), item.kind)
+    if "pydantic.fields" not in sys.modules and not isinstance(item.default, dataclasses.Field):
+        return found  # nothing of pydantic's can stand in it
+    from .field import read_field
 
-
-def _with_field(parameter: Parameter, place: tuple[str, str, int]) -> Parameter:
-    """A parameter with what a Field() says of it. Raises LibraryError for what a parameter cannot have."""
-    default, annotation = parameter.default, parameter.annotation
-    if isinstance(default, ModelPrivateAttr | dataclasses.Field):
-        raise unusable(place, f"{parameter.name}: {type(default).__name__} is no default of a parameter")
-    is_field = isinstance(default, FieldInfo)
-    written = [item for item in typing.get_args(annotation)[1:] if isinstance(item, FieldInfo)]
-    if not is_field and not (typing.get_origin(annotation) is typing.Annotated and written):
-        return parameter
-    annotation = Any if annotation is EMPTY else annotation
-    info = (
-        FieldInfo.from_annotated_attribute(annotation, default)
-        if is_field
-        else FieldInfo.from_annotation(annotation)
-    )
-    if info.default_factory is not None and info.default_factory_takes_validated_data:
-        raise unusable(place, f"{parameter.name}: the default_factory of a parameter takes no argument")
-    own = info.default if parameter.default is EMPTY or is_field else parameter.default
-    return dataclasses.replace(
-        parameter,
-        annotation=_checked(info),
-        default=EMPTY if own is PydanticUndefined else own,
-        factory=typing.cast("Callable[[], Any] | None", info.default_factory),
-        names=_names_of(info, parameter.name, place),
-        is_field=True,
-        validates_default=bool(info.validate_default),
-    )
-
-
-def _checked(info: FieldInfo) -> Any:
-    """The annotation with what a Field() checks and tells, without its default and alias."""
-    told = Field(
-        title=info.title,
-        description=info.description,
-        examples=info.examples,
-        discriminator=info.discriminator,
-        json_schema_extra=info.json_schema_extra,
-    )
-    made: Any = typing.Annotated[(info.annotation, *info.metadata, told)]
-    return made
-
-
-def _names_of(info: FieldInfo, name: str, place: tuple[str, str, int]) -> tuple[str, ...]:
-    """The names under which a parameter is sent: its alias, or itself."""
-    alias = info.validation_alias or info.alias or name
-    names = alias.choices if isinstance(alias, AliasChoices) else [alias]
-    if not all(isinstance(item, str) for item in names):
-        raise unusable(place, f"{name}: a parameter cannot have an AliasPath; use a model for it")
-    return tuple(str(item) for item in names)
+    return read_field(found, place)
 
 
 def resolve_annotation(annotation: Any, function: Callable[..., Any]) -> Any:
@@ -200,12 +117,6 @@ def resolve_annotation(annotation: Any, function: Callable[..., Any]) -> Any:
         return typing.get_type_hints(holder, namespace, inside, include_extras=True)["it"]
 
 
-def unusable(place: tuple[str, str, int], reason: str) -> LibraryError:
-    """The error for a parameter that cannot be used; `place` is the method, its file and line."""
-    method, path, line = place
-    return LibraryError(f"{path}, line {line}: {method} has a parameter that cannot be used. {reason}", path, line)
-
-
 def _shape(item: inspect.Parameter, annotation: Any) -> Shape:
     if item.kind is item.VAR_POSITIONAL:
         return "rest"
@@ -215,59 +126,3 @@ def _shape(item: inspect.Parameter, annotation: Any) -> Shape:
     if annotation is Params or (item.name == "params" and plain):
         return "params"
     return shape_of(annotation)
-
-
-def shape_of(annotation: Any) -> Shape:
-    """What a value of an annotation is made of."""
-    shapes = {_shape_of_one(member) for member in members(annotation)}
-    for shape in ("files", "file", "record", "list"):
-        if shape in shapes:
-            return typing.cast(Shape, shape)
-    return "value"
-
-
-def members(annotation: Any) -> Iterator[Any]:
-    """The members of a union, None left out; of anything else itself, without Annotated and aliases."""
-    if isinstance(annotation, TypeAliasType) or type(annotation).__name__ == "TypeAliasType":
-        yield from members(annotation.__value__)
-    elif isinstance(annotation, typing.NewType):
-        yield from members(annotation.__supertype__)
-    elif typing.get_origin(annotation) is typing.Annotated:
-        yield from members(typing.get_args(annotation)[0])
-    elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        for member in typing.get_args(annotation):
-            yield from members(member)
-    elif isinstance(annotation, type) and issubclass(annotation, RootModel) and annotation is not RootModel:
-        yield from members(annotation.model_fields["root"].annotation)
-    elif annotation is not types.NoneType:
-        yield annotation
-
-
-def _shape_of_one(annotation: Any) -> Shape:
-    base = typing.get_origin(annotation) or annotation
-    if not isinstance(base, type):
-        return "value"
-    if issubclass(base, FileStorage):
-        return "file"
-    if is_record_type(base):
-        return "record"
-    if issubclass(base, collections.abc.Collection) and not issubclass(base, str | bytes | bytearray):
-        arguments = [item for argument in typing.get_args(annotation) for item in members(argument)]
-        return (
-            "files"
-            if any(isinstance(item, type) and issubclass(item, FileStorage) for item in arguments)
-            else "list"
-        )
-    return "value"
-
-
-def is_record_type(base: Any) -> bool:
-    """Whether a type is filled name by name: a model, a dataclass, a TypedDict, a named tuple, a dict."""
-    if not isinstance(base, type):
-        return False
-    return (
-        issubclass(base, BaseModel | collections.abc.Mapping)
-        or dataclasses.is_dataclass(base)
-        or is_typeddict(base)
-        or (issubclass(base, tuple) and hasattr(base, "_fields"))
-    )

@@ -13,8 +13,10 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from .json_schema import Schema, Schemas, at_place, in_words
-from .signature import EMPTY, Parameter, Shape, Signature, is_record_type, members, shape_of, unusable
+from .json_schema import Schema, at_place, in_words
+from .parameter import EMPTY, Parameter, Shape, is_record_type, members, shape_of, unusable
+from .schema_generator import Schemas
+from .signature import Signature
 from .value_rules import make_validator
 
 _FILES = ConfigDict(arbitrary_types_allowed=True)

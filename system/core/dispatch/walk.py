@@ -1,16 +1,26 @@
-"""The walk of a route through the catalogue: folders, a library, a class, a method, arguments."""
+"""The walk of a route through the catalogue: folders, a library, a class, a method, arguments.
+
+The rule is in docs/controllers.md. `Walk` is the rule alone: the dispatcher follows it over the live modules, the
+explorer over the sources (explorer/urls.py).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from ..catalog.execution import Version
-from ..catalog.folder import Folder
+from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..errors import NotFound
 from .routing import Endpoint, Route, find_class, make_endpoint
+
+# what a walk reads of a library, and what it finds at its end
+Opened = TypeVar("Opened")
+Method = TypeVar("Method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,55 +82,86 @@ def resolve(catalog: Catalog, route: Route, now: float, tasks: bool = False) -> 
 
     Raises NotFound, with its Stop, where there is none; LibraryError where its file is broken.
     """
-    return _Walk(route.segments, now, tasks).in_folder(catalog.roots["controller"], 0, ())
+    return Resolved(*_LiveWalk(route.segments, now, tasks).find(catalog.roots["controller"]))
 
 
 def resolve_until(catalog: Catalog, route: Route, now: float) -> tuple[Resolved, float]:
     """As resolve, and the moment until which a walk leads to the same: when the first file on the way is due."""
-    walk = _Walk(route.segments, now, False)
-    return walk.in_folder(catalog.roots["controller"], 0, ()), walk.until
+    walk = _LiveWalk(route.segments, now, False)
+    return Resolved(*walk.find(catalog.roots["controller"])), walk.until
 
 
-class _Walk:
-    """One walk along a route. A missing name is `index`; remaining segments become arguments."""
+class Walk(Generic[Opened, Method]):
+    """One walk along a route. A missing name is `index`; remaining segments become arguments.
 
-    __slots__ = ("_now", "_segments", "_tasks", "until")
+    A subclass tells what a folder, a library and a class contain.
+    """
 
-    def __init__(self, segments: tuple[str, ...], now: float, tasks: bool) -> None:
-        self.until = math.inf
-        self._segments = segments
-        self._now = now
-        self._tasks = tasks
+    __slots__ = ("position", "segments")
+
+    def __init__(self, segments: tuple[str, ...]) -> None:
+        self.segments = segments
+        self.position = 0  # of the segment that is looked up now
+
+    def contents(self, folder: Folder) -> tuple[Mapping[str, Folder], Mapping[str, Library]]:
+        """The folders and the libraries in a folder, by name."""
+        raise NotImplementedError
+
+    def open(self, library: Library) -> Opened:
+        """What a library contains. Raises LibraryError for a broken one."""
+        raise NotImplementedError
+
+    def has_class(self, opened: Opened, name: str) -> bool:
+        """Whether a library has a class of this name that a URL may name."""
+        raise NotImplementedError
+
+    def default_class(self, library: Library, opened: Opened) -> str | None:
+        """The class of the library's own URL."""
+        raise NotImplementedError
+
+    def method(
+        self, library: Library, opened: Opened, controller: str, name: str, folders: tuple[Folder, ...]
+    ) -> Method | None:
+        """A method of a class, or None."""
+        raise NotImplementedError
+
+    def most_arguments(self, method: Method) -> int | None:
+        """How many segments a method accepts as arguments; None for any number."""
+        raise NotImplementedError
+
+    def find(self, root: Folder) -> tuple[Method, tuple[str, ...]]:
+        """The method that the route leads to, and its arguments. Raises NotFound, with its Stop."""
+        return self._in_folder(root, 0, ())
 
     def _name_at(self, position: int) -> str:
         """The segment there, where it may name something; empty where it may not."""
-        if position >= len(self._segments):
+        self.position = position
+        if position >= len(self.segments):
             return ""
-        name = self._segments[position]
-        return name if name.isidentifier() and name.isascii() and name[0] != "_" else ""
+        name = self.segments[position]
+        return name if is_public(name) else ""
 
-    def in_folder(self, folder: Folder, position: int, above: tuple[Folder, ...]) -> Resolved:
-        folder.refresh(self._now)
-        self.until = min(self.until, folder.due)
-        folders = (*above, folder)
-        name = self._name_at(position)
-        library = folder.libraries.get(name)
-        if name in folder.folders:
-            inner = folder.folders[name]
-            if library is not None:
-                return self._in_either(inner, library, position + 1, folders)
-            return self.in_folder(inner, position + 1, folders)
-        if library is not None:
-            return self._in_library(library, position + 1, folders)
-        library = folder.libraries.get("index")
-        if library is None:
-            raise NotFound("there is no such folder or library", Stop(self._segments, position, folders))
-        return self._in_library(library, position, folders)
+    def _in_folder(
+        self, folder: Folder, position: int, above: tuple[Folder, ...]
+    ) -> tuple[Method, tuple[str, ...]]:
+        name, folders = self._name_at(position), (*above, folder)
+        inner, libraries = self.contents(folder)
+        if name in inner and name in libraries:
+            return self._in_either(inner[name], libraries[name], position + 1, folders)
+        if name in inner:
+            return self._in_folder(inner[name], position + 1, folders)
+        if name in libraries:
+            return self._in_library(libraries[name], position + 1, folders)
+        if "index" in libraries:
+            return self._in_library(libraries["index"], position, folders)
+        raise self._stopped("there is no such folder or library", position, folders)
 
-    def _in_either(self, inner: Folder, library: Library, position: int, folders: tuple[Folder, ...]) -> Resolved:
+    def _in_either(
+        self, inner: Folder, library: Library, position: int, folders: tuple[Folder, ...]
+    ) -> tuple[Method, tuple[str, ...]]:
         """A folder and a file of one name: the folder first. Reports the walk that came further."""
         try:
-            return self.in_folder(inner, position, folders)
+            return self._in_folder(inner, position, folders)
         except NotFound as error:
             first = error
         try:
@@ -128,44 +169,83 @@ class _Walk:
         except NotFound as error:
             raise max(first, error, key=lambda each: each.stop.progress) from None
 
-    def _in_library(self, library: Library, position: int, folders: tuple[Folder, ...]) -> Resolved:
-        version = library.current(self._now)
-        self.until = min(self.until, library.due)
-        name = self._name_at(position)
-        if find_class(version, name) is not None:
-            return self._in_class(library, version, name, position + 1, folders)
-        default = version.outline.default_class(library.short_name)
-        if default is None or find_class(version, default) is None:
-            raise NotFound("there is no such class", Stop(self._segments, position, folders, library, version))
-        return self._in_class(library, version, default, position, folders)
+    def _in_library(
+        self, library: Library, position: int, folders: tuple[Folder, ...]
+    ) -> tuple[Method, tuple[str, ...]]:
+        opened, name = self.open(library), self._name_at(position)
+        if self.has_class(opened, name):
+            return self._in_class(library, opened, name, position + 1, folders)
+        default = self.default_class(library, opened)
+        if default is None or not self.has_class(opened, default):
+            raise self._stopped("there is no such class", position, folders, library, opened)
+        return self._in_class(library, opened, default, position, folders)
 
     def _in_class(
-        self, library: Library, version: Version, name: str, position: int, folders: tuple[Folder, ...]
-    ) -> Resolved:
-        for method, rest in ((self._name_at(position), position + 1), ("index", position)):
-            endpoint = self._endpoint(library, version, name, method, folders)
-            if endpoint is not None:
-                return self._with_arguments(endpoint, rest, version)
-        raise NotFound("there is no such method", Stop(self._segments, position, folders, library, version, name))
+        self, library: Library, opened: Opened, controller: str, position: int, folders: tuple[Folder, ...]
+    ) -> tuple[Method, tuple[str, ...]]:
+        for name, rest in ((self._name_at(position), position + 1), ("index", position)):
+            method = self.method(library, opened, controller, name, folders)
+            if method is None:
+                continue
+            arguments, most = self.segments[rest:], self.most_arguments(method)
+            if most is None or len(arguments) <= most:
+                return method, arguments
+            reason = "the method takes no further segments"
+            raise self._stopped(reason, rest + most, folders, library, opened, controller, method)
+        raise self._stopped("there is no such method", position, folders, library, opened, controller)
 
-    def _endpoint(
-        self, library: Library, version: Version, name: str, method: str, folders: tuple[Folder, ...]
+    def _stopped(
+        self,
+        reason: str,
+        position: int,
+        folders: tuple[Folder, ...],
+        library: Library | None = None,
+        opened: Opened | None = None,
+        controller: str = "",
+        method: Method | None = None,
+    ) -> NotFound:
+        version = opened if isinstance(opened, Version) else None
+        endpoint = method if isinstance(method, Endpoint) else None
+        return NotFound(reason, Stop(self.segments, position, folders, library, version, controller, endpoint))
+
+
+class _LiveWalk(Walk[Version, Endpoint]):
+    """A walk over the live modules; `until` is when the first file on the way is due."""
+
+    __slots__ = ("_now", "_tasks", "until")
+
+    def __init__(self, segments: tuple[str, ...], now: float, tasks: bool) -> None:
+        super().__init__(segments)
+        self.until = math.inf
+        self._now = now
+        self._tasks = tasks
+
+    def contents(self, folder: Folder) -> tuple[Mapping[str, Folder], Mapping[str, Library]]:
+        folder.refresh(self._now)
+        self.until = min(self.until, folder.due)
+        return folder.folders, folder.libraries
+
+    def open(self, library: Library) -> Version:
+        version = library.current(self._now)
+        self.until = min(self.until, library.due)
+        return version
+
+    def has_class(self, opened: Version, name: str) -> bool:
+        return find_class(opened, name) is not None
+
+    def default_class(self, library: Library, opened: Version) -> str | None:
+        return opened.outline.default_class(library.short_name)
+
+    def method(
+        self, library: Library, opened: Version, controller: str, name: str, folders: tuple[Folder, ...]
     ) -> Endpoint | None:
-        endpoint = version.endpoints.get((name, method))
+        endpoint = opened.endpoints.get((controller, name))
         if endpoint is None:
-            endpoint = make_endpoint(library, version, name, method, folders)
+            endpoint = make_endpoint(library, opened, controller, name, folders)
             if endpoint is None:
                 return None
-            version.endpoints[name, method] = endpoint
+            opened.endpoints[controller, name] = endpoint
         return endpoint if self._tasks or not endpoint.outline.is_task else None
 
-    def _with_arguments(self, endpoint: Endpoint, position: int, version: Version) -> Resolved:
-        arguments = self._segments[position:]
-        most = endpoint.signature.positional
-        if arguments and most is not None and len(arguments) > most:
-            name = endpoint.controller.__name__
-            stop = Stop(
-                self._segments, position + most, endpoint.folders, endpoint.library, version, name, endpoint
-            )
-            raise NotFound("the method takes no further segments", stop)
-        return Resolved(endpoint, arguments)
+    def most_arguments(self, method: Endpoint) -> int | None:
+        return method.signature.positional

@@ -26,6 +26,10 @@ from .listing import ListedClass, ListedLibrary
 
 # the value of the setting `explorer` that says: open to everyone
 PUBLIC = "public"
+UNGUARDED = (
+    "explorer = True in config.py shows this page to whom a guard admits, and there is none. Write a `before` "
+    "in _folder.py at the root of the catalogue, name a role of the addon auth, or set explorer = 'public'."
+)
 
 log = logging.getLogger("kernkoa")
 
@@ -59,20 +63,28 @@ class Visitor:
 
     def response(self, folders: tuple[Folder, ...]) -> Response | None:
         """The answer of the outermost folder that does not let the visitor in."""
-        answer = self._ask_for_role()
+        answer = self._ask_setting()
         for folder in folders:
             answer = self.answer(folder) if answer is None else answer
         return None if answer is None else respond(answer)
 
-    def _ask_for_role(self) -> Any:
-        """What the addon auth answers to a visitor without the role that the setting `explorer` names."""
-        role = self._settings.explorer
-        if not self.is_guarded or not isinstance(role, str) or role == PUBLIC:
+    def _ask_setting(self) -> Any:
+        """What the setting `explorer` answers to a visitor: a role asks the addon auth, True asks for a guard."""
+        wanted = self._settings.explorer
+        if not self.is_guarded or wanted == PUBLIC:
             return None
-        require = current_app.extensions.get("auth.require")
-        if require is None:
-            raise Forbidden(f"explorer = {role!r} in config.py is a role: it needs the addon auth.")
-        return require(role).check()
+        if isinstance(wanted, str):
+            return _ask_for_role(wanted)
+        if not self._settings.development:
+            self._require_guard()
+        return None
+
+    def _require_guard(self) -> None:
+        """Raises Forbidden unless the root of the catalogue has a `before`."""
+        root = self._catalog.roots["controller"]
+        root.refresh(self._catalog.now())
+        if "before" not in folder_hooks(root):
+            raise Forbidden(UNGUARDED)
 
     def admits(self, folder: Folder) -> bool:
         """Whether the visitor may see what is in a folder; a hook that raises does not let them."""
@@ -127,6 +139,13 @@ class Visitor:
         except Exception as error:
             log.error("A guard failed, so the catalogue shows nothing behind it: %s", error, exc_info=error)
             return False
+
+
+def _ask_for_role(role: str) -> Any:
+    require = current_app.extensions.get("auth.require")
+    if require is None:
+        raise Forbidden(f"explorer = {role!r} in config.py is a role: it needs the addon auth.")
+    return require(role).check()
 
 
 class _Explorer:

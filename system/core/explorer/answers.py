@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import collections.abc
 import inspect
+import json
 import logging
+import re
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Union
 
 from pydantic import TypeAdapter
 from werkzeug.wrappers import Response
 
-from ..dispatch.json_schema import Schema
-from ..dispatch.signature import EMPTY, members, resolve_annotation
-from .parameters import FILE, schema_of
+from ..dispatch.json_schema import Schema, in_words
+from ..dispatch.parameter import EMPTY, members
+from ..dispatch.responses import Task
+from ..dispatch.signature import resolve_annotation
+from .parameters import FILE
 from .plain_json import plain_json
+from .typed_parameters import schema_of
 
 log = logging.getLogger("kernkoa")
 
@@ -30,13 +35,34 @@ _STREAMS = (
 )
 
 
+TASK_STATUS: Schema = {
+    "type": "object",
+    "description": "How a task goes: `state` on the way, `data` with the status SUCCESS, `error` with FAILURE.",
+    "properties": {
+        "status": {"type": "string"},
+        "state": {},
+        "data": {},
+        "error": {
+            "type": "object",
+            "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+            "required": ["type", "message"],
+        },
+    },
+    "required": ["status"],
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status that a method answers; without a body `media` is empty. `schema` is complete in itself."""
+    """A status that a method answers; without a body `media` is empty. `schema` is complete in itself.
+
+    `result` is the status document of a task that was started, with the schema of what the task returns.
+    """
 
     status: int
     media: str = ""
     schema: Schema | None = None
+    result: Schema | None = None
 
 
 def answers_of(function: Callable[..., Any], place: str) -> tuple[Answer, ...]:
@@ -73,6 +99,30 @@ def _is_anything(option: Any) -> bool:
     return option in (Any, object) or (isinstance(base, type) and issubclass(base, Response))
 
 
+def of_background(answers: Sequence[Answer]) -> Answer:
+    """The answer of a method that is asked to run in a worker: the task that will answer for it."""
+    later = [one.schema for one in answers if one.status == 200 and one.media == JSON and one.schema]
+    return Answer(202, JSON, result=_status_of(later[0] if later else {}))
+
+
+def _status_of(schema: Schema) -> Schema:
+    """The status document of a task that returns this, as a model of its own; {} where that is not told."""
+    inner = {key: value for key, value in schema.items() if key != "$defs"}
+    if not inner:
+        return {}
+    name = f"StatusOf{_name(inner)}"
+    model = TASK_STATUS | {"title": name, "properties": TASK_STATUS["properties"] | {"data": inner}}
+    return {"$ref": f"#/$defs/{name}", "$defs": {**schema.get("$defs", {}), name: model}}
+
+
+def _name(schema: Schema) -> str:
+    """A name for a schema: of its model, else of its type."""
+    if schema.get("type") == "array":
+        return f"ListOf{_name(schema.get('items', {}))}"
+    words = schema.get("$ref", "").rpartition("/")[2] or schema.get("title") or schema.get("type") or "Value"
+    return re.sub(r"\W", "", str(words)[:1].upper() + str(words)[1:])
+
+
 def _takes_none(annotation: Any) -> bool:
     return annotation in (None, types.NoneType) or types.NoneType in typing.get_args(annotation)
 
@@ -82,7 +132,7 @@ def _is_document(option: Any) -> bool:
     base = typing.get_origin(option) or option
     if base is Literal:
         return not all(isinstance(choice, str | bytes) for choice in typing.get_args(option))
-    return base is not tuple and base not in _STREAMS and not _is_text(base)
+    return base not in (tuple, Task) and base not in _STREAMS and not _is_text(base)
 
 
 def _is_text(base: Any) -> bool:
@@ -93,6 +143,8 @@ def _of_one(option: Any) -> Iterator[Answer]:
     base, inside = typing.get_origin(option) or option, typing.get_args(option)
     if base is tuple:
         yield from _with_status(inside)
+    elif base is Task:
+        yield Answer(200, JSON, result=_status_of(_schema(inside[0]) if inside and inside[0] is not Any else {}))
     elif base in _STREAMS:
         is_text = not inside or not _is_document(inside[0])
         yield Answer(200, HTML, {"type": "string"}) if is_text else Answer(200, LINES, _schema(inside[0]))
@@ -108,6 +160,22 @@ def _with_status(inside: tuple[Any, ...]) -> Iterator[Answer]:
     for status in statuses:
         for answer in _answers(inside[0]):
             yield replace(answer, status=int(status))
+
+
+def show_answers(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """Answers for people: status and media type, what it is in words, and its schema as text."""
+    return [_show(answer) for answer in answers]
+
+
+def _show(answer: Answer) -> dict[str, Any]:
+    schema, words = answer.schema or {}, ""
+    if answer.result is not None:
+        models = answer.result.get("$defs", {})
+        data = models[_name(answer.result)]["properties"]["data"] if answer.result else {}
+        schema, words = ({**data, "$defs": models} if data else {}), "a task, whose result is "
+    words += in_words(schema) if answer.media else "nothing"
+    text = json.dumps({key: value for key, value in schema.items() if value}, indent=2, ensure_ascii=False)
+    return {"status": answer.status, "media": answer.media, "words": words, "schema": text if schema else ""}
 
 
 def _schema(annotation: Any) -> Schema:

@@ -16,11 +16,12 @@ from ..dispatch.calling import binding_of
 from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import resolve
 from ..errors import KernKoaError, LibraryError
-from .answers import Answer, answers_of
+from .answers import Answer, answers_of, of_background
 from .inference import MethodSource
 from .kept import Kept
 from .listing import ListedLibrary, ListedMethod, Listing
-from .parameters import Parameter, parameter_of
+from .parameters import Parameter
+from .typed_parameters import parameter_of
 
 log = logging.getLogger("kernkoa")
 
@@ -29,7 +30,8 @@ log = logging.getLogger("kernkoa")
 class Description:
     """A method, what it takes and what it answers.
 
-    `fault` is why that cannot be told: the method would fail when it is called.
+    `fault` is why that cannot be told: the method would fail when it is called. `later` is the answer to a request
+    that asks for it to run in a worker.
     """
 
     method: ListedMethod
@@ -37,6 +39,7 @@ class Description:
     source: MethodSource
     fault: str = ""
     answers: tuple[Answer, ...] = ()
+    later: Answer | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -90,7 +93,8 @@ class Descriptions:
 
     def _make(self, method: ListedMethod, source: MethodSource, now: float) -> Description:
         if not source.is_live:
-            return Description(method, source.parameters, source)
+            later = of_background(()) if method.is_background else None
+            return Description(method, source.parameters, source, later=later)
         try:
             endpoint = self._endpoint(method, now)
             return _describe_live(method, source, endpoint)
@@ -113,7 +117,8 @@ def _describe_live(method: ListedMethod, source: MethodSource, endpoint: Endpoin
     names = {item.name for item in typed}
     read = (item for item in source.parameters if item.name not in names)
     answers = answers_of(endpoint.function, method.place)
-    return Description(method, (*typed, *read), source, answers=answers)
+    later = of_background(answers) if method.is_background else None
+    return Description(method, (*typed, *read), source, answers=answers, later=later)
 
 
 def _version_of(listed: ListedLibrary, now: float) -> Version | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,11 +9,10 @@ from flask import Flask, Response, current_app, render_template, send_from_direc
 
 from ..errors import NotFound
 from ..settings import Settings
+from .markdown import render_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from markdown_it.token import Token
 
 # the files that pages link to; a path of a request is only looked up among them
 FILES = (
@@ -65,7 +63,7 @@ class Documentation:
             title=_title_of(source),
             groups=self._contents(known),
             view_functions=current_app.view_functions,
-            text=render_markdown(source),
+            text=render_page(source),
         )
 
     def _find_files(self) -> list[str]:
@@ -87,22 +85,3 @@ class Documentation:
 
 def _title_of(source: str) -> str:
     return source.partition("\n")[0].lstrip("# ").replace("`", "")
-
-
-def render_markdown(source: str) -> str:
-    """A page as HTML. Its own HTML is escaped; headings get the ids that GitHub gives them."""
-    from markdown_it import MarkdownIt  # only the development server needs it
-
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = parser.parse(source)
-    for opening, content, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        _add_attributes(opening, content, closing)
-    rendered: str = parser.renderer.render(tokens, parser.options, {})
-    return rendered.replace("<pre>", '<pre tabindex="0">')  # so that the keyboard can scroll it
-
-
-def _add_attributes(opening: Token, content: Token, closing: Token) -> None:
-    if opening.type == "heading_open":
-        opening.attrSet("id", re.sub(r"[^\w\- ]", "", content.content.lower()).replace(" ", "-"))
-    if opening.type == "th_open" and not content.content:
-        opening.tag = closing.tag = "td"  # a header without text says nothing to a screen reader

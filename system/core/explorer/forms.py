@@ -102,6 +102,8 @@ def _field_of(name: str, whole: Schema, definitions: Definitions, required: bool
     """The field of a value; one in a record too, down to DEEPEST of them."""
     schema = _main_option(whole, definitions)
     control, kind = _control(schema, definitions)
+    if control == "file" and depth:  # JSON has no files: bytes travel as text
+        control, kind = ("lines", "strings") if schema.get("type") == "array" else ("text", "string")
     options = _records(whole, definitions)
     fields: tuple[Field, ...] = ()
     if depth < DEEPEST and len(options) > 1:
@@ -180,6 +182,8 @@ def _control(schema: Schema, definitions: Definitions) -> tuple[str, str]:
     kind = schema.get("type")
     if schema.get("format") == "binary":
         return "file", "file"
+    if schema.get("format") in ("base64", "base64url") or schema.get("contentEncoding") == "base64":
+        return "base64", "string"
     if _choices(schema):
         return "select", "json" if all(not isinstance(choice, str) for choice in _choices(schema)) else "string"
     if kind == "boolean":

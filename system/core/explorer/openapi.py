@@ -7,18 +7,19 @@ their schemas. What does not load is left out: it would answer 500.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ..catalog.folder import Folder
 from ..catalog.tree import Catalog
 from ..settings import Settings
+from .answers import Answer
 from .components import Components
 from .descriptions import Description, Descriptions, LibraryDescriptions
 from .kept import Kept
 from .listing import ListedLibrary, Listing
-from .operations import RESPONSES, SCHEMAS, operations_of
+from .operations import RESPONSES, SCHEMAS, STATUS, STATUS_PATH, operations_of
 from .plain_json import plain_json
 
 # how many documents are kept; what a visitor may see is one document, and the server another
@@ -82,6 +83,8 @@ def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> di
         for item in methods:
             for path, operations in operations_of(_collect(item, components)):
                 paths.setdefault(path, {}).update(operations)
+    if any("links" in answer for answer in _responses(paths)):
+        paths[STATUS_PATH] = STATUS
     document = {
         "openapi": "3.1.0",
         "info": {"title": settings.name, "version": "1.0.0"},
@@ -91,6 +94,12 @@ def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> di
         "components": {"schemas": components.schemas, "responses": RESPONSES},
     }
     return _merge(document, plain_json(settings.openapi))
+
+
+def _responses(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for operations in paths.values():
+        for operation in operations.values():
+            yield from operation["responses"].values()
 
 
 def _merge(document: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -107,10 +116,16 @@ def _collect(item: Description, components: Components) -> Description:
     """A method with the models of its parameters and answers among the components."""
     library = item.method.library
     parameters = tuple(replace(one, schema=components.take(one.schema, library)) for one in item.parameters)
-    answers = tuple(
-        replace(one, schema=components.take(one.schema or {}, library, is_output=True)) for one in item.answers
-    )
-    return replace(item, parameters=parameters, answers=answers)
+
+    def take(one: Answer) -> Answer:
+        schema, result = (
+            None if each is None else components.take(each, library, is_output=True)
+            for each in (one.schema, one.result)
+        )
+        return replace(one, schema=schema, result=result)
+
+    answers = tuple(map(take, item.answers))
+    return replace(item, parameters=parameters, answers=answers, later=take(item.later) if item.later else None)
 
 
 def _encode(document: dict[str, Any]) -> bytes:

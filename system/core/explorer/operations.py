@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..dispatch.json_schema import Schema
+from .answers import TASK_STATUS
 from .components import REFERENCE
 from .descriptions import Description
 from .parameters import Parameter
@@ -58,7 +59,33 @@ TASK: Schema = {
     },
     "required": ["type", "id", "url"],
 }
-SCHEMAS = {"Problem": PROBLEM, "InvalidParameters": INVALID, "Task": TASK}
+SCHEMAS = {"Problem": PROBLEM, "InvalidParameters": INVALID, "Task": TASK, "TaskStatus": TASK_STATUS}
+STATUS_PATH = "/status/{id}"
+STATUS = {
+    "get": {
+        "operationId": "get_task_status",
+        "tags": ["status"],
+        "summary": "How a task goes, and its result.",
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+            {
+                "name": "wait",
+                "in": "query",
+                "required": False,
+                "description": "Wait so many seconds for a change, 30 at most.",
+                "schema": {"type": "number"},
+            },
+        ],
+        "responses": {
+            "200": {
+                "description": "The status; with `If-None-Match` 304 while it is the same.",
+                "content": {JSON: {"schema": {"$ref": REFERENCE.format(model="TaskStatus")}}},
+            },
+            "404": {"$ref": "#/components/responses/NotFound"},
+            "default": {"$ref": "#/components/responses/Problem"},
+        },
+    }
+}
 _PROBLEM_JSON = "application/problem+json"
 RESPONSES = {
     name: {"description": words, "content": {_PROBLEM_JSON: {"schema": {"$ref": REFERENCE.format(model=schema)}}}}
@@ -85,10 +112,13 @@ def operations_of(item: Description) -> Iterator[tuple[str, dict[str, Any]]]:
 
     The models of its parameters and answers stand among the components.
     """
-    yield item.method.short_url, _verbs(item, [])
+    path = item.method.short_url
+    named = [one for one in item.parameters if f"{{{one.name}}}" in path.split("/")]
+    if path.count("{") == len(named):  # else an argument of *rest comes more than once: no path of OpenAPI
+        yield path, _verbs(item, named)
     in_path = [one for one in item.parameters if one.takes_segment and one.required]
-    if in_path:
-        path = "/".join([item.method.short_url.rstrip("/"), *(f"{{{one.name}}}" for one in in_path)])
+    if in_path and not named:
+        path = "/".join([path.rstrip("/"), *(f"{{{one.name}}}" for one in in_path)])
         yield path, _verbs(item, in_path)
 
 
@@ -184,16 +214,32 @@ def _successes(item: Description) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for answer in item.answers:
         made = found.setdefault(str(answer.status), {"description": "What the method answers."})
-        if answer.media:
+        if answer.result is not None:
+            made |= _task(answer.result)
+        elif answer.media:
             made.setdefault("content", {})[answer.media] = {"schema": answer.schema}
     if not found:
         names = ", ".join(item.source.returned)
         words = f"An object with {names}." if names else "What the method answers."
         found = {"2XX": {"description": words}, "3XX": {"description": "Another address has the answer."}}
-    if item.method.is_background:
-        content = {JSON: {"schema": {"$ref": REFERENCE.format(model="Task")}}}
-        found["202"] = {"description": "With Prefer: respond-async, a task.", "content": content}
+    if item.later and item.later.result is not None:
+        found["202"] = _task(item.later.result) | {"description": "With Prefer: respond-async, a task."}
     return found
+
+
+def _task(result: Schema) -> dict[str, Any]:
+    """A response that is a task, with a link to the status, whose `data` will be the result."""
+    told = f" as {result['$ref'].rpartition('/')[2]}" if result else ""
+    link = {
+        "operationId": STATUS["get"]["operationId"],
+        "parameters": {"id": "$response.body#/id"},
+        "description": f"The status of the task{told}; its `data` is the result.",
+    }
+    return {
+        "description": "The task that was started.",
+        "content": {JSON: {"schema": {"$ref": REFERENCE.format(model="Task")}}},
+        "links": {"status": link | ({"x-schema": result} if result else {})},
+    }
 
 
 def _refusals(item: Description, verb: str, is_by_path: bool) -> set[int]:

@@ -1,17 +1,80 @@
-"""Where a path leads and which paths lead to a method, read from the source as routing.resolve finds it."""
+"""Which URLs lead to a method: the dispatcher's walk over the sources instead of the live modules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import NamedTuple
 
-from ..catalog.folder import Folder, is_public
+from ..catalog.folder import Folder
+from ..catalog.inheritance import FoundMethod
 from ..catalog.library import Library
-from ..catalog.outline import ClassOutline
-from ..dispatch.routing import MAX_PATH, RESERVED, match
+from ..catalog.outline import Outline
+from ..dispatch.routing import match
+from ..dispatch.walk import Walk
+from ..errors import LibraryError, NotFound
 from .moment import Moment
 
-# library, class, method, and how many segments are left over
-_Landing = tuple[Library, str, str, int]
+# how many lists of arguments are tried for a method that its own URL does not lead to
+MOST_TRIES = 30
+
+
+class Landing(NamedTuple):
+    """A method as its source shows it: its library, the names of its class and of itself."""
+
+    library: Library
+    controller: str
+    name: str
+    positional: int | None = 0
+
+    def is_same(self, other: Landing | None) -> bool:
+        return other is not None and self[:3] == other[:3]
+
+
+class SourceWalk(Walk[Outline, Landing]):
+    """A walk over the sources at one moment. `offered` are the names that it looked up, by position."""
+
+    __slots__ = ("_moment", "offered")
+
+    def __init__(self, segments: tuple[str, ...], moment: Moment) -> None:
+        super().__init__(segments)
+        self._moment = moment
+        self.offered: list[tuple[int, Iterable[str]]] = []
+
+    def contents(self, folder: Folder) -> tuple[Mapping[str, Folder], Mapping[str, Library]]:
+        contents = self._moment.contents(folder)
+        self.offered += ((self.position, names) for names in contents)
+        return contents
+
+    def open(self, library: Library) -> Outline:
+        outline = self._moment.read(library).outline
+        if outline is None:
+            raise LibraryError("", library.path)
+        return outline
+
+    def has_class(self, opened: Outline, name: str) -> bool:
+        self.offered.append((self.position, opened.classes))
+        return name in opened.classes
+
+    def default_class(self, library: Library, opened: Outline) -> str | None:
+        return opened.default_class(library.short_name)
+
+    def method(
+        self, library: Library, opened: Outline, controller: str, name: str, folders: tuple[Folder, ...]
+    ) -> Landing | None:
+        methods = self._methods(library, opened, controller)
+        self.offered.append((self.position, methods))
+        found = methods.get(name)
+        if found is None or found.outline.is_task:
+            return None
+        return Landing(library, controller, name, found.outline.positional)
+
+    def _methods(self, library: Library, opened: Outline, controller: str) -> dict[str, FoundMethod]:
+        return self._moment.methods_of(library, opened.classes[controller])
+
+    def most_arguments(self, method: Landing) -> int | None:
+        return method.positional
 
 
 class Addresses:
@@ -20,68 +83,56 @@ class Addresses:
     def __init__(self, moment: Moment, root: Folder, home: str) -> None:
         self._moment = moment
         self._root = root
-        self._home = home
+        self._home = match(home).segments if home else ()
 
-    def of(self, library: Library, controller: str, method: str) -> tuple[str, str]:
-        """The whole and the shortest address of a method; empty where nothing leads to it."""
-        folders = library.place.split("/")[:-1]
-        wanted = (library, controller, method)
-        whole = (*folders, library.short_name, controller, method)
-        lands = [segments for segments in _shorter(whole, len(folders)) if self.find(segments) == wanted]
+    def of(self, library: Library, controller: str, found: FoundMethod) -> tuple[str, str]:
+        """The whole and the shortest address of a method; empty where nothing leads to it.
+
+        Where only a path with arguments leads to it, they are part of both: /shop/orders/{year}/{month}.
+        """
+        folders, name = library.place.split("/")[:-1], found.outline.name
+        wanted = Landing(library, controller, name)
+        whole = (*folders, library.short_name, controller, name)
+        forms = tuple(_shorter(whole, len(folders)))
+        lands = [segments for segments in forms if self._leads(segments, wanted)]
         if not lands:
-            return "", ""
-        short = min(lands, key=len)
-        if self._home and self.find(()) == wanted:
-            short = ()
+            with_arguments = self._with_arguments(forms, wanted, found.outline.segments)
+            return with_arguments, with_arguments
+        short = () if self._home and self._leads((), wanted) else min(lands, key=len)
         return "/" + "/".join(whole if whole in lands else lands[0]), "/" + "/".join(short)
 
-    def find(self, segments: tuple[str, ...]) -> tuple[Library, str, str] | None:
-        """The method that a path leads to when none of its segments is left over, as routing.resolve finds it."""
-        if not segments and self._home:
-            segments = match(self._home).segments
-        if (segments and segments[0] in RESERVED) or sum(map(len, segments)) + len(segments) > MAX_PATH:
-            return None
-        found = self._in_folder(self._root, segments, 0)
-        return found[:3] if found and not found[3] else None
+    def _leads(self, segments: tuple[str, ...], wanted: Landing) -> bool:
+        """Whether a path leads to a method with none of its segments as an argument."""
+        landing, arguments = self._walk(SourceWalk(segments or self._home, self._moment))
+        return wanted.is_same(landing) and not arguments
 
-    def _in_folder(self, folder: Folder, segments: tuple[str, ...], at: int) -> _Landing | None:
-        folders, libraries = self._moment.contents(folder)
-        name = _name_at(segments, at)
-        if name in folders:
-            found = self._in_folder(folders[name], segments, at + 1)
-            if found or name not in libraries:
-                return found
-        library = libraries.get(name)
-        if library is not None:
-            return self._in_library(library, segments, at + 1)
-        library = libraries.get("index")
-        return self._in_library(library, segments, at) if library else None
+    def _walk(self, walk: SourceWalk) -> tuple[Landing | None, tuple[str, ...]]:
+        try:
+            match("/" + "/".join(walk.segments))  # raises NotFound for a reserved name
+            return walk.find(self._root)
+        except (NotFound, LibraryError):
+            return None, ()
 
-    def _in_library(self, library: Library, segments: tuple[str, ...], at: int) -> _Landing | None:
-        outline = self._moment.read(library).outline
-        if outline is None:  # the dispatcher answers with its error
-            return library, "", "", 0
-        name = _name_at(segments, at)
-        if name in outline.classes:
-            return self._in_class(library, outline.classes[name], segments, at + 1)
-        default = outline.default_class(library.short_name)
-        return self._in_class(library, outline.classes[default], segments, at) if default else None
+    def _with_arguments(self, forms: tuple[tuple[str, ...], ...], wanted: Landing, names: tuple[str, ...]) -> str:
+        """The address with the fewest arguments that leads to a method; empty where none does.
 
-    def _in_class(
-        self, library: Library, outline: ClassOutline, segments: tuple[str, ...], at: int
-    ) -> _Landing | None:
-        methods = self._moment.methods_of(library, outline)
-        for name, rest in ((_name_at(segments, at), at + 1), ("index", at)):
-            found = methods.get(name)
-            if found is not None and not found.outline.is_task:
-                left = len(segments) - rest
-                most = found.outline.positional
-                return (library, outline.name, name, left) if most is None or left <= most else None
-        return None
-
-
-def _name_at(segments: tuple[str, ...], at: int) -> str:
-    return segments[at] if at < len(segments) and is_public(segments[at]) else ""
+        A folder beside the file comes first, and may take what has fewer arguments, or other ones, for itself.
+        """
+        queue: deque[tuple[tuple[str, ...], tuple[str, ...]]] = deque((form, ()) for form in forms if names)
+        for _ in range(MOST_TRIES):
+            if not queue:
+                break
+            form, arguments = queue.popleft()
+            walk = SourceWalk(form + arguments, self._moment)
+            landing, rest = self._walk(walk)
+            if wanted.is_same(landing) and rest == arguments:
+                return "/" + "/".join(walk.segments)
+            name = names[min(len(arguments), len(names) - 1)]
+            if len(arguments) < len(names) or name[0] == "*":
+                ahead = (each for at, names in walk.offered if at == len(walk.segments) for each in names)
+                values = f"{{{name.lstrip('*')}}}", *islice(ahead, MOST_TRIES)
+                queue += ((form, (*arguments, value)) for value in values)
+        return ""
 
 
 def _shorter(whole: tuple[str, ...], folders: int) -> Iterator[tuple[str, ...]]:

@@ -35,19 +35,24 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
         if is_orphan():
             raise SystemExit
         tasks: Tasks = self.app.site
-        zone = tasks.zone
         soonest = time.time() + LOOK_SECONDS
         try:
+            times, paused = tasks.schedule_times.read()
             for schedule in list_schedules(tasks.catalog):
-                now = time.time()
-                due = schedule.due_after(self._last(tasks, schedule.route, now), zone)
-                if due <= now:
-                    due = self._start(tasks, schedule, due, now)
-                soonest = min(soonest, due)
+                if schedule.route not in paused:
+                    soonest = min(soonest, self._look(tasks, schedule, times.get(schedule.route)))
         except BrokerUnavailable:
             log.warning("Redis is away: schedules wait")
             return 1.0
         return max(0.05, soonest - time.time())
+
+    def _look(self, tasks: Tasks, schedule: Schedule, last: float | None) -> float:
+        """Start a schedule if it is due; returns when it is due next. One that is new counts from now."""
+        now = time.time()
+        if last is None:
+            tasks.schedule_times.begin(schedule.route, now)
+        due = schedule.due_after(now if last is None else last, tasks.zone)
+        return due if due > now else self._start(tasks, schedule, due, now)
 
     def _start(self, tasks: Tasks, schedule: Schedule, due: float, now: float) -> float:
         """Start one; when it is due next."""
@@ -59,23 +64,8 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
             log.info("%s (%s) is started", schedule.route, schedule.when)
         except TaskError as error:
             log.error("%s (%s) cannot be started: %s", schedule.route, schedule.when, error)
-        self._keep(tasks, schedule.route, last)
+        tasks.schedule_times.keep(schedule.route, last)
         return schedule.due_after(last, zone)
-
-    def _last(self, tasks: Tasks, route: str, now: float) -> float:
-        """When a method was last due; `now` for one that was not scheduled before."""
-        key = tasks.redis.key("schedules")
-        with tasks.redis.reached():
-            tasks.redis.client.hsetnx(key, route, now)
-            try:
-                return float(tasks.redis.client.hget(key, route))
-            except (TypeError, ValueError):
-                tasks.redis.client.hset(key, route, now)
-                return now
-
-    def _keep(self, tasks: Tasks, route: str, last: float) -> None:
-        with tasks.redis.reached():
-            tasks.redis.client.hset(tasks.redis.key("schedules"), route, last)
 
     def close(self) -> None:
         """Nothing to write."""

@@ -17,7 +17,7 @@ from ..settings import Settings
 from .broker_address import split_broker_url
 from .queues import QUEUE
 from .redis_address import REDIS_PORT, Address, ShownAddress, read_address
-from .submission import DAY
+from .submission import DAY, Tasks
 
 # between the soft time limit, which the task can catch, and the hard one, which kills its process
 GRACE_SECONDS = 5
@@ -29,10 +29,9 @@ class TaskApp(Celery):  # type: ignore[misc]
     `site` is the Tasks of the site, for the parts that Celery makes itself: worker and beat.
     """
 
-    site: Any
-
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, site: Tasks) -> None:
         self.settings = settings
+        self.site = site
         super().__init__(
             "kernkoa",
             backend="system.core.tasks.result_backend:RecordBackend",

@@ -14,9 +14,10 @@ from typing import Any
 from billiard.common import terminate_handler_fired
 from billiard.exceptions import SoftTimeLimitExceeded
 from billiard.pool import SIG_SOFT_TIMEOUT, soft_timeout_sighandler
+from celery import Celery
 from celery.exceptions import Ignore, Reject, Retry
 from flask import Flask, Response
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from ..catalog.outline import TASK_PARAMETER
 from ..dispatch.calling import bind
@@ -43,7 +44,7 @@ MOST_RUNS = 3
 _NEVER_RETRIED = (Ignore, Retry, Reject, SoftTimeLimitExceeded, ResultRefused, TaskError)
 
 
-def register(app: Flask, tasks: Tasks) -> None:
+def register(app: Flask, tasks: Tasks, celery: Celery) -> None:
     """Make the one Celery task of a site, which runs any task method."""
 
     def run(task: Any, *_: Any, **__: Any) -> str:
@@ -66,7 +67,7 @@ def register(app: Flask, tasks: Tasks) -> None:
         return text
 
     request = "system.core.tasks.worker:KoaRequest"
-    tasks.celery.task(run, name=RUN, bind=True, shared=False, throws=(Failure,), Request=request)
+    celery.task(run, name=RUN, bind=True, shared=False, throws=(Failure,), Request=request)
 
 
 def _start(task: Any, tasks: Tasks) -> Record:
@@ -108,7 +109,7 @@ def _run_method(app: Flask, tasks: Tasks, task: Any, record: Record) -> str:
             )
             return _perform(reporter, tasks, record["route"], message)
     finally:
-        _record_last_report(reporter, record.get("log"))
+        _record_last_report(reporter)
         _hear_time_limit(False)  # a result is not lost because Redis is away for longer than the task may run
 
 
@@ -118,10 +119,8 @@ def _hear_time_limit(hears: bool) -> None:
         signal.signal(SIG_SOFT_TIMEOUT, soft_timeout_sighandler if hears else signal.SIG_IGN)
 
 
-def _record_last_report(reporter: Reporter, printed: list[str] | None) -> None:
+def _record_last_report(reporter: Reporter) -> None:
     fields = reporter.close()
-    if printed:
-        fields["log"] = to_json([line.encode("utf-8", "replace").decode() for line in printed])
     if fields and not reporter.retry_request:
         patiently(lambda: reporter.backend.records.write(reporter.id, fields))
 
@@ -230,7 +229,8 @@ def encode_result(value: Any, most_bytes: int) -> str:
         text = encode_value(value, "result", nan="null")
     except NotJson as error:
         raise ResultRefused(
-            f"{error} cannot be sent as JSON. Return text, numbers, dates, lists and dicts; of a file its address."
+            f"{error}, which cannot be sent as JSON. Return text, numbers, dates, lists and dicts; of a file its "
+            "address."
         ) from error
     if len(text) > most_bytes:
         raise ResultRefused(

@@ -78,8 +78,9 @@ def capture_output() -> None:
 
 @contextmanager
 def output_of(record: Record) -> Iterator[None]:
-    """Log what is printed within as output of this task; the last lines become record["log"]."""
+    """Log what is printed within as output of this task; record["log"] has the last lines."""
     kept: deque[str] = deque(maxlen=LINES_KEPT)
+    record["log"] = kept
     token = _printing.set((record, kept))
     try:
         yield
@@ -88,4 +89,3 @@ def output_of(record: Record) -> Iterator[None]:
             if isinstance(stream, TaskOutput):
                 stream.end_line()
         _printing.reset(token)
-        record["log"] = list(kept)

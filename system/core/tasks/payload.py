@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from flask import Request
 from pydantic_core import from_json, to_json
 from werkzeug.datastructures import MultiDict
 
+from ..dispatch.json_body import decode_exactly
 from ..dispatch.params import Params
 from ..errors import TaskError
 from .json_text import NotJson, encode_value
@@ -41,8 +42,8 @@ def pack_params(params: Any, name: str = "params") -> Packed:
     except NotJson as error:
         place = str(error).replace(f"{name}['value']", name, 1)
         raise TaskError(
-            f"{place} cannot be sent as JSON. Pass text, numbers, dates, lists and dicts; of a file its path, "
-            "of a database row its values."
+            f"{place}, which cannot be sent as JSON. Pass text, numbers, dates, lists and dicts; of a file its "
+            "path, of a database row its values."
         ) from error
     return Packed(text, unpack_params(from_json(text)))
 
@@ -56,14 +57,31 @@ def _parts(params: Any, name: str) -> dict[str, Any]:
             f"{name}.files[{key!r}] is an upload: it cannot travel to a worker. Save it to a file that the "
             "worker can read, and pass the path."
         )
-    parts: dict[str, Any] = {"json": params.json, "segments": list(params.segments)}
-    for part, source in (("query", params.query), ("form", params.form)):
-        parts[part] = list(source.items(multi=True))
+    sent = {"query": params.query, "form": params.form, "json": params.json}
+    first = _make_params(sent)
+    changed = {key for key, value in first.items() if not _is_same(params.get(key), value)}
+    parts: dict[str, Any] = {part: _without(value, changed) for part, value in sent.items()}
+    if params.raw_json and not changed and decode_exactly(params.raw_json) == params.json:
+        parts["raw"] = params.raw_json.decode("utf-8-sig")  # its numbers have all their digits
+        del parts["json"]
+    parts["segments"] = list(params.segments)
     parts = {part: value for part, value in parts.items() if value}
-    made = _make_params(parts)
     # only what the others do not tell: each value is stored once
-    parts["values"] = {key: value for key, value in params.items() if key not in made or made[key] != value}
+    parts["values"] = {key: value for key, value in params.items() if key in changed or key not in first}
     return parts
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    return type(value) is type(other) and bool(value == other)
+
+
+def _without(sent: Any, changed: Set[str]) -> Any:
+    """What was sent, without the values that the method changed or took out of its params."""
+    if isinstance(sent, MultiDict):
+        return [(name, value) for name, value in sent.items(multi=True) if name not in changed]
+    if isinstance(sent, dict) and not changed.isdisjoint(sent):
+        return {name: value for name, value in sent.items() if name not in changed}
+    return sent
 
 
 def unpack_params(packed: Mapping[str, Any]) -> Any:
@@ -72,10 +90,12 @@ def unpack_params(packed: Mapping[str, Any]) -> Any:
 
 
 def _make_params(packed: Mapping[str, Any]) -> Params:
+    raw = packed.get("raw", "")
     made = Params(
         query=MultiDict(packed.get("query", ())),
         form=MultiDict(packed.get("form", ())),
-        json_body=packed.get("json"),
+        json_body=from_json(raw) if raw else packed.get("json"),
+        raw_json=raw.encode(),
         segments=tuple(packed.get("segments", ())),
     )
     made.update(packed.get("values", {}))

@@ -43,6 +43,7 @@ class Reporter:
         self._timer: threading.Timer | None = None
         self._due = 0.0
         self._closed = False
+        self._printed: list[str] = []
         self.is_cancelled = False
         self.retry_request: Retry | None = None
         self.request = task.request
@@ -103,7 +104,7 @@ class Reporter:
             return
         pause = PAUSE_SECONDS
         try:
-            self.is_cancelled = self._tasks.records.write(self.id, {"state": _encode(pending)}) == "REVOKED"
+            self.is_cancelled = self._tasks.records.write(self.id, self._fields(pending)) == "REVOKED"
         except BrokerUnavailable:
             pause = AWAY_SECONDS
         except Exception as error:  # noqa: BLE001 - a report costs no task its result, whatever the meta is
@@ -141,9 +142,16 @@ class Reporter:
                 self._timer.cancel()
             pending, self._pending = self._pending, None
         try:
-            return {"state": _encode(pending)} if pending else {}
+            return self._fields(pending)
         except ValueError:
             return {}
+
+    def _fields(self, pending: tuple[str, Any] | None) -> Record:
+        """A report and what was printed since the last, as fields of the record."""
+        printed = [line.encode("utf-8", "replace").decode() for line in self._record.get("log") or ()]
+        log = {} if printed == self._printed else {"log": to_json(printed)}
+        self._printed = printed
+        return log | ({"state": _encode(pending)} if pending else {})
 
 
 def _encode(report: tuple[str, Any]) -> bytes:

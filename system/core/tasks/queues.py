@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from .counts import COUNT
 from .records import FINAL, MOST_LISTED, Record, Records, decode
 from .redis_connection import RedisConnection
 
@@ -18,22 +19,27 @@ QUEUE = "tasks"
 # the name of the one Celery task, which runs any task method
 RUN = "kernkoa.run"
 
-# KEYS: the record, the index of the newest, those who wait for a worker, the queue. ARGV: the id, when it was
-# queued, when it is due, how many may wait (0: any), how many are listed, the message or "", then the fields.
-# The record of a task that waits does not expire. Returns 1, also if it was done before and the
-# reply was lost; 0 if the id is taken; -1 if too many wait.
-_PUT = """
+# KEYS: the record, the index of the newest, those who wait for a worker, the queue, the counts. ARGV: the id, when
+# it was queued, when it is due, how many may wait (0: any), how many are listed, the message or "", the queue's
+# name, then the fields.
+# The record of a task that waits does not expire. Returns 1, also if it was done before and the reply was lost; 0
+# if the id is taken; -1 if too many wait.
+_PUT = (
+    COUNT
+    + """
 local queued = redis.call('HGET', KEYS[1], 'queued')
 if queued then return queued == ARGV[2] and 1 or 0 end
-local most = tonumber(ARGV[4])
-if most > 0 and redis.call('ZCARD', KEYS[3]) >= most then return -1 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 7))
+local most, waiting = tonumber(ARGV[4]), redis.call('ZCARD', KEYS[3])
+if most > 0 and waiting >= most then return -1 end
+note_waiting(KEYS[5], tonumber(ARGV[2]), ARGV[7], waiting + 1)
+redis.call('HSET', KEYS[1], unpack(ARGV, 8))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -tonumber(ARGV[5]) - 1)
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 if ARGV[6] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[6]) end
 return 1
 """
+)
 
 # The same for a task that waits again. KEYS: the record, those who wait, the queue. ARGV: the id, when it is due,
 # the message or "", "1" to send only what waits, then the fields. Returns the status before; '' if there is no
@@ -99,10 +105,11 @@ class Queues:
 
     def put(self, task_id: str, fields: Record, due: float, most: int, message: str) -> int:
         """Record a new task and put its message into its queue, both or neither. See _PUT."""
-        queue = fields["queue"]
+        queue, counts = fields["queue"], self._records.counts.key(fields["queued"])
         keys = [self._records.key(task_id), self._records.index, self._waiting(queue), self._redis.key(queue)]
+        keys.append(counts)
         values = [part for item in fields.items() for part in item]
-        arguments = [task_id, fields["queued"], due, most, MOST_LISTED, message, *values]
+        arguments = [task_id, fields["queued"], due, most, MOST_LISTED, message, queue, *values]
         return int(self._redis.run_script(_PUT, keys, arguments))
 
     def put_again(

@@ -7,11 +7,12 @@ and a cancelled one does not come back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json
 
+from .counts import COUNT, Counts
 from .redis_connection import RedisConnection
 
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
@@ -19,6 +20,10 @@ FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 RESERVED_STATES = FINAL | {"PENDING", "RETRY", "STARTED", "RECEIVED", "REJECTED", "IGNORED"}
 # as many of the newest tasks are listed
 MOST_LISTED = 10_000
+# as many of the newest failures
+MOST_FAILED = 1_000
+# the params of a task that was successful are kept up to this size
+MOST_KEPT_BYTES = 1_024
 # a task whose message was sent again so often is given up
 MOST_RESENDS = 5
 
@@ -44,13 +49,14 @@ _JSON = frozenset({"state", "result", "error", "log"})
 
 _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='FAILURE' or status=='REVOKED' end\n"
 
-# KEYS: the record, the beginning of the keys of those who wait, the leases of those that run. ARGV: the id, the
-# seconds to live, "1" if the message was delivered before, the seconds of a lease or 0, now, the name of this run,
-# then the fields. Returns how often the task was started, and its record; or -1 without a record, -2 if it is
-# final, -3 if it runs and this is a second message. A run whose first reply was lost asks again and gets the same
-# reply.
+# KEYS: the record, the beginning of the keys of those who wait, the leases of those that run, the counts, the
+# index of those that run. ARGV: the id, the seconds to live, "1" if the message was delivered before, the seconds
+# of a lease or 0, now, the name of this run, then the fields.
+# Returns how often the task was started, and its record; or -1 without a record, -2 if it is final, -3 if it runs
+# and this is a second message. A run whose first reply was lost asks again and gets the same reply.
 _START = (
     _IS_FINAL
+    + COUNT
     + """
 local status, queue, run, runs = unpack(redis.call('HMGET', KEYS[1], 'status', 'queue', 'run', 'runs'))
 if not status then return {-1, {}} end
@@ -65,8 +71,11 @@ end
 if lease > 0 then redis.call('ZADD', KEYS[3], now, ARGV[1]) end
 redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, 'run', ARGV[6], unpack(ARGV, 7))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('ZADD', KEYS[5], now, ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -MOST_LISTED - 1)
+note_waiting(KEYS[4], now, tostring(queue), redis.call('ZCARD', KEYS[2] .. tostring(queue)))
 return {redis.call('HINCRBY', KEYS[1], 'runs', 1), redis.call('HGETALL', KEYS[1])}
-"""
+""".replace("MOST_LISTED", str(MOST_LISTED))
 )
 
 # KEYS: the record. ARGV: its seconds to live, then the fields. Returns the status before, '' without a record.
@@ -81,6 +90,30 @@ return status
 """
 )
 
+# KEYS: the record, the counts, the index of those that run, that of those that failed. ARGV: the id, the seconds
+# to live, now, the status, then the fields. Returns the status before, '' without a record.
+_END = (
+    _IS_FINAL
+    + COUNT
+    + f"""
+local status, started = unpack(redis.call('HMGET', KEYS[1], 'status', 'started'))
+redis.call('ZREM', KEYS[3], ARGV[1])
+if not status or final(status) then return status or '' end
+local now = tonumber(ARGV[3])
+redis.call('HSET', KEYS[1], 'status', ARGV[4], 'done', ARGV[3], unpack(ARGV, 5))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+if ARGV[4] == 'SUCCESS' and redis.call('HSTRLEN', KEYS[1], 'message') > {MOST_KEPT_BYTES} then
+  redis.call('HSET', KEYS[1], 'message', '')
+end
+count_ended(KEYS[2], now, ARGV[4], status == 'STARTED' and tonumber(started))
+if ARGV[4] == 'FAILURE' then
+  redis.call('ZADD', KEYS[4], now, ARGV[1])
+  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -{MOST_FAILED} - 1)
+end
+return status
+"""
+)
+
 Record = dict[str, Any]
 Raw = list[bytes | None]
 
@@ -91,6 +124,7 @@ class Records:
     def __init__(self, redis: RedisConnection, seconds: float) -> None:
         self._redis = redis
         self._seconds = int(seconds)
+        self.counts = Counts(redis)
 
     def key(self, task_id: str) -> str:
         return self._redis.key("task", task_id)
@@ -100,13 +134,21 @@ class Records:
         """The key of the newest tasks, by the time at which they were queued."""
         return self._redis.key("tasks", "newest")
 
+    def index_of(self, status: str) -> str:
+        """The key of the index that has the tasks of a status: by the time they started, failed or were queued."""
+        if status in ("STARTED", "FAILURE"):
+            return self._redis.key("tasks", "started" if status == "STARTED" else "failed")
+        return self.index
+
     def start(self, task_id: str, run: str, worker: str, redelivered: bool, lease: float) -> tuple[int, Record]:
         """Record that a task runs. Returns the number of its runs and the record, or what _START says.
 
         `run` is the name of this run: a start that is asked again, because its reply was lost, counts once.
         """
+        now = time.time()
         keys = [self.key(task_id), self._redis.key("waiting", ""), self._redis.key("running")]
-        arguments = [task_id, self._seconds, int(redelivered), lease, time.time(), run, "worker", worker]
+        keys += [self.counts.key(now), self.index_of("STARTED")]
+        arguments = [task_id, self._seconds, int(redelivered), lease, now, run, "worker", worker]
         runs, found = self._redis.run_script(_START, keys, arguments)
         names = (name.decode() for name in found[::2])
         return int(runs), decode(dict(zip(names, found[1::2], strict=True)))
@@ -119,7 +161,15 @@ class Records:
 
     def cancel(self, task_id: str) -> str:
         """Cancel a task, queued or running. Returns the status before; "" for an unknown id."""
-        return self.write(task_id, {"status": "REVOKED", "done": time.time()})
+        return self.end(task_id, "REVOKED", {})
+
+    def end(self, task_id: str, status: str, fields: Mapping[str, Any]) -> str:
+        """Record the end of a task, and count it, unless it is final. Returns the status before, as `write`."""
+        now = time.time()
+        keys = [self.key(task_id), self.counts.key(now), self.index_of("STARTED"), self.index_of("FAILURE")]
+        values = [part for item in fields.items() for part in item]
+        found = self._redis.run_script(_END, keys, [task_id, self._seconds, now, status, *values])
+        return str(found.decode() if isinstance(found, bytes) else found)
 
     def read(self, task_id: str) -> Raw | None:
         """The raw values of FIELDS; None for an id that was never given, or has expired."""
@@ -142,10 +192,9 @@ class Records:
                 pipe.hget(self.key(task_id), "status")
             return [(found or b"").decode() for found in pipe.execute()]
 
-    def newest(self, most: int) -> list[Record]:
-        """The records of the newest tasks, newest first, without their results."""
+    def read_many(self, ids: Sequence[str]) -> list[Record]:
+        """The records of tasks, in the order of their ids, without their results; none of an unknown id."""
         with self._redis.reached():
-            ids = [name.decode() for name in self._redis.client.zrevrange(self.index, 0, most - 1)]
             pipe = self._redis.client.pipeline(transaction=False)
             for task_id in ids:
                 pipe.hmget(self.key(task_id), _LISTED)

@@ -53,11 +53,18 @@ class RefusedForNow(redis.exceptions.ConnectionError):
 
 
 class _RefusalsPass:
-    """A connection whose passing refusals are connection errors."""
+    """A connection whose passing refusals are connection errors, and which is closed when no reply comes.
+
+    redis-py does not close one that a sentinel named: it would go on asking a machine that has lost its power, and
+    a late reply would answer the next command.
+    """
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return super().read_response(*args, **options)  # type: ignore[misc]
+        except redis.exceptions.TimeoutError:
+            self.disconnect()  # type: ignore[attr-defined]
+            raise
         except ResponseError as error:
             if not (isinstance(error, _REFUSALS) or _REFUSAL.search(str(error)[:300])):
                 raise

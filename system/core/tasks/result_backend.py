@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from celery.backends.base import BaseBackend
@@ -28,12 +27,10 @@ class RecordBackend(BaseBackend):  # type: ignore[misc]
         """Record the end of a task; what is final already stays. `result` is JSON text, or an exception."""
         if state not in FINAL:
             return result  # what comes between start and end is recorded by the kernel itself
-        fields: dict[str, Any] = {"status": state, "done": time.time()}
-        if state == "SUCCESS":
-            fields |= {"result": result, "message": ""}
+        fields = {"result": result} if state == "SUCCESS" else {}
         if state == "FAILURE":
             fields["error"] = encode_failure(result)
-        patiently(lambda: self.records.write(task_id, fields))
+        patiently(lambda: self.records.end(task_id, state, fields))
         return result
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import logging
 import math
 import time
 import uuid
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context, request
@@ -14,7 +16,7 @@ from pydantic_core import to_json
 from ..catalog.tree import Catalog
 from ..dispatch.calling import bind
 from ..dispatch.params import Params
-from ..dispatch.responses import StartedTask
+from ..dispatch.responses import Task
 from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import Resolved, resolve
 from ..errors import BrokerUnavailable, InvalidParameters, NotFound, QueueFull, TaskError, TooLarge
@@ -25,7 +27,9 @@ from .payload import Packed, decode_message, describe_origin, encode_message, pa
 from .queues import QUEUE, RUN, Queues, make_message
 from .records import FINAL, Record, Records
 from .redis_connection import RedisConnection
+from .schedule_times import ScheduleTimes
 from .task_leases import TaskLeases
+from .task_search import TaskSearch
 from .zones import find_zone
 
 if TYPE_CHECKING:
@@ -42,17 +46,23 @@ CONFIRM_SECONDS = 5.0
 class Tasks:
     """The tasks of a site: starts them, and has their records, their queues and the workers."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, celery: Celery) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, make_celery: Callable[[], Celery]) -> None:
         self.settings = settings
         self.catalog = catalog
-        self.celery = celery
-        celery.site = self
+        self._make_celery = make_celery
         self.redis = RedisConnection(settings)
         self.records = Records(self.redis, settings.resultDays * DAY)
         self.queues = Queues(self.redis, self.records)
+        self.search = TaskSearch(self.redis, self.records)
+        self.schedule_times = ScheduleTimes(self.redis)
         self.heartbeats = Heartbeats(self.redis)
         self.leases = TaskLeases(self.redis, self.records)
         self.zone = find_zone(settings.timezone)
+
+    @cached_property
+    def celery(self) -> Celery:
+        """Celery's app, made when it is first used: by a worker, and where brokerUrl is set."""
+        return self._make_celery()
 
     def exeTask(  # the contract's spelling
         self, controller: object, method: str, params: Any = None, *, queue: str | None = None, delay: float = 0
@@ -74,9 +84,9 @@ class Tasks:
         chosen = queue or str(getattr(endpoint.function, "koa_queue", QUEUE))
         return self.describe(self.send(endpoint.name, packed, chosen, delay))
 
-    def describe(self, task_id: str) -> StartedTask:
+    def describe(self, task_id: str) -> Task[Any]:
         """What exeTask returns for a task."""
-        return StartedTask(type="task", id=task_id, url=f"{self.settings.url}status/{task_id}")
+        return Task(type="task", id=task_id, url=f"{self.settings.url}status/{task_id}")
 
     def send(
         self,
@@ -129,7 +139,7 @@ class Tasks:
         if record.get("status") not in FINAL:
             raise TaskError(f"{task_id} has not ended." if record else f"There is no task {task_id}.")
         if not record.get("message"):
-            raise TaskError(f"{task_id} was successful: its params are not kept. Start it anew.")
+            raise TaskError(f"{task_id} was successful, and its params are too large to be kept. Start a new one.")
         message = decode_message(record["message"])
         packed = Packed(to_json(message["params"]), None)
         return self.send(

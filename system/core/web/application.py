@@ -17,8 +17,10 @@ from typing import Any, cast
 
 from flask import Request, Response, has_request_context, request_tearing_down
 from flask.globals import _cv_request  # the proxies cost a microsecond each
+from flask.templating import Environment
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
+from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError, Rule
 from werkzeug.utils import redirect
 
@@ -26,11 +28,13 @@ from ..catalog.loader import Loader
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
+from ..dispatch.page_policy import HEADER, csp_nonce, policy_of
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import check_sendable, enter_stream
-from ..errors import LibraryError, NotFound, SetupError, UnknownRoute
+from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, UnknownRoute
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
+from .forms import answer_again, current_form, page_of
 from .guarded import RootGuard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
@@ -88,6 +92,12 @@ class KernKoa(ShortWay):
             MAX_FORM_PARTS=settings.maxParams,
             TEMPLATES_AUTO_RELOAD=True,
         )
+
+    def create_jinja_environment(self) -> Environment:
+        environment = super().create_jinja_environment()
+        environment.globals["csp_nonce"] = csp_nonce
+        environment.globals["form"] = LocalProxy(current_form)
+        return environment
 
     def create_global_jinja_loader(self) -> Any:
         """The site's templates first, then those of blueprints, then the kernel's."""
@@ -167,10 +177,21 @@ class KernKoa(ShortWay):
     def dispatch_request(self) -> ResponseReturnValue:
         request = cast(KernelRequest, _cv_request.get().request)
         if request.resolved is not None:
-            return self.dispatcher.answer(request)
+            try:
+                return self.dispatcher.answer(request)
+            except InvalidParameters as error:
+                return self._answer_again(request, error)
         if isinstance(request.routing_exception, NotFound | LibraryError):
             return self.dispatcher.refuse(request, request.routing_exception)
         return super().dispatch_request()
+
+    def _answer_again(self, request: KernelRequest, error: InvalidParameters) -> Response:
+        """The form whose values were refused, with what was typed; without one raises the error."""
+        page = page_of(self.catalog, request)
+        if page is None:
+            raise error
+        self.dbs.release(error=True)
+        return answer_again(request, page, error)
 
     def process_response(self, response: Response) -> Response:
         request = cast(KernelRequest, _cv_request.get().request)
@@ -179,6 +200,8 @@ class KernKoa(ShortWay):
         if hooks:
             response = run_after(request.controller, hooks, response)
         self.origins.add_headers(request, response)
+        if request.nonce:
+            response.headers.setdefault(HEADER, policy_of(request.nonce))
         response = check_sendable(super().process_response(response))
         if request.answer_stream is not None:
             enter_stream(request, response)

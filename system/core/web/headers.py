@@ -51,7 +51,7 @@ class ResponseHeaders:
     """Adds them to the headers of each response, when the server is given these."""
 
     def __init__(self, settings: Settings) -> None:
-        wanted = DEFAULTS | settings.headers
+        wanted = {**DEFAULTS, **settings.headers}
         plain = [(name, value) for name, value in wanted.items() if value]
         secure = list(plain)
         if settings.hstsSeconds:

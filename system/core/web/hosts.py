@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,7 +28,7 @@ class Hosts:
         self._takes_addresses = settings.development
         self._known: set[str] = set()
 
-    def check(self, environ: Mapping[str, Any]) -> None:
+    def check(self, environ: dict[str, Any]) -> None:
         """Raises UnknownHost (421) for a host that this site does not answer for."""
         host = environ.get("HTTP_HOST")
         if host in self._known or (host is None and not self._names):
@@ -37,7 +36,9 @@ class Hosts:
         found = host or environ.get("SERVER_NAME", "")
         if not self._admits(found) and environ.get("PATH_INFO") not in _OPEN:
             raise UnknownHost(found)
-        if host and len(self._known) < MOST_REMEMBERED:
+        if host and not host.islower() and host != host.lower():
+            environ["HTTP_HOST"] = host.lower()  # as nginx passes it on: names have no case
+        elif host and len(self._known) < MOST_REMEMBERED:
             self._known.add(host)
 
     def _admits(self, host: str) -> bool:

@@ -21,7 +21,14 @@ def send_file_of(folder: Path, path: str, max_age: int | None = None) -> Respons
 
     Raises NotFound for what is not in the folder itself: a path or a link that leads out of it, a dot file.
     """
+    _ignore_unknown_range()
     return send_from_directory(*_locate(folder, path), max_age=max_age)
+
+
+def _ignore_unknown_range() -> None:
+    """A Range in another unit than bytes is ignored: RFC 9110, section 14.2. Werkzeug answers 416."""
+    if not request.environ.get("HTTP_RANGE", "bytes=").strip().lower().startswith("bytes="):
+        del request.environ["HTTP_RANGE"]
 
 
 def _locate(folder: Path, path: str) -> tuple[str, str]:
@@ -47,7 +54,11 @@ class StaticFiles:
                 values["v"] = version
 
     def version(self, path: str) -> str:
-        """A hash of a file's content, empty without the file. It is read again only when its stamp changed."""
+        """A hash of a file's content and when it was changed, empty without the file.
+
+        nginx cannot make hashes: it compares the time with that of the file that it sends. A file is read again
+        when its stamp changed.
+        """
         file = self._folder / path
         try:
             status = file.stat()
@@ -57,12 +68,18 @@ class StaticFiles:
                 with file.open("rb") as content:
                     digest = hashlib.file_digest(content, "sha256").hexdigest()[:12]
                 kept = self._versions[path] = (stamp, digest)
-            return kept[1]
+            return "-".join([kept[1], *self._times(file)])
         except (OSError, ValueError):
             return ""
 
+    def _times(self, file: Path) -> list[str]:
+        """When a file and its compressed ones were changed, as in nginx's ETag: hexadecimal seconds."""
+        files = (file, *(file.with_name(file.name + suffix) for suffix in ENCODINGS))
+        return sorted({f"{int(each.stat().st_mtime):x}" for each in files if each.is_file()})
+
     def send(self, filename: str) -> Response:
         """A file: the compressed one if the client takes it; kept for a year under the URL of its version."""
+        _ignore_unknown_range()
         root, path = _locate(self._folder, filename)
         asked = request.args.get("v", "")
         max_age = YEAR if asked and asked == self.version(path) else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from reprlib import Repr
 from typing import Any
 
-from ..settings import Settings
+from .settings import Settings, own_values
 
 HIDDEN = "••••••"
 _WORDS = r"secret|passw|pwd|token|api_?key|private_?key|authori[sz]ation|cookie|credential|session_?id"
@@ -61,7 +61,7 @@ def _hide(text: str, value: re.Pattern[str], shown: str) -> str:
 def _secrets_of(settings: Settings) -> Iterator[str]:
     values: list[Any] = [settings.secretKey]
     values += [database.get("password") for database in settings.databases.values()]
-    values += [value for name, value in (settings.model_extra or {}).items() if is_secret(name)]
+    values += [value for name, value in own_values(settings).items() if is_secret(name)]
     for value in values:
         if isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
             yield value
@@ -73,6 +73,15 @@ def message_of(error: BaseException) -> str:
         return error.msg if isinstance(error, SyntaxError) else str(error)
     except Exception as fault:  # noqa: BLE001 - the user's __str__ may raise anything
         return f"(its __str__ raised {type(fault).__name__})"
+
+
+def without_secrets(value: Any) -> Any:
+    """A value of JSON in which what stands under the name of a secret is hidden, at any depth."""
+    if isinstance(value, Mapping):
+        return {
+            str(name): HIDDEN if is_secret(str(name)) else without_secrets(inner) for name, inner in value.items()
+        }
+    return [without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 class _Short(Repr):

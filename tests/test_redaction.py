@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from system.core.development.redaction import HIDDEN, is_secret, mask, mask_source, message_of, shown
+from system.core.redaction import HIDDEN, is_secret, mask, mask_source, message_of, shown
 from system.core.settings import Settings
 
 SETTINGS = Settings(

@@ -1,0 +1,123 @@
+"""A site of three web and two worker machines under load, while machines are reloaded, changed and lost.
+
+    sudo venv3/bin/python benchmarks/several_machines.py [--rabbitmq] [--step NAME ...] [--pause 0.005]
+
+The machines are network namespaces, which the script makes and removes: one nginx in front, three machines with
+Redis and Sentinel, one PostgreSQL, and RabbitMQ with --rabbitmq. Clients read pages, keep a session, write to the
+database, start tasks and watch them. It prints how many requests failed in each step, and what was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.machine_site import LIBRARY, MachineSite, machine_site
+from tests.machine_traffic import Traffic, judge
+
+
+def rest(_: MachineSite, traffic: Traffic) -> None:
+    traffic.more(300)
+
+
+def change_catalogue(site: MachineSite, traffic: Traffic) -> None:
+    """git pull on each machine."""
+    site.write("catalog/controller/site.py", LIBRARY.replace('VERSION = "1"', 'VERSION = "2"'))
+    for host in (*site.web, *site.workers):
+        host.pull()
+        traffic.more(30)
+
+
+def rolling_reload(site: MachineSite, traffic: Traffic) -> None:
+    """git pull && sh setup.sh reload on each machine."""
+    site.write("config.py", 'release = "2"\nleaseSeconds = 4\n')
+    for host in (*site.web, *site.workers):
+        host.reload()
+        traffic.more(30)
+
+
+def kill_web_services(site: MachineSite, traffic: Traffic) -> None:
+    """kill -9 of nginx and uWSGI on a web machine; it starts again after three seconds."""
+    host = site.web[2]
+    host.machine.signal(signal.SIGKILL)
+    time.sleep(3)
+    host.start_web()
+    traffic.more(100)
+
+
+def power_off_web(site: MachineSite, traffic: Traffic) -> None:
+    """A web machine loses its power; it comes back after eight seconds."""
+    host = site.web[1]
+    host.machine.power_off()
+    time.sleep(8)
+    host.machine.plug("up")
+    host.start_web()
+    traffic.more(100)
+
+
+def power_off_worker(site: MachineSite, traffic: Traffic) -> None:
+    """A worker machine loses its power; it comes back after eight seconds."""
+    host = site.workers[0]
+    host.machine.power_off()
+    time.sleep(8)
+    host.machine.plug("up")
+    host.start_tasks()
+    traffic.more(100)
+
+
+def power_off_redis(site: MachineSite, traffic: Traffic) -> None:
+    """The machine with the master of Redis and a sentinel loses its power, and stays away."""
+    site.master().power_off()
+    time.sleep(10)
+    traffic.more(100)
+
+
+STEPS: dict[str, Callable[[MachineSite, Traffic], None]] = {
+    function.__name__: function
+    for function in (
+        rest,
+        change_catalogue,
+        rolling_reload,
+        kill_web_services,
+        power_off_web,
+        power_off_worker,
+        power_off_redis,
+    )
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rabbitmq", action="store_true", help="RabbitMQ delivers the tasks")
+    parser.add_argument("--step", action="append", choices=[*STEPS], help="only these steps")
+    parser.add_argument("--pause", type=float, default=0.02, help="seconds between two requests of a client")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    # short, because the name of a socket may have 107 bytes
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="koa-")))
+        site = stack.enter_context(machine_site(folder / "m", web=3, workers=2, rabbitmq=options.rabbitmq))
+        run(site, options.step or [*STEPS], options.pause)
+
+
+def run(site: MachineSite, steps: list[str], pause: float) -> None:
+    with Traffic(site, pause) as traffic:
+        for name in steps:
+            before = traffic.snapshot()
+            began = time.monotonic()
+            STEPS[name](site, traffic)
+            print(f"{name:20} {time.monotonic() - began:5.1f} s  {traffic.describe_since(before)}", flush=True)
+    print(json.dumps(judge(traffic), indent=2))
+
+
+if __name__ == "__main__":
+    main()

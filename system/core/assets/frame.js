@@ -1,0 +1,36 @@
+import { element } from "./element.js";
+import { showText } from "./json.js";
+
+/** A page in a frame without scripts, forms or a way out; its own styles are put in by hand, as no inline one runs. */
+export function showPage(place, text, address) {
+  const frame = element("iframe", { title: "The page that was answered" });
+  frame.setAttribute("sandbox", "allow-same-origin"); // without allow-scripts: this page reaches in, nothing runs
+  const source = element("details", {}, element("summary", { textContent: "Source" }));
+  showText(source, text);
+  place.append(frame, source);
+  // the policy of this page is against styles and handlers in the text: handlers go, styles go in by the CSSOM
+  const sheets = [];
+  const bare = text.replace(/<style\b[^>]*>([\s\S]*?)<\/style>/gi, (_, css) => {
+    sheets.push(css);
+    return "";
+  });
+  const tame = bare.replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\s(style|on\w+)\s*=/gi, " data-koa-$1="));
+  const page = new DOMParser().parseFromString(tame, "text/html");
+  const inside = frame.contentDocument;
+  page.querySelectorAll("script, style, base, meta, iframe, object, embed").forEach((node) => node.remove());
+  for (const node of page.querySelectorAll("[src], link[href]")) {
+    const name = node.hasAttribute("src") ? "src" : "href";
+    node.setAttribute(name, new URL(node.getAttribute(name), address).href);
+  }
+  inside.head.replaceChildren(...page.head.children);
+  inside.body.replaceWith(inside.adoptNode(page.body));
+  for (const node of inside.querySelectorAll("[data-koa-style]")) {
+    node.style.cssText = node.getAttribute("data-koa-style");
+  }
+  inside.adoptedStyleSheets = sheets.map((css) => {
+    const sheet = new frame.contentWindow.CSSStyleSheet();
+    sheet.replaceSync(css);
+    return sheet;
+  });
+  frame.height = Math.min(Math.max(inside.documentElement.scrollHeight + 4, 80), 600);
+}

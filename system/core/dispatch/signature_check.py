@@ -1,0 +1,94 @@
+"""Reports the methods whose signature cannot be used when their library loads, not at their first request.
+
+Most annotations are known to be usable at a glance; only the others are given to pydantic.
+"""
+
+from __future__ import annotations
+
+import builtins
+import datetime
+import decimal
+import logging
+import types
+import typing
+import uuid
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+from ..catalog.execution import Version
+from ..catalog.folder import is_public
+from ..catalog.outline import TASK_PARAMETER, ClassOutline, MethodOutline
+from ..errors import LibraryError
+from .params import Params
+
+log = logging.getLogger("kernkoa.catalog")
+
+_KNOWN: frozenset[Any] = frozenset(
+    {
+        *(None, types.NoneType, Any, str, int, float, bool, bytes, list, dict, set, tuple, frozenset, Params),
+        *(decimal.Decimal, uuid.UUID, datetime.date, datetime.datetime, datetime.time, datetime.timedelta),
+    }
+)
+_CONTAINERS = (list, dict, set, frozenset, tuple, typing.Union, types.UnionType)
+
+
+def report_unusable(version: Version) -> None:
+    """Log each method of a library that has a parameter which cannot be used: a call of it is a 500."""
+    for method, function in _methods(version):
+        if _is_known(function):
+            continue
+        from .binding import TypedBinding  # here: they import pydantic, which most libraries do without
+        from .signature import read_signature
+
+        try:
+            signature = read_signature(function, method.signature)
+            if signature.style == "typed":
+                TypedBinding(signature)
+        except LibraryError as error:
+            log.error("%s", error.detail)
+
+
+def _methods(version: Version) -> Iterator[tuple[MethodOutline, types.FunctionType]]:
+    """The functions that a URL or exeTask may name."""
+    for name, outline in version.outline.classes.items():
+        controller = vars(version.module).get(name)
+        if is_public(name) and isinstance(controller, type):
+            yield from _functions(controller, outline)
+
+
+def _functions(controller: type, outline: ClassOutline) -> Iterator[tuple[MethodOutline, types.FunctionType]]:
+    for method in outline.methods.values():
+        function = vars(controller).get(method.name)
+        if isinstance(function, types.FunctionType) and (method.is_task or not method.hidden):
+            yield method, function
+
+
+def _is_known(function: types.FunctionType) -> bool:
+    """Whether nothing in a signature needs a closer look: plain types, complete models, plain defaults."""
+    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    if any(type(default).__module__.startswith(("pydantic", "dataclasses")) for default in defaults):
+        return False
+    annotations = function.__annotations__.items()
+    return all(
+        name in ("return", TASK_PARAMETER) or _is_usable(_named(annotation, function))
+        for name, annotation in annotations
+    )
+
+
+def _named(annotation: Any, function: types.FunctionType) -> Any:
+    """What an annotation written as a single name means."""
+    if not isinstance(annotation, str) or not annotation.isidentifier():
+        return annotation
+    return function.__globals__.get(annotation, vars(builtins).get(annotation, annotation))
+
+
+def _is_usable(annotation: Any) -> bool:
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        is_model = getattr(annotation, "__pydantic_complete__", False) is True
+        return annotation in _KNOWN or is_model or issubclass(annotation, Enum)
+    if typing.get_origin(annotation) is typing.Literal:
+        return True
+    if typing.get_origin(annotation) in _CONTAINERS:
+        return all(item is ... or _is_usable(item) for item in typing.get_args(annotation))
+    return annotation is Any or annotation is None

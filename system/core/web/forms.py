@@ -1,0 +1,94 @@
+"""The page of a form once more, after values that the signature refused: `@allow("POST", form="new")`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, has_request_context
+from flask import request as flask_request
+from werkzeug.datastructures import MultiDict
+
+from ..catalog.tree import Catalog
+from ..dispatch.calling import call, run
+from ..dispatch.hooks import read_hooks
+from ..dispatch.params import NO_VALUES, Params
+from ..dispatch.request import KernelRequest
+from ..dispatch.routing import match
+from ..dispatch.walk import Resolved, resolve
+from ..errors import InvalidParameters, NotFound, SetupError
+
+
+class Form:
+    """`form` in templates: what a form sent, and what is wrong with it. Empty unless its values were refused."""
+
+    def __init__(
+        self, values: MultiDict[str, str] = NO_VALUES, errors: list[dict[str, Any]] | None = None
+    ) -> None:
+        self.values = values
+        self.faults = {str(error["name"]): _in_words(error) for error in errors or ()}
+
+    def __bool__(self) -> bool:
+        return bool(self.faults)
+
+    def value(self, name: str, default: Any = "") -> Any:
+        """What was typed, or `default` where nothing was refused."""
+        return self.values.get(name, "") if self else default
+
+    def checked(self, name: str, value: Any = "true", default: bool = False) -> bool:
+        """Whether a box or an option of this value was chosen, or `default` where nothing was refused."""
+        return str(value) in self.values.getlist(name) if self else default
+
+
+def _in_words(error: dict[str, Any]) -> str:
+    """A fault for the people who fill in the form; a validator's own words are for them already."""
+    return str(error.get("message") or f"Enter {error['expected']}.")
+
+
+EMPTY = Form()
+
+
+def current_form() -> Form:
+    """The refused form of this request; an empty one without."""
+    return (has_request_context() and getattr(flask_request, "refused_form", None)) or EMPTY
+
+
+def page_of(catalog: Catalog, request: KernelRequest) -> Resolved | None:
+    """The method that shows the form of a request; None without one, and for programs."""
+    resolved = request.resolved
+    name = getattr(resolved.endpoint.function, "koa_form", "")
+    return _find_page(catalog, resolved, name) if name and request.wants_html else None
+
+
+def _find_page(catalog: Catalog, sender: Resolved, name: str) -> Resolved:
+    """A method of the same class, or of a path. It takes the same positional arguments as the sender."""
+    own = sender.endpoint
+    path = name if "/" in name else f"{own.library.place}/{own.controller.__name__}/{name}"
+    try:
+        page = resolve(catalog, match(f"/{path.strip('/')}"), catalog.now())
+    except NotFound as error:
+        raise SetupError(f"{own.name}: @allow(form={name!r}) names no method. Write one of its class.") from error
+    taken = sum(parameter.takes_segment for parameter in page.endpoint.signature.parameters)
+    return Resolved(page.endpoint, page.arguments + sender.arguments[: taken - len(page.arguments)])
+
+
+def answer_again(request: KernelRequest, page: Resolved, error: InvalidParameters) -> Response:
+    """The page of a form with what was typed and its faults, as a 422."""
+    request.refused_form = Form(request.form, error.errors)
+    try:
+        response = _show(request, request.resolved, page)
+    except InvalidParameters:  # the page wants values of its own, which only its URL has
+        raise error from None
+    if response.status_code == 200:
+        response.status_code = error.status
+    return response
+
+
+def _show(request: KernelRequest, sender: Resolved, page: Resolved) -> Response:
+    """Run the page's method; the guards that let the form pass are not asked again."""
+    hooks = read_hooks(page.endpoint)
+    controller = request.controller
+    if page.endpoint.controller is not sender.endpoint.controller or controller is None:
+        controller = page.endpoint.controller()
+    passed = read_hooks(sender.endpoint)
+    params = Params(query=request.args, segments=page.endpoint.name.split("/"))
+    return call(page, controller, [hook for hook in hooks if hook not in passed], lambda: params, run)
