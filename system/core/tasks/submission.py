@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 import uuid
 from collections.abc import Callable
 from functools import cached_property
@@ -102,12 +101,13 @@ class Tasks:
         self._check(queue, delay, packed)
         name = task_id or str(uuid.uuid4())
         around = request if has_request_context() else None
-        now = time.time()
+        now = self.redis.now()
         message = encode_message(packed, origin or describe_origin(around, self.settings.url), answer)
         fields = {"status": "PENDING", "route": route, "queue": queue, "queued": now, "due": now + delay}
         fields["message"] = message
         most = self.settings.maxQueued
-        taken = self.queues.put(name, fields, now + delay, most, self._envelope(name, route, queue, now + delay))
+        envelope = self._envelope(name, route, queue, now + delay if delay else None)
+        taken = self.queues.put(name, fields, now + delay, most, envelope)
         if taken < 0:
             raise QueueFull(f"{most:,} tasks wait in the queue {queue!r} already (maxQueued). Try again later.")
         if taken and self.settings.brokerUrl:
@@ -116,15 +116,15 @@ class Tasks:
         return name
 
     def send_again(
-        self, record: Record, due: float = 0, retries: int = 0, lost: bool = False, **fields: Any
+        self, record: Record, due: float | None = None, retries: int = 0, lost: bool = False, **fields: Any
     ) -> str:
         """Queue a task again unless it is final, and write `fields` to its record. Returns its status before.
 
         With `lost` only if it waits still.
         """
         name, route, queue = record["task_id"], record["route"], record["queue"]
-        due = due or time.time()
-        envelope = self._envelope(name, route, queue, due, retries)
+        eta, due = due, due or self.redis.now()
+        envelope = self._envelope(name, route, queue, eta, retries)
         before = self.queues.put_again(name, queue, due, envelope, {**fields, "retries": retries}, lost)
         if before and before not in FINAL and self.settings.brokerUrl:
             self._publish(name, route, queue, due, retries)
@@ -174,8 +174,8 @@ class Tasks:
                 raise TooLarge(f"{told} Send less.")
             raise TaskError(f"{told} Save them to a file or to a table, and pass where they are.")
 
-    def _envelope(self, name: str, route: str, queue: str, due: float, retries: int = 0) -> str:
-        return "" if self.settings.brokerUrl else make_message(name, route, queue, due, retries)
+    def _envelope(self, name: str, route: str, queue: str, eta: float | None, retries: int = 0) -> str:
+        return "" if self.settings.brokerUrl else make_message(name, route, queue, eta, retries)
 
     def _publish_or_take_back(self, name: str, route: str, queue: str, due: float) -> None:
         try:
@@ -188,7 +188,7 @@ class Tasks:
         """Send a message to RabbitMQ; returns when RabbitMQ has confirmed it."""
         from kombu.exceptions import KombuError
 
-        if due > time.time():
+        if due > self.redis.now():
             self.queues.put_off(name, due)
             return
         try:
