@@ -56,6 +56,8 @@ class Tasks:
         self.schedule_times = ScheduleTimes(self.redis)
         self.heartbeats = Heartbeats(self.redis)
         self.leases = TaskLeases(self.redis, self.records)
+        # an addon may refuse a client's task, by its id; called in a request only
+        self.check_client: Callable[[str], None] | None = None
         self.zone = find_zone(settings.timezone)
 
     @cached_property
@@ -101,6 +103,8 @@ class Tasks:
         self._check(queue, delay, packed)
         name = task_id or str(uuid.uuid4())
         around = request if has_request_context() else None
+        if around is not None and self.check_client is not None:
+            self.check_client(name)
         now = self.redis.now()
         message = encode_message(packed, origin or describe_origin(around, self.settings.url), answer)
         fields = {"status": "PENDING", "route": route, "queue": queue, "queued": now, "due": now + delay}
