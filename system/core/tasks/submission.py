@@ -119,12 +119,17 @@ class Tasks:
         log.debug("%s[%s] is queued in %s", route, name, queue)
         return name
 
-    def send_again(self, record: Record, delay: float = 0, retries: int = 0, **fields: Any) -> str:
-        """Queue a task again unless it is final, and write `fields` to its record. Returns its status before."""
+    def send_again(
+        self, record: Record, due: float | None = None, retries: int = 0, lost: bool = False, **fields: Any
+    ) -> str:
+        """Queue a task again unless it is final, and write `fields` to its record. Returns its status before.
+
+        With `lost` only if it waits still.
+        """
         name, route, queue = record["task_id"], record["route"], record["queue"]
-        due = self.redis.now() + delay
-        envelope = self._envelope(name, route, queue, due if delay else None, retries)
-        before = self.queues.put_again(name, queue, due, envelope, {**fields, "retries": retries})
+        eta, due = due, due or self.redis.now()
+        envelope = self._envelope(name, route, queue, eta, retries)
+        before = self.queues.put_again(name, queue, due, envelope, {**fields, "retries": retries}, lost)
         if before and before not in FINAL and self.settings.brokerUrl:
             self._publish(name, route, queue, due, retries)
         return before
