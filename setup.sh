@@ -185,11 +185,19 @@ install() {
 	missing="$missing$(missing_venv)"
 	# shellcheck disable=SC2086  # a list of words
 	if [ -n "$missing" ] && [ $changes = yes ]; then install_packages $missing; fi
+	if [ $changes = yes ]; then install_brotli; fi
 	make_venv
 	install_requirements requirements.txt
 	install_requirements system/addons/limits/requirements.txt
 	install_uwsgi
 	deploy install "$@"
+}
+
+# nginx's module for .br files, where the system has it; without it nginx sends the .gz files
+install_brotli() {
+	if [ -e /etc/nginx/modules-enabled/50-mod-http-brotli-static.conf ]; then return; fi
+	apt install -y --no-install-recommends libnginx-mod-http-brotli-static >/dev/null 2>&1 ||
+		say "This system has no libnginx-mod-http-brotli-static: nginx sends .gz files, but no .br files"
 }
 
 # from its wheel; if there is none for this machine, it is compiled
