@@ -89,9 +89,9 @@ def test_tasks_queues_and_workers_are_told(site: Any, tmp_path: Path) -> None:
         tasks = client.application.tasks
         ids = [tasks.exeTask(None, "jobs/Jobs/build", queue=queue)["id"] for queue in ("tasks", "slow", "slow")]
         for task_id, status in zip(ids[:2], ("SUCCESS", "FAILURE"), strict=True):
-            tasks.records.start(task_id, "w", False, 30)
+            tasks.records.start(task_id, "run", "w", False, 30)
             tasks.records.end(task_id, status, {})
-        tasks.records.start(ids[2], "w", False, 30)
+        tasks.records.start(ids[2], "run", "w", False, 30)
         tasks.heartbeats.send("w@here", {"name": "w@here"})
         found = read(client)
     finally:
