@@ -25,13 +25,20 @@ def _parser(name: str) -> MarkdownIt:
 
 
 def render_page(source: str) -> str:
-    """A page of the documentation: headings get the ids that GitHub gives them."""
+    """A page of the documentation: headings get ids."""
     tokens = _parser("page").parse(source)
     for opening, content, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if opening.type == "heading_open":
-            opening.attrSet("id", re.sub(r"[^\w\- ]", "", content.content.lower()).replace(" ", "-"))
+            opening.attrSet("id", heading_id(content.content))
         _name_headers(opening, content, closing)
-    return _render("page", tokens)
+    # so that the keyboard can scroll a wide table
+    rendered = _render("page", tokens).replace("<table>", '<div class="table" tabindex="0"><table>')
+    return rendered.replace("</table>", "</table></div>")
+
+
+def heading_id(heading: str) -> str:
+    """The id that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def render_docstring(source: str) -> Markup:

@@ -200,7 +200,7 @@ def _links() -> Iterator[tuple[str, str]]:
     for words, endpoint in (
         ("Tasks", "task_board"),
         ("Documentation", "documentation"),
-        ("Agents", "agents.page"),
+        ("Connect an assistant", "agents.page"),
         ("OpenAPI", "openapi"),
     ):
         if endpoint in current_app.view_functions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from .counts import COUNT
-from .records import MOST_LISTED, Record, Records, decode
+from .records import FINAL, MOST_LISTED, Record, Records, decode
 from .redis_connection import RedisConnection
 
 QUEUE = "tasks"
@@ -22,11 +21,13 @@ RUN = "kernkoa.run"
 # KEYS: the record, the index of the newest, those who wait for a worker, the queue, the counts. ARGV: the id, when
 # it was queued, when it is due, how many may wait (0: any), how many are listed, the message or "", the queue's
 # name, then the fields.
-# The record of a task that waits does not expire. Returns 1; 0 if the id is taken; -1 if too many wait.
+# The record of a task that waits does not expire. Returns 1, also if it was done before and the reply was lost; 0
+# if the id is taken; -1 if too many wait.
 _PUT = (
     COUNT
     + """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local queued = redis.call('HGET', KEYS[1], 'queued')
+if queued then return queued == ARGV[2] and 1 or 0 end
 local most, waiting = tonumber(ARGV[4]), redis.call('ZCARD', KEYS[3])
 if most > 0 and waiting >= most then return -1 end
 note_waiting(KEYS[5], tonumber(ARGV[2]), ARGV[7], waiting + 1)
@@ -40,11 +41,14 @@ return 1
 )
 
 # The same for a task that waits again. KEYS: the record, those who wait, the queue. ARGV: the id, when it is due,
-# the message or "", then the fields. Returns the status before; '' if there is no record.
+# the message or "", "1" to send only what waits, then the fields. Returns the status before; '' if there is no
+# record. A second try, of which the first was done and its reply lost, is known by its time.
 _PUT_AGAIN = """
-local status = redis.call('HGET', KEYS[1], 'status')
+local status, due = unpack(redis.call('HMGET', KEYS[1], 'status', 'due'))
 if not status or status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return status or '' end
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+if status ~= 'STARTED' and due == ARGV[2] then return status end
+if ARGV[4] == '1' and not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return status end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('PERSIST', KEYS[1])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 if ARGV[3] ~= '' then redis.call('LPUSH', KEYS[3], ARGV[3]) end
@@ -52,12 +56,11 @@ return status
 """
 
 
-def make_message(task_id: str, route: str, queue: str, due: float, retries: int = 0) -> str:
-    """A message of Celery's protocol, version 2, as its Redis transport keeps it.
+def make_message(task_id: str, route: str, queue: str, eta: float | None, retries: int = 0) -> str:
+    """A message of Celery's protocol, version 2, as its Redis transport keeps it. A delayed task has an `eta`.
 
     It has the id alone: what a user sent is in the record, where neither Celery nor kombu reads it.
     """
-    late = due > time.time()
     headers = {
         "lang": "py",
         "task": RUN,
@@ -66,7 +69,7 @@ def make_message(task_id: str, route: str, queue: str, due: float, retries: int 
         "parent_id": None,
         "group": None,
         "shadow": route,
-        "eta": datetime.fromtimestamp(due, UTC).isoformat() if late else None,
+        "eta": None if eta is None else datetime.fromtimestamp(eta, UTC).isoformat(),
         "expires": None,
         "retries": retries,
         "timelimit": [None, None],
@@ -107,11 +110,16 @@ class Queues:
         arguments = [task_id, fields["queued"], due, most, MOST_LISTED, message, queue, *values]
         return int(self._redis.run_script(_PUT, keys, arguments))
 
-    def put_again(self, task_id: str, queue: str, due: float, message: str, fields: Record) -> str:
-        """Let a task wait for a worker again, unless it is final. Returns its status before."""
+    def put_again(
+        self, task_id: str, queue: str, due: float, message: str, fields: Record, lost: bool = False
+    ) -> str:
+        """Let a task wait for a worker again, unless it is final. Returns its status before.
+
+        With `lost` only if it waits still: a worker may have taken it meanwhile.
+        """
         keys = [self._records.key(task_id), self._waiting(queue), self._redis.key(queue)]
         values = [part for item in {"status": "PENDING", "due": due, **fields}.items() for part in item]
-        found = self._redis.run_script(_PUT_AGAIN, keys, [task_id, due, message, *values])
+        found = self._redis.run_script(_PUT_AGAIN, keys, [task_id, due, message, int(lost), *values])
         return str(found.decode() if isinstance(found, bytes) else found)
 
     def take_back(self, task_id: str, queue: str) -> None:
@@ -138,7 +146,7 @@ class Queues:
         """The tasks that were put off and are due. They are put off still: see drop_delayed."""
         with self._redis.reached():
             client = self._redis.client
-            due = client.zrangebyscore(self._redis.key("delayed"), 0, time.time(), 0, 100)
+            due = client.zrangebyscore(self._redis.key("delayed"), 0, self._redis.now(), 0, 100)
             found = [client.hgetall(self._records.key(name.decode())) for name in due]
         records = [decode({name.decode(): value for name, value in fields.items()}) for fields in found]
         return [{"task_id": name.decode(), **record} for name, record in zip(due, records, strict=True)]
@@ -164,14 +172,15 @@ class Queues:
         if tags:
             with self._redis.reached():
                 held = self._redis.key("unacked_index")
-                self._redis.client.zadd(held, dict.fromkeys(tags, time.time()), xx=True)
+                self._redis.client.zadd(held, dict.fromkeys(tags, self._redis.now()), xx=True)
 
     def find_lost(self, queue: str, seconds: float) -> list[Record]:
         """The records of tasks whose message is gone: popped for a worker that died before it had it.
 
         Redis hands a message to a worker's socket and forgets it; the worker writes it down with its next command.
         A queue is first in, first out: a task that was due well before the next message, and that no worker holds,
-        is lost. One worker looks, once in so many seconds.
+        is lost. What was requeued stands in front of all, as if it had been due at 0. One worker looks, once in so
+        many seconds.
         """
         with self._redis.reached():
             client = self._redis.client
@@ -196,7 +205,7 @@ class Queues:
         """When the next message of a queue was due; now if it is empty, 0 if it is not known."""
         raw = self._redis.client.lindex(self._redis.key(queue), -1)
         if raw is None:
-            return time.time()
+            return self._redis.now()
         task_id = read_task_id(raw)
         score = self._redis.client.zscore(self._waiting(queue), task_id) if task_id else None
         return float(score or 0)
@@ -212,4 +221,4 @@ def read_task_id(raw: bytes) -> str:
 
 
 def _waits(record: Record) -> bool:
-    return record.get("status") in ("PENDING", "RETRY")
+    return record.get("status", "SUCCESS") not in FINAL

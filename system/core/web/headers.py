@@ -27,7 +27,9 @@ DEFAULTS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 # most responses have these alone: none of the defaults is among them
-_USUAL = frozenset({"Content-Type", "Content-Length", "Allow", "Location", "Set-Cookie", "Vary"})
+_USUAL = frozenset(
+    {"Content-Type", "Content-Length", "Allow", "Location", "Set-Cookie", "Vary", "Cache-Control", "ETag"}
+)
 
 
 class _Ids:
@@ -52,6 +54,8 @@ class ResponseHeaders:
 
     def __init__(self, settings: Settings) -> None:
         wanted = {**DEFAULTS, **settings.headers}
+        own = {name.lower() for name in wanted}
+        self._usual = frozenset(name for name in _USUAL if name.lower() not in own)
         plain = [(name, value) for name, value in wanted.items() if value]
         secure = list(plain)
         if settings.hstsSeconds:
@@ -65,10 +69,11 @@ class ResponseHeaders:
         is_given = PROXY_REQUEST_ID in environ or self._proxies
         request_id = environ[REQUEST_ID] = (is_given and self._given_id(environ)) or _make_id()
         more = self._plain if environ["wsgi.url_scheme"] == "http" else self._secure
+        usual = self._usual
 
         def start(status: str, headers: HeaderList, *error: Any) -> Any:
             for name, _ in headers:
-                if name not in _USUAL:
+                if name not in usual:
                     headers += _missing(headers, more)
                     break
             else:
