@@ -56,6 +56,12 @@ class LeanResponse(Response):
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not self.is_untouched:
             return super().__call__(environ, start_response)
+        return self.send(environ, start_response, [])
+
+    def send(
+        self, environ: dict[str, Any], start_response: Callable[..., Any], more: list[tuple[str, str]]
+    ) -> Iterable[bytes]:
+        """Answer with an untouched response and `more` headers."""
         body, content_type = self._lean
-        start_response("200 OK", [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+        start_response("200 OK", [("Content-Type", content_type), ("Content-Length", str(len(body))), *more])
         return _EMPTY if environ["REQUEST_METHOD"] == "HEAD" else (body,)
