@@ -31,8 +31,8 @@ libs = {
     "language": "catalog/language",
     "addon": "system/addons",
 }
-# the files of system/addons that are switched on: ["auth"]
-addons = ["agents"]
+# the files of system/addons that are switched on: ["auth"]. limits works in production only
+addons = ["agents", "limits"]
 
 pdfPath = "pdfs"
 imagePath = "images"

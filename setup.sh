@@ -106,7 +106,7 @@ install_test_packages() {
 		chromium=chromium chromedriver=chromium-driver pdftotext=poppler-utils \
 		curl=curl node=nodejs 'php=php-cli php-curl' \
 		mariadbd=mariadb-server pg_createcluster=postgresql rabbitmq-server=rabbitmq-server \
-		systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
+		faketime=faketime systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
 	[ -n "$missing" ] || return 0
 	can_install "$missing (or skip the tests that use them: sh setup.sh test --no-packages)"
 	packages=
@@ -185,10 +185,19 @@ install() {
 	missing="$missing$(missing_venv)"
 	# shellcheck disable=SC2086  # a list of words
 	if [ -n "$missing" ] && [ $changes = yes ]; then install_packages $missing; fi
+	if [ $changes = yes ]; then install_brotli; fi
 	make_venv
 	install_requirements requirements.txt
+	install_requirements system/addons/limits/requirements.txt
 	install_uwsgi
 	deploy install "$@"
+}
+
+# nginx's module for .br files, where the system has it; without it nginx sends the .gz files
+install_brotli() {
+	if [ -e /etc/nginx/modules-enabled/50-mod-http-brotli-static.conf ]; then return; fi
+	apt install -y --no-install-recommends libnginx-mod-http-brotli-static >/dev/null 2>&1 ||
+		say "This system has no libnginx-mod-http-brotli-static: nginx sends .gz files, but no .br files"
 }
 
 # from its wheel; if there is none for this machine, it is compiled

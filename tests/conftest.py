@@ -81,6 +81,7 @@ class Site:
     def close(self) -> None:
         for app in self._apps:
             app.catalog.close()
+            app.dbs.close()
 
 
 @pytest.fixture

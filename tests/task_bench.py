@@ -244,6 +244,7 @@ class Bench:
         self.web: subprocess.Popen[bytes] | None = None
         self.port = 0
         self.log = root / "worker.log"
+        self.prefix: tuple[str, ...] = ()  # a program that runs the next workers and beats
         (root / "catalog" / "controller").mkdir(parents=True)
         values = {"redisUrl": self.server.url, "leaseSeconds": 2, "queues": ["reports"], **settings}
         lines = [f"{name} = {value!r}" for name, value in values.items()]
@@ -273,7 +274,7 @@ class Bench:
         return process
 
     def start_celery(self, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "-A", "kernkoa.celery", *words, "--loglevel=info"]
+        command = [*self.prefix, sys.executable, "-m", "celery", "-A", "kernkoa.celery", *words, "--loglevel=info"]
         with open(self.log, "ab") as log:
             return subprocess.Popen(
                 command, cwd=ROOT, env=self.environ, stdout=log, stderr=log, start_new_session=True

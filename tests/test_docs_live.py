@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.doc_blocks import ROOT, blocks_of, run_steps
+from tests.programs import find_program
 from tests.servers import VENV, copy_clone, free_port
 
 CHAPTERS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
@@ -95,6 +96,8 @@ def _started(pid: str) -> float:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+    for program in ("curl", "pgrep"):
+        find_program(program)
     served = LiveSite(tmp_path_factory.mktemp("docs"))
     try:
         served.wait()

@@ -27,7 +27,7 @@ def test_a_fresh_copy_needs_no_edit_and_no_file() -> None:
 def test_every_default_of_config_py_is_the_kernels_own() -> None:
     needs_shipped_site()
     shipped = read_settings(ROOT / "config.py", {})
-    bare = Settings(path=shipped.path, addons=["agents"])  # switched on in a fresh copy
+    bare = Settings(path=shipped.path, addons=["agents", "limits"])  # switched on in a fresh copy
     assert vars(shipped) == vars(bare)
 
 

@@ -76,3 +76,65 @@ class Shop:
         self.loop()
 """
     assert [(writer.method, writer.line) for writer in find_writers(ast.parse(text))] == [("pay", 9)]
+
+
+FILES = {
+    "catalog.model.books": """
+from catalog.model.store import keep
+class books:
+    def read(self): return dbs["a"].query("select 1")
+    def save(self): self._write()
+    def _write(self): dbs["a"].query("insert into t values (1)")
+    def deep(self): keep()
+class loop:
+    def loop(self): self.loop()
+""",
+    "catalog.model.store": "import os\ndef keep(): os.remove('a')\ndef look(): pass\n",
+    "catalog.model.shop.stock": "from catalog.model.books import books\nclass stock(books):\n    pass\n",
+    "catalog.controller.base": "class Base:\n    def put(self): session['a'] = 1\n    def see(self): pass\n",
+    "catalog.model.broken": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("head", "call", "writes"),
+    [
+        ("", "load.model('books').save()", True),
+        ("", "load.model('books').read()", False),
+        ("", "load.model('books').deep()", True),
+        ("", "load.model('nothing').save()", False),
+        ("", "load.model('broken').save()", False),
+        ("", "load.model('stock', 'shop').save()", True),
+        ("", "load.model('stock', folder='shop').save()", True),
+        ("", "books = load.model('books'); return books.save()", True),
+        ("", "self.books = load.model('books'); return self.books.save()", True),
+        ("", "books = load.model('books'); return books.read()", False),
+        ("store = load.model('books')", "store.save()", True),
+        ("", "load.controller('base').put()", False),
+        ("from catalog.model.store import keep", "keep()", True),
+        ("from catalog.model.store import keep as hold", "hold()", True),
+        ("from catalog.model.store import look", "look()", False),
+        ("from catalog.model import store", "store.keep()", True),
+        ("import catalog.model.store", "catalog.model.store.keep()", True),
+        ("import catalog.model.store as st", "st.keep()", True),
+        ("def helper(): session['a'] = 1", "helper()", True),
+        ("def helper(): return other()\ndef other(): return helper()", "helper()", False),
+        ("from os import path", "path.exists('a')", False),
+    ],
+)
+def test_what_a_method_calls_in_other_places_is_looked_into(head: str, call: str, writes: bool) -> None:
+    text = f"{head}\nclass Shop:\n    def pay(self):\n        {call}\n"
+    assert bool(find_in(text)) is writes
+
+
+def find_in(text: str) -> list[str]:
+    def read(name: str) -> ast.Module | None:
+        return ast.parse(FILES[name] or "") if name in FILES else None
+
+    return [writer.what for writer in find_writers(ast.parse(text), "catalog.controller.shop", read)]
+
+
+def test_what_a_method_calls_of_a_base_class_is_looked_into() -> None:
+    text = "from catalog.controller.base import Base\nclass Shop(Base):\n    def pay(self):\n        self.{}()\n"
+    assert find_in(text.format("put")) == ["changes the session"]
+    assert find_in(text.format("see")) == []

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from system.core.commands import cli
 
 ROOT = Path(__file__).resolve().parents[2]
+ADDONS = f"libs = {{'addon': {str(ROOT / 'system/addons')!r}}}"
 
 
 @pytest.fixture
@@ -272,6 +273,9 @@ def test_check_finds_a_file_that_broke_after_a_version_of_it_ran(kernkoa: Any, s
         ("", "headers"),
         ("databases = {'maindb': {'driver': 'mysql', 'host': 'x', 'password': 'hunter2'}}", "databases"),
         ("", "redisUrl"),
+        ("addons = []", "limits"),
+        (f"addons = ['limits']\n{ADDONS}", "limits"),
+        (f"addons = ['auth']\n{ADDONS}", "auth"),
     ],
 )
 def test_check_deploy_warns_of_settings_for_ones_own_machine(
@@ -302,6 +306,7 @@ def test_check_deploy_of_a_careful_site_warns_of_nothing(kernkoa: Any, site: Any
     site.write("hello.py", "class Hello:\n    def index(self):\n        return 'hello'\n")
     (site.root / "config.py").write_text(
         "secretKey = '0123456789abcdef' * 2\nhosts = ['example.com']\nurl = 'https://example.com/'\n"
+        f"addons = ['limits']\n{ADDONS}\nredisUrl = 'redis://127.0.0.1:6379'\n"
         "hstsSeconds = 31536000\nheaders = {'Content-Security-Policy': \"default-src 'self'\"}\n"
     )
     assert "warning" not in kernkoa("check", "--deploy").stdout

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+from werkzeug.serving import make_server
 
+from system.core.app import create_app
+from system.core.settings import Settings
 from tests.browser import chromium
 from tests.task_bench import Bench, bench
 
+ROOT = Path(__file__).resolve().parents[2]
 # the package is there for the file that it ships; Playwright itself is not used
 AXE = next(file for file in distribution("axe-playwright-python").files or () if file.name == "axe.min.js")
 RUN = """const done = arguments[0];
@@ -86,3 +92,34 @@ def test_a_response_and_its_faults_have_no_violation(site: Bench, browser: Any) 
             lambda _, status=status: status in browser.find_element(By.ID, "status").text
         )
         assert violations(browser) == [], method
+
+
+@pytest.fixture(scope="module")
+def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("documentation")
+    for name in ("docs", "README.md"):
+        (root / name).symlink_to(ROOT / name)
+    app = create_app(Settings(path=root, development=True))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/_koa/docs/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    app.catalog.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_of_the_documentation_has_a_violation(
+    documentation: str, browser: Any, scheme: str, width: int
+) -> None:
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    for path in ("", "docs/reference.md", "docs/howto/index.md", "docs/explorer.md", "?q=login", "?q=zzqq"):
+        browser.get(documentation + path)
+        assert violations(browser) == [], path
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path

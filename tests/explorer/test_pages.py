@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import threading
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -18,6 +21,7 @@ from werkzeug.serving import make_server
 from system.core.app import create_app
 from system.core.settings import Settings
 from tests.browser import chromium
+from tests.explorer.random_records import HEAD, models
 from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,16 +60,16 @@ def page(client: Any, path: str = "", status: int = 200, **more: Any) -> str:
 
 
 def test_it_is_there_in_development_and_elsewhere_only_when_asked_for(site: Any) -> None:
-    for settings, status in (
+    for wanted, status in (
         ({"development": True}, 200),
         ({"development": True, "explorer": False}, 404),
         ({}, 404),
         ({"explorer": "public"}, 200),
     ):
-        client = site.client(**settings)
+        client = site.client(**wanted)
         for path in ("", "find", "openapi.json", "assets/explorer.js", "assets/explorer.css"):
             with client.get(f"/_koa/{path}") as response:
-                assert response.status_code == status, (settings, path)
+                assert response.status_code == status, (wanted, path)
         assert client.get("/_koa/health").status_code == 200
 
 
@@ -375,6 +379,33 @@ def records() -> str:
     return head + "\n".join(models) + "\nclass Records:\n" + "".join(methods)
 
 
+RANDOM_MODELS = 12
+
+
+def random_records() -> str:
+    """Methods that take random models; other ones in a run with KERNKOA_EXAMPLES."""
+    names = [f"M{number}" for number in range(RANDOM_MODELS)]
+    drawn: list[list[str]] = []
+
+    @settings(
+        max_examples=5,  # the first is the smallest
+        phases=[Phase.generate],
+        derandomize="KERNKOA_EXAMPLES" not in os.environ,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.tuples(*(models(name) for name in names)))
+    def draw(made: Any) -> None:
+        drawn.append(list(made))
+
+    draw()
+    methods = [
+        f"    @allow('POST')\n    def {name.lower()}(self, it: {name}): return {{'ok': True}}\n" for name in names
+    ]
+    return HEAD + "\n".join(drawn[-1]) + "\n\nclass Random:\n" + "".join(methods)
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The examples of this repository, and more kinds of answers, on a development server of their own."""
@@ -383,6 +414,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.copytree(ROOT / "catalog", root / "catalog", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "catalog" / "controller" / "kinds.py").write_text(PAGES)
     (root / "catalog" / "controller" / "records.py").write_text(records())
+    (root / "catalog" / "controller" / "random.py").write_text(random_records())
     app = create_app(Settings(path=root, development=True))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -537,17 +569,25 @@ def test_the_json_of_a_record_is_one_click_away(browser: Any, address: str) -> N
 
 def test_what_a_form_begins_with_is_taken_or_marked_as_required(browser: Any, address: str) -> None:
     for name in RECORDS:
-        browser.get(f"{address}/_koa/at/records/Records/{name}")
-        status = run(browser)
-        if status.startswith("200"):
-            continue
-        assert status.startswith("422"), (name, status, shown(browser))
-        for fault in browser.find_elements(By.CSS_SELECTOR, "#call .fault"):
-            field = fault.find_element(By.XPATH, "./ancestor::*[contains(@class, 'field')][1]")
-            empty = field.find_elements(By.CSS_SELECTOR, "input, select, textarea")[0]
-            assert field.get_attribute("data-required") is not None, (name, fault.text)
-            assert empty.get_attribute("value") == "" or empty.get_attribute("type") == "checkbox", name
-        assert browser.find_elements(By.CSS_SELECTOR, "#call .fault"), name
+        check_beginning(browser, f"{address}/_koa/at/records/Records/{name}")
+    for number in range(RANDOM_MODELS):
+        check_beginning(browser, f"{address}/_koa/at/random/Random/m{number}")
+
+
+def check_beginning(browser: Any, page: str) -> None:
+    """What a form begins with is taken, or each fault is at an empty field that is marked as required."""
+    browser.get(page)
+    status = run(browser)
+    if status.startswith("200"):
+        return
+    assert status.startswith("422"), (page, status, shown(browser))
+    faults = browser.find_elements(By.CSS_SELECTOR, "#call .fault")
+    assert faults, (page, shown(browser))
+    for fault in faults:
+        field = fault.find_element(By.XPATH, "./ancestor::*[contains(@class, 'field')][1]")
+        empty = field.find_elements(By.CSS_SELECTOR, "input, select, textarea")[0]
+        assert field.get_attribute("data-required") is not None, (page, fault.text)
+        assert empty.get_attribute("value") == "" or empty.get_attribute("type") == "checkbox", (page, fault.text)
 
 
 def test_a_page_that_is_shown_runs_no_script_and_keeps_its_styles(browser: Any, address: str) -> None:

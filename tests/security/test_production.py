@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ class probe:
     def body(self, params=None):
         data = request.get_data()
         return {"length": len(data), "values": dict(params or {}), "json": params["data"] if params else None}
+
+    def big(self):
+        return "x" * 2_000_000
 
     def id(self):
         return {"id": request.environ["kernkoa.request_id"], "url": config.url}
@@ -61,6 +65,7 @@ def site() -> Iterator[Production]:
         "client_body_timeout 30s": "client_body_timeout 1s",
     }
     with production("--domain", "shop.example", files=FILES, edits=edits) as running:
+        running.folder.chmod(0o755)  # else nginx could not read the files
         yield running
 
 
@@ -112,6 +117,10 @@ def test_a_guard_of_the_whole_catalogue_holds_for_files_from_the_moment_it_is_th
     assert workers.wait_for(lambda: all_are(401), 10)
     assert ask(site, "/status/x").status == 401
     assert [ask(site, f"{path}?pass=yes").status for path in paths] == [200, 200]
+    part = ask(site, "/static/site.css?pass=yes", Range="bytes=1-")
+    assert (part.status, part.body, part.headers["Content-Type"]) == (206, b"{}", "text/css; charset=utf-8")
+    assert part.headers["X-Content-Type-Options"] == "nosniff"
+    assert re.fullmatch("[0-9a-f]+-[0-9a-f]+", part.headers["ETag"].strip('"')), "nginx did not send it"
     guard.write_text("")  # a guard that vanishes would leave all closed
     assert workers.wait_for(lambda: all_are(200), 10)
 
@@ -156,6 +165,30 @@ def test_slow_clients_hold_no_worker(site: Production, piece: bytes) -> None:
     finally:
         for connection in slow:
             connection.close()
+
+
+def test_no_client_reaches_the_folders_behind_the_guard(site: Production) -> None:
+    for path in ("/_koa/files/static/site.css", "/_koa/files/static/", "/_koa/files/../files/static/site.css"):
+        assert ask(site, path, X_Accel_Redirect=path, Kernkoa_Files="/_koa/files").status == 404
+
+
+def test_a_slow_reader_holds_no_worker(site: Production) -> None:
+    """Two workers, and ten clients of two megabytes each, who read next to nothing."""
+    readers = []
+    try:
+        for _ in range(10):
+            reader = socket.socket()
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.connect(("127.0.0.1", site.port))
+            reader.sendall(b"GET /probe/big HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+            readers.append(reader)
+        began = time.monotonic()
+        assert [ask(site, "/probe").status for _ in range(20)] == [200] * 20
+        assert time.monotonic() - began < 3
+        assert all(reader.recv(1) == b"H" for reader in readers)
+    finally:
+        for reader in readers:
+            reader.close()
 
 
 def test_a_line_of_the_log_cannot_be_forged(site: Production) -> None:

@@ -19,6 +19,7 @@ from system.core.errors import SettingsError
 from system.core.web.application import KernKoa
 
 from .decorators import tool
+from .front import PATH, Front
 
 if TYPE_CHECKING:
     from .door import Door
@@ -49,12 +50,13 @@ def init_app(app: KernKoa) -> None:
     app.cli.add_command(_command(door))
     if policy or app.settings.development:
         app.register_blueprint(_pages(door))
+        app.wsgi_app = Front(app, policy, door)  # type: ignore[method-assign]
 
 
 def _pages(door: Callable[[], Door]) -> Blueprint:
     pages = Blueprint("agents", __name__, template_folder="templates")
-    pages.add_url_rule("/_koa/mcp", "answer", lambda: door().answer(), methods=["POST"])
-    pages.add_url_rule("/_koa/mcp", "no_stream", _refuse_stream, methods=["GET", "DELETE"])
+    pages.add_url_rule(PATH, "answer", lambda: door().answer(), methods=["POST"])
+    pages.add_url_rule(PATH, "no_stream", _refuse_stream, methods=["GET", "DELETE"])
     pages.add_url_rule("/_koa/agents", "page", lambda: door().page())
     pages.add_url_rule("/_koa/llms.txt", "llms", lambda: door().llms())
     return pages

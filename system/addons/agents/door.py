@@ -6,9 +6,7 @@ import json
 import logging
 import sys
 import time
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, render_template
@@ -17,37 +15,24 @@ from werkzeug.exceptions import Forbidden, NotAcceptable, UnsupportedMediaType
 
 from system.core.dispatch.request import request
 from system.core.errors import KernKoaError
+from system.core.explorer.access import PUBLIC, Visitor
 from system.core.explorer.listing import Listing
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
 
-from .calls import describe, failure, request_method
+from .front import LARGEST_MESSAGE, read_headers
 from .guides import Guides
-from .jobs import TASK_TOOLS, call_task_tool, describe_handle
-from .protocol import Handler, ProtocolError, Server
+from .jobs import TASK_TOOLS, call_task_tool
+from .last_calls import LastCalls
+from .protocol import Handler, ProtocolError, Reply, Server, encode_tool, read_message
+from .results import describe, describe_handle, failure
+from .site_request import request_method
 from .tools import MethodTool, Tools
 from .visits import Visit
 
 log = logging.getLogger("kernkoa.agents")
 
-TOOLS_A_PAGE = 500
-LARGEST_MESSAGE = 1_000_000  # bytes
-MOST_CALLS = 50
-HEADERS = {
-    "mcp-protocol-version": "HTTP_MCP_PROTOCOL_VERSION",
-    "mcp-method": "HTTP_MCP_METHOD",
-    "mcp-name": "HTTP_MCP_NAME",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LastCall:
-    """A call of a tool, for the page: when (seconds since 1970), which, how long, and whether it failed."""
-
-    when: float
-    tool: str
-    milliseconds: float
-    failed: bool
+TOOLS_A_PAGE = 1000
 
 
 class Door:
@@ -58,7 +43,20 @@ class Door:
         self.policy = policy
         self.tools = Tools(Listing(app.catalog, app.settings.home))
         self.guides = Guides(app, self.tools)
-        self.last_calls: deque[LastCall] = deque(maxlen=MOST_CALLS)
+        self.last_calls = LastCalls(app.settings.var / "agents")
+        settings = app.settings
+        version = str(getattr(settings, "version", "1.0.0"))
+        about = (
+            f"The methods of the site {settings.name}. A long job answers at once with its id; ask task_status."
+        )
+        handlers: dict[str, Handler] = {
+            "tools/list": self._list_tools,
+            "tools/call": self._call_tool,
+            "resources/list": lambda params, visit: self.guides.list_all(visit),
+            "resources/templates/list": lambda params, visit: {"resourceTemplates": []},
+            "resources/read": lambda params, visit: self.guides.read(params.uri, visit),
+        }
+        self.server = Server(settings.name, version, about, handlers)
 
     def visit(self) -> Visit:
         """The visit of this request. Raises Forbidden where the site is not open to it."""
@@ -71,55 +69,41 @@ class Door:
             self.app.catalog, self.app.settings, environ, bool(self.policy), needs_guard=self.policy == "guarded"
         )
 
-    def server(self, visit: Visit) -> Server:
-        """What speaks to this visitor."""
-        settings = self.app.settings
-        handlers: dict[str, Handler] = {
-            "tools/list": lambda params: self._list_tools(params, visit),
-            "tools/call": lambda params: self._call_tool(params, visit),
-            "resources/list": lambda params: self.guides.list_all(visit),
-            "resources/templates/list": lambda params: {"resourceTemplates": []},
-            "resources/read": lambda params: self.guides.read(params.uri, visit),
-        }
-        version = str(getattr(settings, "version", "1.0.0"))
-        about = (
-            f"The methods of the site {settings.name}. A long job answers at once with its id; ask task_status."
-        )
-        return Server(settings.name, version, about, handlers)
+    # --- methods of the protocol ---
 
-    def _list_tools(self, params: Any, visit: Visit) -> dict[str, Any]:
+    def _list_tools(self, params: Any, visit: Visit) -> bytes:
         start = _read_cursor(params.cursor if params else None)
-        every = [*TASK_TOOLS, *(tool.described for tool in self.tools.every(visit))]
-        listed: dict[str, Any] = {"tools": every[start : start + TOOLS_A_PAGE]}
-        if start + TOOLS_A_PAGE < len(every):
-            listed["nextCursor"] = str(start + TOOLS_A_PAGE)
-        return listed
+        every = [*map(encode_tool, TASK_TOOLS), *(tool.encoded for tool in self.tools.every(visit))]
+        end = start + TOOLS_A_PAGE
+        more = b',"nextCursor":"%d"' % end if end < len(every) else b""
+        return b'{"tools":[%s]%s}' % (b",".join(every[start:end]), more)
 
-    def _call_tool(self, params: Any, visit: Visit) -> dict[str, Any]:
+    def _call_tool(self, params: Any, visit: Visit) -> dict[str, Any] | bytes:
         begun = time.perf_counter()
-        arguments = params.arguments or {}
-        result = call_task_tool(self.app, params.name, arguments, visit.environ)
+        name, arguments = params.name, params.arguments or {}
+        result = call_task_tool(self.app, name, arguments, visit.environ)
         if result is None:
-            tool = self.tools.find(params.name, visit)
+            tool = self.tools.find(name, visit)
             if tool is None:
-                raise ProtocolError(
-                    INVALID_PARAMS, f"There is no tool {params.name[:100]!r}. List the tools again."
-                )
+                raise _no_tool(name)
             result = self._run(tool, arguments, visit)
         spent = 1000 * (time.perf_counter() - begun)
-        failed = bool(result.get("isError"))
-        self.last_calls.appendleft(LastCall(time.time(), params.name, spent, failed))
-        log.info("tool %s %s in %.0f ms", params.name[:100], "failed" if failed else "done", spent)
+        failed = isinstance(result, dict) and bool(result.get("isError"))
+        self.last_calls.add(name, spent, failed)
+        log.info("tool %s %s in %.0f ms", name, "failed" if failed else "done", spent)
         return result
 
-    def _run(self, tool: MethodTool, arguments: dict[str, Any], visit: Visit) -> dict[str, Any]:
+    def _run(self, tool: MethodTool, arguments: dict[str, Any], visit: Visit) -> dict[str, Any] | bytes:
         if tool.method.is_task:
             return self._start_task(tool, arguments)
-        environ = dict(visit.environ)
-        prefer = {"HTTP_PREFER": "respond-async"} if tool.is_background else {}
-        answer = request_method(self.app, environ, tool.verb, tool.path, arguments, prefer)
-        handle = _handle_of(answer.content) if answer.is_json and answer.response.status_code < 300 else None
-        return describe_handle(handle) if handle else describe(answer, self.app.settings)
+        prefer = {"HTTP_PREFER": "respond-async"} if tool.is_background else None
+        answer = request_method(self.app, visit.environ, tool.verb, tool.path, arguments, prefer)
+        if visit.needs_guard and not answer.is_admitted:
+            raise _no_tool(tool.name)
+        result = describe(answer, self.app.settings)
+        if isinstance(result, dict) and "structuredContent" not in result and "outputSchema" in tool.described:
+            result["isError"] = True  # clients hold a result without an error against the schema
+        return result
 
     def _start_task(self, tool: MethodTool, arguments: dict[str, Any]) -> dict[str, Any]:
         """Task methods have no URL: they are started as exeTask starts them, their guards asked before."""
@@ -128,20 +112,32 @@ class Door:
         except KernKoaError as error:
             return failure(error.detail)
 
+    # --- the doors ---
+
+    def answer_call(self, body: bytes, environ: Mapping[str, Any]) -> Reply | None:
+        """The reply to a call of a method that has a URL; None for messages that need the context of a request."""
+        try:
+            message = read_message(body)
+        except ProtocolError:
+            return None
+        if message.get("method") != "tools/call" or not self.tools.has_url(message["params"].get("name")):
+            return None
+        return self.server.answer_message(message, read_headers(environ), self.visit_from(environ))
+
     # --- views ---
 
     def answer(self) -> Response:
         """The answer to one message of a client."""
         _check_types()
         request.max_content_length = LARGEST_MESSAGE
-        reply = self.server(self.visit()).answer(request.get_data(), _headers())
+        reply = self.server.answer(request.get_data(), read_headers(request.environ), self.visit())
         response = Response(reply.body, reply.status, mimetype="application/json" if reply.body else None)
         response.headers.extend(reply.headers)
         response.headers["Cache-Control"] = "no-store"
         return response
 
     def page(self) -> Response:
-        """How to connect an assistant, the tools as this visitor has them, the last calls of this process."""
+        """How to connect an assistant, the tools as this visitor has them, the last calls."""
         visit = self.visit()
         address = f"{self.app.settings.url}_koa/mcp"
         page = {
@@ -150,15 +146,27 @@ class Door:
             "policy": self.policy,
             "snippets": _snippets(self.app.settings, address),
             "tools": [*TASK_TOOLS, *(tool.described for tool in self.tools.every(visit))],
-            "calls": list(self.last_calls) if request.is_local else [],
+            "calls": self.last_calls.newest() if self._sees_calls() else [],
         }
         response = Response(render_template("agents/connect.html", **page))
         response.headers["Cache-Control"] = "no-store"
         return response
 
+    def _sees_calls(self) -> bool:
+        """The last calls are for this machine, and for who has the role that the setting `explorer` names."""
+        role = self.app.settings.explorer
+        if request.is_local or not isinstance(role, str) or role == PUBLIC:
+            return request.is_local
+        return Visitor(self.app.catalog, self.app.settings).response(()) is None
+
     def llms(self) -> Response:
         """The catalogue in short Markdown, for models that read: https://llmstxt.org"""
         return Response(self.guides.overview(self.visit()), mimetype="text/plain")
+
+
+def _no_tool(name: str) -> ProtocolError:
+    """The error for a tool that is not there, or not for this visitor."""
+    return ProtocolError(INVALID_PARAMS, f"There is no tool {name[:100]!r} for you. List the tools again.")
 
 
 def _check_types() -> None:
@@ -168,26 +176,12 @@ def _check_types() -> None:
         raise NotAcceptable("The answer is application/json: say so in Accept.")
 
 
-def _headers() -> dict[str, str]:
-    """The headers of the protocol by their lower-case names."""
-    environ = request.environ
-    return {name: environ[variable] for name, variable in HEADERS.items() if variable in environ}
-
-
 def _read_cursor(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
         raise ProtocolError(INVALID_PARAMS, "This cursor is not one of ours. List again without it.")
     return int(cursor)
-
-
-def _handle_of(content: bytes) -> dict[str, str] | None:
-    """The handle of a task that a method started; None for any other answer."""
-    value = json.loads(content)
-    if isinstance(value, dict) and value.get("type") == "task" and {"id", "url"} <= value.keys():
-        return {"type": "task", "id": str(value["id"]), "url": str(value["url"])}
-    return None
 
 
 def _snippets(settings: Settings, address: str) -> list[tuple[str, str]]:

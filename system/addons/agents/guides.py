@@ -13,8 +13,8 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 
 from system.core.web.application import KernKoa
 
-from .calls import request_method
 from .protocol import ProtocolError
+from .site_request import request_method
 from .tools import MethodTool, Tools
 from .visits import Visit
 
@@ -79,9 +79,9 @@ class Guides:
     def _read_file(self, name: str, visit: Visit) -> dict[str, str] | None:
         """A file as the site serves it to this visitor."""
         answer = request_method(self._app, visit.environ, "GET", f"/pdfs/{unquote(name)}", {})
-        if answer.response.status_code != 200 or answer.is_cut:
+        if answer.code != 200 or answer.is_cut:
             return None
-        return {"blob": base64.b64encode(answer.content).decode(), "mimeType": answer.response.mimetype or ""}
+        return {"blob": base64.b64encode(answer.content).decode(), "mimeType": answer.kind}
 
 
 def _link(site: str, tool: MethodTool) -> str:

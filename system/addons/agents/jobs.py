@@ -1,4 +1,4 @@
-"""Jobs for assistants: the handle that a started task answers with, and the tools that follow it."""
+"""The tools that follow a job: task_status and task_cancel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from system.core.web.application import KernKoa
 
-from .calls import describe, describe_value, request_method
+from .results import describe
+from .site_request import request_method
 
 _ID = {
     "type": "object",
@@ -38,7 +39,7 @@ _VERBS = {"task_status": "GET", "task_cancel": "DELETE"}
 
 def call_task_tool(
     app: KernKoa, name: str, arguments: Mapping[str, Any], environ: Mapping[str, Any]
-) -> dict[str, Any] | None:
+) -> dict[str, Any] | bytes | None:
     """The result of one of the tools for tasks, over the site's own /status/<id>; None for another tool."""
     verb = _VERBS.get(name)
     if verb is None:
@@ -46,11 +47,3 @@ def call_task_tool(
     task_id = str(arguments.get("id", ""))
     answer = request_method(app, environ, verb, f"/status/{quote(task_id, safe='')}", {})
     return describe(answer, app.settings)
-
-
-def describe_handle(handle: Mapping[str, str]) -> dict[str, Any]:
-    """The result of a tool that started a task."""
-    result = describe_value(dict(handle))
-    hint = f"The job runs. Call task_status with the id {handle['id']} until its status is SUCCESS or FAILURE."
-    result["content"].append({"type": "text", "text": hint})
-    return result

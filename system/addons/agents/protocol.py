@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from mcp_types import CLIENT_CAPABILITIES_META_KEY, PROTOCOL_VERSION_META_KEY, SERVER_INFO_META_KEY
@@ -25,9 +26,12 @@ from mcp_types.jsonrpc import (
     PARSE_ERROR,
     UNSUPPORTED_PROTOCOL_VERSION,
 )
-from mcp_types.methods import parse_client_request, serialize_server_result
+from mcp_types.methods import CACHEABLE_METHODS, CLIENT_REQUESTS, serialize_server_result
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+log = logging.getLogger("kernkoa.agents")
 
 HANDSHAKE_VERSIONS = ("2025-06-18", "2025-11-25")
 VERSIONS = (*HANDSHAKE_VERSIONS, *MODERN_PROTOCOL_VERSIONS)
@@ -47,8 +51,9 @@ STATUS_OF = {
 ANSWERS = (METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR)
 MOST_ERRORS = 20
 
-# from the parsed parameters of a method to its result: a dict with the keys of the protocol, or JSON made already
-Handler = Callable[[Any], "dict[str, Any] | bytes"]
+# from the parameters of a method and the visit to its result: a dict with the keys of the protocol, or a JSON
+# object that was made already and has at least one member
+Handler = Callable[[Any, Any], "dict[str, Any] | bytes"]
 
 
 class ProtocolError(Exception):
@@ -86,23 +91,33 @@ class Server:
     instructions: str
     handlers: Mapping[str, Handler]
 
-    def answer(self, body: bytes, headers: Mapping[str, str] | None) -> Reply:
+    def answer(self, body: bytes, headers: Mapping[str, str] | None, visit: Any = None) -> Reply:
         """The reply to one message. `headers` are those of the HTTP request; None where there are none (stdio)."""
-        message_id: Any = None
         try:
             message = read_message(body)
-            message_id = message.get("id")
-            if "id" not in message:
-                return _accept_notification(headers)
-            if "method" not in message:
-                return Reply(202) if _is_handshake(headers) else _refuse_response()
-            version = find_version(message, headers)
-            result = self._run(message, version)
         except ProtocolError as error:
-            return _as_reply(error, message_id, handshake=_is_handshake(headers))
-        return Reply(200, b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (_encode(message_id), result))
+            return _as_reply(error, None, handshake=_is_handshake(headers))
+        return self.answer_message(message, headers, visit)
 
-    def _run(self, message: dict[str, Any], version: str) -> bytes:
+    def answer_message(
+        self, message: dict[str, Any], headers: Mapping[str, str] | None, visit: Any = None
+    ) -> Reply:
+        """The reply to a message that `read_message` returned."""
+        if "id" not in message:
+            return _accept_notification(headers)
+        if "method" not in message:
+            return Reply(202) if _is_handshake(headers) else _refuse_response()
+        try:
+            result = self._run(message, find_version(message, headers), visit)
+        except ProtocolError as error:
+            return _as_reply(error, message["id"], handshake=_is_handshake(headers))
+        except Exception as error:
+            log.exception("The message %s failed.", _cut(message["method"]))
+            failed = ProtocolError(INTERNAL_ERROR, "The server failed; its log says why.", type(error).__name__)
+            return _as_reply(failed, message["id"], handshake=False)
+        return Reply(200, b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (_encode(message["id"]), result))
+
+    def _run(self, message: dict[str, Any], version: str, visit: Any) -> bytes:
         method = message["method"]
         if method == "initialize":
             return self._initialize(message)
@@ -111,24 +126,23 @@ class Server:
         handler = self._discover if method == "server/discover" else self.handlers.get(method)
         if handler is None:
             raise ProtocolError(METHOD_NOT_FOUND, f"There is no method {_cut(method)} here.")
-        try:
-            request = parse_client_request(method, version, message.get("params"))
-        except KeyError as error:
-            raise ProtocolError(METHOD_NOT_FOUND, f"Revision {version} has no method {method}.") from error
-        except ValidationError as error:
-            raise ProtocolError(
-                INVALID_PARAMS, f"The parameters of {method} are not valid.", _list(error)
-            ) from error
-        result = handler(request.params)
-        return result if isinstance(result, bytes) else self.encode_result(method, version, result)
+        result = handler(_parse(message, version), visit)
+        if isinstance(result, dict):
+            return self._encode_result(method, version, result)
+        if version in MODERN_PROTOCOL_VERSIONS:
+            return b"%s,%s" % (_encode(self._envelope(method))[:-1], result[1:])
+        return result
 
-    def encode_result(self, method: str, version: str, result: dict[str, Any]) -> bytes:
+    def _encode_result(self, method: str, version: str, result: dict[str, Any]) -> bytes:
         """A result as JSON, in the words of a revision."""
         if version in MODERN_PROTOCOL_VERSIONS:
-            own = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
-            meta = {SERVER_INFO_META_KEY: self._info(), **result.get("_meta", {})}
-            result = {**own, **result, "_meta": meta}
+            result = self._envelope(method) | result
         return _encode(serialize_server_result(method, version, result))
+
+    def _envelope(self, method: str) -> dict[str, Any]:
+        """What every result has since revision 2026-07-28: its kind, who made it, how long it may be kept."""
+        kept = {"ttlMs": 0, "cacheScope": "private"} if method in CACHEABLE_METHODS else {}
+        return {"resultType": "complete", **kept, "_meta": {SERVER_INFO_META_KEY: self._info()}}
 
     def _info(self) -> dict[str, str]:
         return {"name": self.name, "version": self.version}
@@ -136,7 +150,7 @@ class Server:
     def _capabilities(self) -> dict[str, Any]:
         return {name: {} for name in ("tools", "resources") if f"{name}/list" in self.handlers}
 
-    def _discover(self, _: Any) -> dict[str, Any]:
+    def _discover(self, *_: Any) -> dict[str, Any]:
         return {
             "supportedVersions": list(VERSIONS),
             "capabilities": self._capabilities(),
@@ -145,29 +159,49 @@ class Server:
 
     def _initialize(self, message: dict[str, Any]) -> bytes:
         """The handshake: the version that the client offers where it is served, else the newest of ours."""
-        params = message.get("params")
-        offered = params.get("protocolVersion") if isinstance(params, dict) else None
+        offered = message.get("params", {}).get("protocolVersion")
         version = offered if offered in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[-1]
-        try:
-            parse_client_request("initialize", version, params)
-        except ValidationError as error:
-            raise ProtocolError(
-                INVALID_PARAMS, "The parameters of initialize are not valid.", _list(error)
-            ) from error
+        _parse(message, version)
         result = {
             "protocolVersion": version,
             "capabilities": self._capabilities(),
             "serverInfo": self._info(),
             "instructions": self.instructions,
         }
-        return self.encode_result("initialize", version, result)
+        return self._encode_result("initialize", version, result)
+
+
+def _parse(message: Mapping[str, Any], version: str) -> Any:
+    """The parameters of a request, checked by the model of its revision. Raises ProtocolError."""
+    method = message["method"]
+    model = _model_of(method, version)
+    if model is None:
+        raise ProtocolError(METHOD_NOT_FOUND, f"Revision {version} has no method {method}.")
+    try:
+        return model.validate_python(message.get("params"), by_name=False)
+    except ValidationError as error:
+        raise ProtocolError(INVALID_PARAMS, f"The parameters of {method} are not valid.", _list(error)) from error
+
+
+@lru_cache(100)
+def _model_of(method: str, version: str) -> TypeAdapter[Any] | None:
+    """The model of the parameters of a method; None for a method that the revision does not have."""
+    request = CLIENT_REQUESTS.get((method, version))
+    params: Any = request.model_fields["params"].annotation if request else None
+    return TypeAdapter(params) if request else None
+
+
+def encode_tool(described: dict[str, Any]) -> bytes:
+    """A tool as JSON, as every revision lists it."""
+    (tool,) = serialize_server_result("tools/list", HANDSHAKE_VERSIONS[-1], {"tools": [described]})["tools"]
+    return _encode(tool)
 
 
 def read_message(body: bytes) -> dict[str, Any]:
     """The message in a body: one JSON object in the form of JSON-RPC 2.0; batches are no part of the protocol."""
     try:
-        message = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        message = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
         raise ProtocolError(PARSE_ERROR, "The body is not valid JSON.") from error
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         raise ProtocolError(INVALID_REQUEST, 'Send one JSON-RPC message: an object with "jsonrpc": "2.0".')
@@ -274,4 +308,4 @@ def _cut(text: str) -> str:
 
 
 def _encode(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return to_json(value, inf_nan_mode="constants")

@@ -34,7 +34,7 @@ def serve(door: Door, messages: Iterable[bytes], answers: BinaryIO) -> None:
         if not message.strip():
             continue
         with door.app.request_context({**environ, "REQUEST_METHOD": "POST", "PATH_INFO": "/_koa/mcp"}):
-            reply = door.server(door.visit_from(environ)).answer(message, None)
+            reply = door.server.answer(message, None, door.visit_from(environ))
         if reply.body is not None:
             answers.write(reply.body + b"\n")
             answers.flush()

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flask import current_app
+
 from system.core.dispatch.hooks import read_hooks
 from system.core.dispatch.routing import Endpoint, Route
 from system.core.dispatch.walk import resolve
@@ -15,6 +17,7 @@ from system.core.explorer.kept import Kept
 from system.core.explorer.listing import ListedLibrary, ListedMethod, Listing
 
 from .decorators import LONGEST_NAME, ToolMark
+from .protocol import encode_tool
 from .schemas import input_schema, output_schema
 from .visits import Visit
 
@@ -32,6 +35,7 @@ class MethodTool:
     method: ListedMethod
     verb: str
     described: dict[str, Any]  # as the protocol lists it
+    encoded: bytes  # the same as JSON
     is_background: bool = False
 
     @property
@@ -52,6 +56,7 @@ class Tools:
         self._descriptions = Descriptions(listing)
         self._libraries: Kept[tuple[MethodTool, ...]] = Kept(50_000)
         self._named: dict[str, Named] = {}
+        self._looked_at: dict[str, float] = {}  # until when a name leads to the same tool
 
     def every(self, visit: Visit) -> list[MethodTool]:
         """The tools that a visitor may call, in the order of the catalogue."""
@@ -64,12 +69,19 @@ class Tools:
         The guards of a method with a URL answer for themselves when it is called.
         """
         now = self._catalog.now()
-        named = self._find_again(name, now) or self._name_all(now).get(name)
-        if named is None:
-            return None
-        listed, tool = named
-        asks = visit.needs_guard or tool.method.is_task
-        return tool if not asks or self._admits(visit, listed, tool, now) else None
+        if now >= self._looked_at.get(name, now):
+            if not self._is_same(name, now) and name not in self._name_all(now):
+                return None
+            self._looked_at[name] = self._catalog.policy.next_look(now)
+        listed, tool = self._named[name]
+        if tool.method.is_task:
+            return tool if self._admits(visit, listed, tool, now) else None
+        return tool if not visit.needs_guard or self._is_guarded(tool, now) else None
+
+    def has_url(self, name: object) -> bool:
+        """Whether a name is that of a tool whose method has a URL."""
+        named = self._named.get(name) if isinstance(name, str) else None
+        return named is not None and not named[1].method.is_task
 
     def _name_all(self, now: float) -> dict[str, Named]:
         """Every tool by its name, which no other has, whoever asks."""
@@ -78,17 +90,16 @@ class Tools:
             for tool in self._of_library(listed, now):
                 unique = tool if tool.name not in found else _rename(tool)
                 found[unique.name] = listed, unique
-        self._named = found
+        self._named, self._looked_at = found, {}
         return found
 
-    def _find_again(self, name: str, now: float) -> Named | None:
-        """The tool of a name that was listed before, where its library is the same."""
-        known = self._named.get(name)
-        if known is None:
-            return None
-        library = known[0].library
-        is_there = self._catalog.find(library.name, now) is library
-        return known if is_there and self._listing.list_library(library, now) is known[0] else None
+    def _is_same(self, name: str, now: float) -> bool:
+        """Whether the library of a tool that was listed before is as it was."""
+        if name not in self._named:
+            return False
+        listed = self._named[name][0]
+        is_there = self._catalog.find(listed.library.name, now) is listed.library
+        return is_there and self._listing.list_library(listed.library, now) is listed
 
     def _of_library(self, listed: ListedLibrary, now: float) -> tuple[MethodTool, ...]:
         known = self._descriptions.of_library(listed, now)
@@ -121,7 +132,7 @@ class Tools:
         answer = None if method.is_task or is_background else output_schema(item.answers, method.library)
         if answer is not None:
             described["outputSchema"] = answer
-        return MethodTool(name, method, verb, described, is_background)
+        return MethodTool(name, method, verb, described, encode_tool(described), is_background)
 
     def _mark(self, method: ListedMethod, now: float) -> ToolMark:
         """What `@tool` says; the library is loaded for it where the method has such a decorator."""
@@ -147,7 +158,13 @@ class Tools:
         method = tool.method
         if not visit.admits(listed.library) or visit.show(listed).find(method.controller, method.name) is None:
             return False
-        return not visit.needs_guard or any("before" in each for each in read_hooks(self._endpoint(method, now)))
+        if not current_app.extensions.get("auth.may_use", bool)(method.place) and self._is_guarded(tool, now):
+            return False
+        return not visit.needs_guard or self._is_guarded(tool, now)
+
+    def _is_guarded(self, tool: MethodTool, now: float) -> bool:
+        """Whether a method stands behind a `before` hook."""
+        return any("before" in each for each in read_hooks(self._endpoint(tool.method, now)))
 
 
 def name_of(place: str) -> str:
@@ -162,7 +179,8 @@ def name_of(place: str) -> str:
 def _rename(tool: MethodTool) -> MethodTool:
     """The tool under a second name, for where its first is taken."""
     name = f"{tool.name[: LONGEST_NAME - 9]}_{_digest(tool.method.place)}"
-    return replace(tool, name=name, described=tool.described | {"name": name})
+    described = tool.described | {"name": name}
+    return replace(tool, name=name, described=described, encoded=encode_tool(described))
 
 
 def _digest(place: str) -> str:

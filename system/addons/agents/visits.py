@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from system.core.catalog.library import Library
@@ -29,13 +30,19 @@ class Visit:
         self.environ = environ
         self.is_guarded = is_guarded
         self.needs_guard = needs_guard
-        self._root = catalog.roots["controller"]
-        self._visitor = Visitor(catalog, settings)
-        self._visitor.is_guarded = is_guarded
+        self._catalog = catalog
+        self._settings = settings
+
+    @cached_property
+    def _visitor(self) -> Visitor:
+        """Made when the hooks are asked, which needs the context of a request."""
+        visitor = Visitor(self._catalog, self._settings)
+        visitor.is_guarded = self.is_guarded
+        return visitor
 
     def admits(self, library: Library) -> bool:
         """Whether the guards of the folders on the way to a library let the visitor in."""
-        folder = self._root
+        folder = self._catalog.roots["controller"]
         if not self._visitor.admits(folder):
             return False
         for name in library.place.split("/")[:-1]:

@@ -9,7 +9,7 @@ from system.core.errors import SettingsError
 try:
     from .commands import users
     from .guards import login, require
-    from .identity import Auth, current_user
+    from .identity import Auth, current_user, may_use
     from .pages import blueprint
     from .store import Store
     from .throttle import Throttle
@@ -31,6 +31,7 @@ def init_app(app: Any) -> None:
         raise SettingsError(f"config.py: authDatabase = {database!r} is not one of the databases")
     app.extensions["auth"] = Auth(Store(app.dbs[database]), Throttle(settings.name, app.tasks.redis))
     app.extensions["auth.require"] = require
+    app.extensions["auth.may_use"] = may_use
     app.register_blueprint(blueprint)
     app.cli.add_command(users)
     app.context_processor(lambda: {"current_user": current_user})

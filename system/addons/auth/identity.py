@@ -32,6 +32,7 @@ class Anonymous:
     id = None
     name = ""
     roles: frozenset[str] = frozenset()
+    scopes: tuple[str, ...] = ()
     is_authenticated = is_active = False
     is_anonymous = True
 
@@ -54,15 +55,31 @@ def auth_of_app() -> Auth:
 
 
 def identify() -> User | Anonymous:
-    """The user of this request, looked up once. Raises TooManyRequests beyond the limits on guesses."""
+    """The user of this request, looked up once.
+
+    Raises TooManyRequests beyond the limits on guesses, Forbidden for a key that is not for this method.
+    """
     if not has_request_context():
         return ANONYMOUS
+    found = _user_of_request()
+    if found.scopes and not is_in_scope(found.scopes):
+        raise Forbidden("This key is not for this address.")
+    return found
+
+
+def _user_of_request() -> User | Anonymous:
     if "koa_user" not in g:
         g.koa_user = _look_up() or ANONYMOUS
         if g.koa_user:
             request.environ[USER] = g.koa_user.name
     found: User | Anonymous = g.koa_user
     return found
+
+
+def may_use(place: str) -> bool:
+    """Whether the key of this request is for a method; True where no key was sent."""
+    scopes = _user_of_request().scopes
+    return not scopes or any(_is_below(place, scope) for scope in scopes)
 
 
 current_user: Any = LocalProxy(identify)
@@ -92,31 +109,32 @@ def _by_header(store: Store) -> User | None:
     if sent is None:
         return None
     if sent.type == "bearer":
-        return _by_key(store, sent.token or "")
+        return store.by_key(sent.token or "")
     name, password = sent.username or "", sent.password or ""
     if password.startswith(KEY_PREFIX):
-        user = _by_key(store, password)
+        user = store.by_key(password)
         return user if user is not None and store.find(name) == store.by_id(user.id) else None
     return check_password(name, password, "") if sent.type == "basic" else None
-
-
-def _by_key(store: Store, text: str) -> User | None:
-    user = store.by_key(text)
-    if user is not None and not is_in_scope(user.scopes):
-        raise Forbidden("This key is not for this address.")
-    return user
 
 
 def is_in_scope(scopes: tuple[str, ...]) -> bool:
     """Whether the method that answers this request is below one of the scopes; no scopes are all.
 
-    The method's place counts and not its URL: a method has several.
+    The method's place counts and not its URL: a method has several. A page about the catalogue shows the places
+    below a scope, and the way to them.
     """
     if not scopes:
         return True
+    looked_at = getattr(request, "looked_at", None)
+    if looked_at is not None:
+        return any(_is_below(looked_at, scope) or _is_below(scope, looked_at) for scope in scopes)
     resolved = getattr(request, "resolved", None)
     place = resolved.endpoint.name if resolved is not None else request.path.strip("/")
-    return any(f"{place}/".startswith(f"{scope}/") for scope in scopes)
+    return any(_is_below(place, scope) for scope in scopes)
+
+
+def _is_below(place: str, scope: str) -> bool:
+    return not scope or f"{place}/".startswith(f"{scope}/")
 
 
 def check_password(name: str, password: str, code: str) -> User | None:

@@ -195,10 +195,10 @@ function descend(field, path) {
     let inner;
     if (field.dataset.control === "union") {
       const options = [...field.querySelectorAll(":scope > .option")];
-      const named = options.find((one) => one.firstElementChild.dataset.name === part);
-      if (named?.hidden) return undefined;
-      field = options.find((one) => !one.hidden).firstElementChild;
-      if (named) continue;
+      const has = (option) => option.querySelector(`:scope > .field > .fields > .field[data-name="${CSS.escape(part)}"]`);
+      const chosen = options.find((one) => !one.hidden);
+      if (!has(chosen) && options.some(has)) return undefined;
+      field = chosen.firstElementChild;
     }
     const children = [...field.querySelectorAll(":scope > .fields > .field")];
     if (field.dataset.control === "record") inner = children.find((one) => one.dataset.name === part);

@@ -68,13 +68,17 @@ class MethodOutline:
 
 @dataclass(frozen=True, slots=True)
 class ClassOutline:
-    """A class at the top level of a library; `bases` are the names of its bases as they are written."""
+    """A class at the top level of a library; `bases` are the names of its bases as they are written.
+
+    `guarded`: it has a `before`, written as a method or assigned, or a decorator `@require`.
+    """
 
     name: str
     line: int
     doc: str
     bases: tuple[str, ...]
     methods: dict[str, MethodOutline]
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,15 @@ def _read_class(node: ast.ClassDef) -> ClassOutline:
         if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     bases = tuple(ast.unparse(base) for base in node.bases)
-    return ClassOutline(node.name, node.lineno, ast.get_docstring(node) or "", bases, methods)
+    guarded = "before" in methods or any(map(_is_guard, [*node.body, *node.decorator_list]))
+    return ClassOutline(node.name, node.lineno, ast.get_docstring(node) or "", bases, methods, guarded)
+
+
+def _is_guard(node: ast.AST) -> bool:
+    """Whether it is `before = …` in a class, or the decorator `@require(…)` of one."""
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, ast.Name) and target.id == "before" for target in node.targets)
+    return isinstance(node, ast.expr) and _read_decorator(node).name == "require"
 
 
 def _read_method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> MethodOutline:

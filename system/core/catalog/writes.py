@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+
+from .calls import Callee, Function, Read, Source
+from .library import Library
+from .tree import Catalog
 
 _SQL = re.compile(r"\s*(insert|update|delete|replace|merge|create|alter|drop|truncate)\b", re.I)
 _SESSION = frozenset({"clear", "pop", "popitem", "setdefault", "update"})
@@ -16,8 +22,6 @@ _MODULES = {
     ),
     "shutil": frozenset({"rmtree", "move", "copy", "copy2", "copyfile", "copytree"}),
 }
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,25 +40,79 @@ class Writer:
         )
 
 
-def find_writers(tree: ast.Module) -> list[Writer]:
+def writers_of(catalog: Catalog, library: Library) -> list[Writer]:
     """The methods of a library that change something and do not say which verbs they answer.
 
-    Private methods of the same class that they call are looked into; models and other files are not.
+    Functions of the site that they call are looked into: of the class and its bases, the file, models, other
+    controllers and what is imported from the catalogue. Raises OSError, SyntaxError or ValueError for a library
+    that cannot be read.
     """
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    return sorted(found for node in classes for found in _writers_of(node))
+
+    def read(name: str) -> ast.Module | None:
+        found = catalog.find(name, catalog.now())
+        with suppress(OSError, SyntaxError, ValueError):
+            return ast.parse(Path(found.path).read_bytes()) if isinstance(found, Library) else None
+        return None
+
+    return find_writers(ast.parse(Path(library.path).read_bytes()), library.name, read)
 
 
-def _writers_of(node: ast.ClassDef) -> Iterator[Writer]:
-    methods: dict[str, Function] = {
-        item.name: item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    for name, method in methods.items():
-        if name.startswith("_") or name in ("before", "after") or _says_verbs(method) or _is_task(method):
-            continue
-        found = _what_it_changes(method, methods, {name})
-        if found is not None:
-            yield Writer(method.lineno, node.name, name, found)
+def find_writers(tree: ast.Module, module: str = "", read: Read = lambda name: None) -> list[Writer]:
+    """The same of a source; `read` gives those of other libraries."""
+    sources = Sources(Source(module, tree), read)
+    return sorted(sources.writers())
+
+
+class Sources:
+    """The source of a library, and those of the libraries that its methods call."""
+
+    def __init__(self, own: Source, read: Read) -> None:
+        self._own = own
+        self._read = read
+        self._sources: dict[str, Source | None] = {own.module: own}
+
+    def writers(self) -> Iterator[Writer]:
+        for (controller, name), method in self._own.functions.items():
+            is_hidden = not controller or name.startswith("_") or name in ("before", "after")
+            if is_hidden or _says_verbs(method) or _is_task(method):
+                continue
+            found = self._what_it_changes(Callee(self._own.module, controller, name), set())
+            if found is not None:
+                yield Writer(method.lineno, controller, name, found)
+
+    def _what_it_changes(self, callee: Callee, seen: set[Callee]) -> str | None:
+        source, function = self._find(callee)
+        if source is None or function is None or callee in seen:
+            return None
+        seen.add(callee)
+        for node in ast.walk(function):
+            found = _change(node)
+            called = source.callee(node, callee) if isinstance(node, ast.Call) else None
+            if found is None and called is not None:
+                found = self._what_it_changes(called, seen)
+            if found is not None:
+                return found
+        return None
+
+    def _find(self, callee: Callee) -> tuple[Source | None, Function | None]:
+        """A function and its source, through the bases of its class."""
+        waiting, met = [(callee.module, callee.controller)], set()
+        while waiting:
+            place = module, controller = waiting.pop(0)
+            source = self._source(module)
+            if source is None or place in met:
+                continue
+            met.add(place)
+            if (controller, callee.name) in source.functions:
+                return source, source.functions[controller, callee.name]
+            waiting += source.bases(controller)
+        return None, None
+
+    def _source(self, module: str) -> Source | None:
+        if module not in self._sources:
+            tree = self._read(module) if module.startswith("catalog.") else None
+            self._sources[module] = Source(module, tree) if tree is not None else None
+        return self._sources[module]
 
 
 def _says_verbs(method: Function) -> bool:
@@ -66,26 +124,6 @@ def _is_task(method: Function) -> bool:
     arguments = method.args
     names = {item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
     return "celery_instance" in names
-
-
-def _what_it_changes(method: Function, methods: Mapping[str, Function], seen: set[str]) -> str | None:
-    for node in ast.walk(method):
-        found = _change(node)
-        if found is not None:
-            return found
-        name = _own_call(node)
-        if name in methods and name not in seen:
-            found = _what_it_changes(methods[name], methods, seen | {name})
-            if found is not None:
-                return found
-    return None
-
-
-def _own_call(node: ast.AST) -> str:
-    """The name of a method that is called on self."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_name(node.func.value, "self"):
-        return node.func.attr
-    return ""
 
 
 def _change(node: ast.AST) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import logging
 import os
 import re
@@ -10,12 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..catalog.folder import GUARD, Folder, is_name
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
-from ..catalog.writes import find_writers
+from ..catalog.writes import writers_of
 from ..dispatch.routing import kept_names
 from ..errors import LibraryError
 from ..explorer.access import PUBLIC
@@ -58,7 +56,7 @@ def find_notes(catalog: Catalog, settings: Settings) -> Iterator[Finding | str]:
         yield "explorer = 'public': in production everyone can read the explorer and the board of tasks."
     for library in catalog.libraries("controller", catalog.now()):
         with suppress(OSError, SyntaxError, ValueError):
-            for writer in find_writers(ast.parse(Path(library.path).read_bytes())):
+            for writer in writers_of(catalog, library):
                 yield Finding(library.path, writer.line, str(writer))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..catalog.folder import GUARD
@@ -69,6 +70,22 @@ def _check_explorer(settings: Settings) -> str:
     return "everyone may read it. Name a role of the addon auth instead." if settings.explorer == PUBLIC else ""
 
 
+def _check_limits(settings: Settings) -> str:
+    if "limits" not in settings.addons:
+        return "the addon limits is off, so a client may log in, post and start tasks as often as nginx lets it."
+    if not settings.redisUrl:
+        return "the addon limits counts in Redis, and there is none: set redisUrl."
+    if find_spec("flask_limiter") is None:
+        return "the addon limits does nothing without its package: venv3/bin/pip install Flask-Limiter"
+    return ""
+
+
+def _check_auth(settings: Settings) -> str:
+    if "auth" not in settings.addons or settings.redisUrl:
+        return ""
+    return "the addon auth counts guesses in Redis, and without one logins answer 503: set redisUrl."
+
+
 def _check_headers(settings: Settings) -> str:
     if any(name.lower() == "content-security-policy" for name in settings.headers):
         return ""
@@ -83,6 +100,8 @@ _RULES: dict[str, Callable[[Settings], str]] = {
     "origins": _check_origins,
     "explorer": _check_explorer,
     "headers": _check_headers,
+    "limits": _check_limits,
+    "auth": _check_auth,
 }
 
 

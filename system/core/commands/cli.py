@@ -88,7 +88,7 @@ def main(context: click.Context, host: str | None, port: int | None) -> None:
         from ..runtime import start
 
         app = start()
-        serve(app, app.settings)
+        serve(app, app.settings, app.catalog)
     else:
         from ..development.supervisor import supervise
 

@@ -19,6 +19,7 @@ import click
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from ..catalog.tree import Catalog
 from ..log import ESCAPES, protect
 from ..settings import Settings
 from .strict_http import StrictHandler
@@ -32,13 +33,13 @@ ENDPOINT = "kernkoa.endpoint"
 StartResponse = Callable[..., Any]
 
 
-def serve(app: Flask, settings: Settings) -> None:
+def serve(app: Flask, settings: Settings, catalog: Catalog) -> None:
     """Serve the app on the supervisor's socket until the supervisor sends SIGTERM or exits."""
     app.after_request(_note_endpoint)
     show_log(settings)
     listener = socket.socket(fileno=os.dup(int(os.environ[SOCKET])))
     host, port = listener.getsockname()[:2]
-    lines = RequestLines(app)
+    lines = RequestLines(app, catalog)
     server = make_server(host, port, lines, True, request_handler=Handler, fd=listener.fileno())
     listener.close()
     _end_between_requests(server)
@@ -95,8 +96,9 @@ def _note_endpoint(response: Response) -> Response:
 class RequestLines:
     """WSGI middleware that logs each request: status, milliseconds, URL, method of the catalogue."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[..., Iterable[bytes]], catalog: Catalog) -> None:
         self._app = app
+        self._catalog = catalog
         self._idle = threading.Condition()
         self._running = 0
 
@@ -120,7 +122,7 @@ class RequestLines:
                 milliseconds = (time.perf_counter() - began) * 1000
                 click.echo(request_line(status, milliseconds, environ), err=True)
             if environ["REQUEST_METHOD"] == "GET" and ENDPOINT in environ:
-                warn_of_writer(environ[ENDPOINT])  # it parses the library: the answer has been sent
+                warn_of_writer(self._catalog, environ[ENDPOINT])  # it parses the library: the answer has been sent
             self._count(-1)
 
     def _count(self, change: int) -> None:

@@ -34,7 +34,8 @@ class KernelRequest(Request):
     Of a request that the catalogue answers: `resolved` is the method, `controller` the instance of its class and
     `hooks` what runs around it, `answer_stream` the pieces of a streamed response until that is final,
     `refused_form` a form whose values were refused, `nonce` that of the page which answers it, if its
-    template asked for one.
+    template asked for one. While a page about the catalogue asks the guards of a folder, class or method,
+    `looked_at` is that place.
     """
 
     form_data_parser_class = StrictParser
@@ -42,6 +43,7 @@ class KernelRequest(Request):
     controller: object = None
     hooks: Sequence[Mapping[str, Any]] = ()
     answer_stream: Any = None
+    looked_at: str | None = None
     refused_form: Any = None
     nonce: str = ""
 
@@ -77,16 +79,8 @@ class KernelRequest(Request):
 
     @property
     def is_local(self) -> bool:
-        """Whether a client on this machine asked this machine directly: only it sees source text and values.
-
-        No header may say that a proxy forwarded it, nor may it be HTTP/1.0: nginx's proxy_pass speaks that
-        where nothing else is configured. The Host must name this machine, or else a page of another site, whose
-        name leads here (DNS rebinding), could read the answer.
-        """
-        environ = self.environ
-        if any(name in environ for name in _FORWARDED) or environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-            return False
-        return _is_loopback(environ.get("REMOTE_ADDR", "")) and _host_of(environ) in _THIS_MACHINE
+        """Whether a client on this machine asked this machine directly: see `is_local`."""
+        return is_local(self.environ)
 
     @property
     def wants_html(self) -> bool:
@@ -172,6 +166,18 @@ def _read_pairs(query: bytes) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in parts]
 
 
+def is_local(environ: Mapping[str, Any]) -> bool:
+    """Whether a client on this machine asked this machine directly: only it sees source text and values.
+
+    No header may say that a proxy forwarded it, nor may it be HTTP/1.0: nginx's proxy_pass speaks that
+    where nothing else is configured. The Host must name this machine, or else a page of another site, whose
+    name leads here (DNS rebinding), could read the answer.
+    """
+    if any(name in environ for name in _FORWARDED) or environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return False
+    return _is_loopback(environ.get("REMOTE_ADDR", "")) and _host_of(environ) in _THIS_MACHINE
+
+
 def _check_text(sent: bytes, part: str) -> None:
     """Raises MalformedBody for a query or form that is no UTF-8: its values would be changed."""
     if not sent.isascii() or _ESCAPED.search(sent):
@@ -190,7 +196,7 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _host_of(environ: dict[str, Any]) -> str | None:
+def _host_of(environ: Mapping[str, Any]) -> str | None:
     try:
         return urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname
     except ValueError:

@@ -22,7 +22,7 @@ from ..dispatch.responses import respond
 from ..dispatch.routing import find_class
 from ..errors import KernKoaError
 from ..settings import Settings
-from .listing import ListedClass, ListedLibrary
+from .listing import ListedClass, ListedLibrary, ListedMethod
 
 # the value of the setting `explorer` that says: open to everyone
 PUBLIC = "public"
@@ -58,7 +58,8 @@ class Visitor:
         if not self.is_guarded:
             return None
         if folder.name not in self._answers:
-            self._answers[folder.name] = self._run(folder_hooks(folder), _Explorer())
+            place = "/".join(folder.name.split(".")[2:])
+            self._answers[folder.name] = self._run(folder_hooks(folder), _Explorer(), place)
         return self._answers[folder.name]
 
     def response(self, folders: tuple[Folder, ...]) -> Response | None:
@@ -105,7 +106,7 @@ class Visitor:
         if not self._is_open(lambda: self._class_answer(library, listed.name, controller)):
             return replace(listed, methods={})
         admitted = {
-            name: method for name, method in listed.methods.items() if self._admits_method(controller[0], name)
+            name: method for name, method in listed.methods.items() if self._admits_method(controller[0], method)
         }
         return replace(listed, methods=admitted)
 
@@ -115,21 +116,25 @@ class Visitor:
             return "not there"
         controller.append(found[0])
         hooks = class_hooks(found[0])
-        return self._run(hooks, found[0]()) if hooks else None
+        return self._run(hooks, found[0](), f"{library.place}/{name}") if hooks else None
 
-    def _admits_method(self, controller: type, name: str) -> bool:
+    def _admits_method(self, controller: type, method: ListedMethod) -> bool:
         """Whether the guards of a method itself let the visitor in."""
-        guards = getattr(getattr(controller, name, None), "koa_before", ())
-        asks = [partial(self._run, {"before": guard}, controller()) for guard in guards]
+        guards = getattr(getattr(controller, method.name, None), "koa_before", ())
+        asks = [partial(self._run, {"before": guard}, controller(), method.place) for guard in guards]
         return all(map(self._is_open, asks))
 
-    def _run(self, hooks: Hooks, controller: object) -> Any:
+    def _run(self, hooks: Hooks, controller: object, place: str) -> Any:
         hook = hooks.get("before")
         if hook is None:
             return None
         if self._params is None:
             self._params = request.params(self._settings)
-        return finish(hook(controller, self._params))
+        request.looked_at = place
+        try:
+            return finish(hook(controller, self._params))
+        finally:
+            request.looked_at = None
 
     def _is_open(self, ask: Callable[[], Any]) -> bool:
         try:

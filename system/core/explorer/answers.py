@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import inspect
+import json
 import logging
 import re
 import types
@@ -15,7 +16,7 @@ from typing import Any, Literal, Union
 from pydantic import TypeAdapter
 from werkzeug.wrappers import Response
 
-from ..dispatch.json_schema import Schema
+from ..dispatch.json_schema import Schema, in_words
 from ..dispatch.parameter import EMPTY, members
 from ..dispatch.responses import Task
 from ..dispatch.signature import resolve_annotation
@@ -159,6 +160,22 @@ def _with_status(inside: tuple[Any, ...]) -> Iterator[Answer]:
     for status in statuses:
         for answer in _answers(inside[0]):
             yield replace(answer, status=int(status))
+
+
+def show_answers(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """Answers for people: status and media type, what it is in words, and its schema as text."""
+    return [_show(answer) for answer in answers]
+
+
+def _show(answer: Answer) -> dict[str, Any]:
+    schema, words = answer.schema or {}, ""
+    if answer.result is not None:
+        models = answer.result.get("$defs", {})
+        data = models[_name(answer.result)]["properties"]["data"] if answer.result else {}
+        schema, words = ({**data, "$defs": models} if data else {}), "a task, whose result is "
+    words += in_words(schema) if answer.media else "nothing"
+    text = json.dumps({key: value for key, value in schema.items() if value}, indent=2, ensure_ascii=False)
+    return {"status": answer.status, "media": answer.media, "words": words, "schema": text if schema else ""}
 
 
 def _schema(annotation: Any) -> Schema:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from flask import Flask, Response, current_app, render_template, send_from_directory
+from flask import Flask, Response, current_app, render_template, request, send_from_directory
 
 from ..errors import NotFound
 from ..settings import Settings
+from .documentation_search import find, plain, sections_of
+from .markdown import render_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from markdown_it.token import Token
 
 # the files that pages link to; a path of a request is only looked up among them
 FILES = (
@@ -27,6 +26,9 @@ FILES = (
     "system/deploy/container/*",
 )
 GROUPS = (("Tutorial", "docs/tutorial/"), ("How-to pages", "docs/howto/"), ("Chapters", "docs/"))
+
+
+LONGEST_QUERY = 200
 
 
 class Link(NamedTuple):
@@ -58,15 +60,40 @@ class Documentation:
         if not path.endswith(".md"):
             is_image = path.endswith((".svg", ".png"))
             return send_from_directory(self._root, path, mimetype=None if is_image else "text/plain")
-        source = (self._root / path).read_text(encoding="utf-8")
+        query = request.args.get("q", "")[:LONGEST_QUERY]
+        page = self._search(known, query) if query.strip() else self._page(path, known)
         return render_template(
             "kernkoa/documentation.html",
             path=path,
-            title=_title_of(source),
+            query=query,
             groups=self._contents(known),
             view_functions=current_app.view_functions,
-            text=render_markdown(source),
+            **page,
         )
+
+    def _read(self, path: str) -> str:
+        return (self._root / path).read_text(encoding="utf-8")
+
+    def _page(self, path: str, known: Sequence[str]) -> dict[str, object]:
+        """What the template shows of a page: its text, its headings, and the pages before and after it."""
+        source = self._read(path)
+        links = [link for _, group in self._contents(known) for link in group]
+        places = [number for number, link in enumerate(links) if link.path == path]
+        at = places[0] if places else -1
+        return {
+            "title": _title_of(source),
+            "text": render_page(source),
+            "headings": [(section.heading, section.anchor) for section in sections_of(path, source)][1:],
+            "before": links[at - 1] if at > 0 else None,
+            "after": links[at + 1] if at + 1 < len(links) else None,
+            "found": None,
+        }
+
+    def _search(self, known: Sequence[str], query: str) -> dict[str, object]:
+        """What the template shows of a search."""
+        pages = (path for path in known if path.endswith(".md") and path != "CHANGELOG.md")
+        sections = (section for path in pages for section in sections_of(path, self._read(path)))
+        return {"title": f"Search: {query}", "headings": [], "found": find(sections, query)}
 
     def _find_files(self) -> list[str]:
         return sorted(
@@ -80,29 +107,10 @@ class Documentation:
         for name, start in GROUPS:
             pages = [path for path in left if path.startswith(start)]
             left = [path for path in left if path not in pages]
-            links = [Link(path, _title_of((self._root / path).read_text(encoding="utf-8"))) for path in pages]
+            links = [Link(path, _title_of(self._read(path))) for path in pages]
             groups.append((name, links))
         return groups
 
 
 def _title_of(source: str) -> str:
-    return source.partition("\n")[0].lstrip("# ").replace("`", "")
-
-
-def render_markdown(source: str) -> str:
-    """A page as HTML. Its own HTML is escaped; headings get the ids that GitHub gives them."""
-    from markdown_it import MarkdownIt  # only the development server needs it
-
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = parser.parse(source)
-    for opening, content, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        _add_attributes(opening, content, closing)
-    rendered: str = parser.renderer.render(tokens, parser.options, {})
-    return rendered.replace("<pre>", '<pre tabindex="0">')  # so that the keyboard can scroll it
-
-
-def _add_attributes(opening: Token, content: Token, closing: Token) -> None:
-    if opening.type == "heading_open":
-        opening.attrSet("id", re.sub(r"[^\w\- ]", "", content.content.lower()).replace(" ", "-"))
-    if opening.type == "th_open" and not content.content:
-        opening.tag = closing.tag = "td"  # a header without text says nothing to a screen reader
+    return plain(source.partition("\n")[0].lstrip("# "))

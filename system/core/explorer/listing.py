@@ -33,7 +33,8 @@ class ListedMethod:
     without the site's base, and end with `{name}` where only a path with arguments leads to the method. `library`
     (shop/orders) and `path` are of the file that the URL names; `origin` is the file in which
     an inherited method is written and `origin_name` its module, `defined_in` the class there.
-    `is_background`: a request may ask for it to run in a worker. `schedules`: 5m, 0 2 * * *.
+    `is_background`: a request may ask for it to run in a worker. `is_guarded`: it has
+    a guard of its own. `schedules`: 5m, 0 2 * * *.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ListedMethod:
     line: int
     is_task: bool
     is_background: bool
+    is_guarded: bool
     schedules: tuple[str, ...]
     origin: str
     origin_name: str
@@ -77,6 +79,7 @@ class ListedClass:
     doc: str
     line: int
     methods: dict[str, ListedMethod]
+    is_guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +159,8 @@ class Listing:
         for outline in filter(lambda outline: is_public(outline.name), reading.outline.classes.values()):
             methods = {method.name: method for method in _list_class(library, outline, moment, addresses)}
             if methods:
-                classes[outline.name] = ListedClass(outline.name, plain_json(outline.doc), outline.line, methods)
+                doc = plain_json(outline.doc)
+                classes[outline.name] = ListedClass(outline.name, doc, outline.line, methods, outline.guarded)
         return ListedLibrary(library.place, library, plain_json(reading.outline.doc), classes)
 
 
@@ -190,6 +194,7 @@ def _list_class(
                 line=found.outline.line,
                 is_task=found.outline.is_task,
                 is_background=found.outline.is_decorated("background"),
+                is_guarded=found.outline.is_decorated("require"),
                 schedules=tuple(_schedules(found.outline)),
                 origin=found.library.path,
                 origin_name=found.library.name,

@@ -18,7 +18,8 @@ PAGE_LENGTH = 100
 class Node:
     """An entry of the tree. `kind` is folder, library, broken, method or task.
 
-    Of a library on its folder's page `summary` is the first line of its docstring, `methods` how many it has.
+    Of a library on its folder's page `summary` is the first line of its docstring, `methods` how many it has; of a
+    folder `libraries` how many files are in it and in the folders in it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Node:
     hidden: int = 0
     summary: str = ""
     methods: int = 0
+    libraries: int = 0
 
 
 @dataclass(slots=True)
@@ -131,9 +133,13 @@ class Navigation:
                 node.kind = "broken"
 
     def describe(self, nodes: list[Node], folder: Folder, visitor: Visitor, now: float) -> None:
-        """Add to the libraries of a folder what they are about; only those that are shown are read."""
+        """Add to the entries of a folder what they are about; only the files that are shown are read."""
+        catalog = self._listing.catalog
         for node in nodes:
             library = folder.libraries.get(node.name) if node.kind == "library" else None
+            if node.kind == "folder":
+                inner = catalog.libraries("controller", now, visitor.admits, folder.folders[node.name])
+                node.libraries = sum(1 for _ in inner)
             if library is not None:
                 listed = visitor.show(self._listing.list_library(library, now))
                 node.kind = "broken" if listed.broken else node.kind

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, render_template, send_from_directory, url_for
 
+from ..catalog.folder import GUARD
 from ..catalog.library import Library
 from ..dispatch.request import request
 from ..dispatch.responses import no_store, respond
@@ -20,9 +21,11 @@ from ..errors import NotFound
 from ..settings import Settings
 from ..tasks.submission import Tasks
 from .access import Visitor
+from .answers import show_answers
 from .descriptions import Descriptions
 from .forms import make_form
 from .listing import ListedLibrary, ListedMethod, Listing
+from .markdown import render_docstring, render_line
 from .navigation import PAGE_LENGTH, Navigation, Place
 from .openapi import Documents
 from .search import Finder, Found
@@ -129,6 +132,7 @@ class Explorer:
     def _render(self, name: str, values: dict[str, Any]) -> Response:
         own = self._settings.development and request.is_local
         values |= {"site": self._settings.name, "own": own, "links": [*_links()]}
+        values |= {"doc": render_docstring, "line": render_line}
         response = Response(render_template(f"kernkoa/explorer_{name}.html", **values))
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -146,7 +150,9 @@ class Explorer:
         folder = place.folders[-1]
         entries, part = _part(self._navigation.entries(folder, place.names, visitor, now))
         self._navigation.describe(entries, folder, visitor, now)
-        return part | {"entries": entries}
+        guard = folder.libraries.get(GUARD)
+        guarded = guard is not None and "before" in Path(guard.path).read_text("utf-8", "replace")
+        return part | {"entries": entries, "guarded": guarded}
 
     def _library_page(self, listed: ListedLibrary) -> dict[str, Any]:
         methods, part = _part(list(listed.methods))
@@ -168,6 +174,7 @@ class Explorer:
             "method": method,
             "fault": described.fault,
             "file": self._file(method.origin),
+            "answers": show_answers(described.answers),
             "form": make_form(described.parameters, verbs, described.source.is_open),
             "url": f"{base}/_koa/run/{method.place}" if method.is_task else base + method.short_url,
             "whole_url": base + method.url,
@@ -189,10 +196,11 @@ class Explorer:
 
 def _links() -> Iterator[tuple[str, str]]:
     """The other pages for developers that this site has."""
+    yield "Home page", f"{request.script_root}/"
     for words, endpoint in (
         ("Tasks", "task_board"),
         ("Documentation", "documentation"),
-        ("Agents", "agents.page"),
+        ("Connect an assistant", "agents.page"),
         ("OpenAPI", "openapi"),
     ):
         if endpoint in current_app.view_functions:

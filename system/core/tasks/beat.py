@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
 from celery.beat import Scheduler
@@ -35,20 +34,21 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
         if is_orphan():
             raise SystemExit
         tasks: Tasks = self.app.site
-        soonest = time.time() + LOOK_SECONDS
         try:
+            soonest = tasks.redis.now() + LOOK_SECONDS
             times, paused = tasks.schedule_times.read()
             for schedule in list_schedules(tasks.catalog):
                 if schedule.route not in paused:
                     soonest = min(soonest, self._look(tasks, schedule, times.get(schedule.route)))
+            pause = max(0.05, soonest - tasks.redis.now())
         except BrokerUnavailable:
             log.warning("Redis is away: schedules wait")
             return 1.0
-        return max(0.05, soonest - time.time())
+        return pause
 
     def _look(self, tasks: Tasks, schedule: Schedule, last: float | None) -> float:
         """Start a schedule if it is due; returns when it is due next. One that is new counts from now."""
-        now = time.time()
+        now = tasks.redis.now()
         if last is None:
             tasks.schedule_times.begin(schedule.route, now)
         due = schedule.due_after(now if last is None else last, tasks.zone)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 from pydantic_core import from_json
 
@@ -24,7 +23,7 @@ class Heartbeats:
     def send(self, worker: str, about: Record) -> None:
         """Record that a worker is alive."""
         with self._redis.reached():
-            self._redis.client.hset(self._key, worker, json.dumps({**about, "seen": time.time()}))
+            self._redis.client.hset(self._key, worker, json.dumps({**about, "seen": self._redis.now()}))
 
     def remove(self, worker: str) -> None:
         """Record that a worker ended."""
@@ -35,7 +34,7 @@ class Heartbeats:
         """The workers with a heartbeat within so many seconds, by name."""
         with self._redis.reached():
             found = [_read(*item) for item in self._redis.client.hgetall(self._key).items()]
-            now = time.time()
+            now = self._redis.now()
             gone = [about["name"] for about in found if now - about["seen"] > max(seconds, FORGOTTEN_SECONDS)]
             if gone:
                 self._redis.client.hdel(self._key, *gone)

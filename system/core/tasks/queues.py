@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -52,12 +51,11 @@ return status
 """
 
 
-def make_message(task_id: str, route: str, queue: str, due: float, retries: int = 0) -> str:
-    """A message of Celery's protocol, version 2, as its Redis transport keeps it.
+def make_message(task_id: str, route: str, queue: str, eta: float | None, retries: int = 0) -> str:
+    """A message of Celery's protocol, version 2, as its Redis transport keeps it. A delayed task has an `eta`.
 
     It has the id alone: what a user sent is in the record, where neither Celery nor kombu reads it.
     """
-    late = due > time.time()
     headers = {
         "lang": "py",
         "task": RUN,
@@ -66,7 +64,7 @@ def make_message(task_id: str, route: str, queue: str, due: float, retries: int 
         "parent_id": None,
         "group": None,
         "shadow": route,
-        "eta": datetime.fromtimestamp(due, UTC).isoformat() if late else None,
+        "eta": None if eta is None else datetime.fromtimestamp(eta, UTC).isoformat(),
         "expires": None,
         "retries": retries,
         "timelimit": [None, None],
@@ -138,7 +136,7 @@ class Queues:
         """The tasks that were put off and are due. They are put off still: see drop_delayed."""
         with self._redis.reached():
             client = self._redis.client
-            due = client.zrangebyscore(self._redis.key("delayed"), 0, time.time(), 0, 100)
+            due = client.zrangebyscore(self._redis.key("delayed"), 0, self._redis.now(), 0, 100)
             found = [client.hgetall(self._records.key(name.decode())) for name in due]
         records = [decode({name.decode(): value for name, value in fields.items()}) for fields in found]
         return [{"task_id": name.decode(), **record} for name, record in zip(due, records, strict=True)]
@@ -164,7 +162,7 @@ class Queues:
         if tags:
             with self._redis.reached():
                 held = self._redis.key("unacked_index")
-                self._redis.client.zadd(held, dict.fromkeys(tags, time.time()), xx=True)
+                self._redis.client.zadd(held, dict.fromkeys(tags, self._redis.now()), xx=True)
 
     def find_lost(self, queue: str, seconds: float) -> list[Record]:
         """The records of tasks whose message is gone: popped for a worker that died before it had it.
@@ -196,7 +194,7 @@ class Queues:
         """When the next message of a queue was due; now if it is empty, 0 if it is not known."""
         raw = self._redis.client.lindex(self._redis.key(queue), -1)
         if raw is None:
-            return time.time()
+            return self._redis.now()
         task_id = read_task_id(raw)
         score = self._redis.client.zscore(self._waiting(queue), task_id) if task_id else None
         return float(score or 0)

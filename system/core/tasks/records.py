@@ -141,7 +141,7 @@ class Records:
 
     def start(self, task_id: str, worker: str, redelivered: bool, lease: float) -> tuple[int, Record]:
         """Record that a task runs. Returns the number of its runs and the record, or what _START says."""
-        now = time.time()
+        now = self._redis.now()
         keys = [self.key(task_id), self._redis.key("waiting", ""), self._redis.key("running")]
         keys += [self.counts.key(now), self.index_of("STARTED")]
         arguments = [task_id, self._seconds, int(redelivered), lease, now, "worker", worker]
@@ -161,7 +161,7 @@ class Records:
 
     def end(self, task_id: str, status: str, fields: Mapping[str, Any]) -> str:
         """Record the end of a task, and count it, unless it is final. Returns the status before, as `write`."""
-        now = time.time()
+        now = self._redis.now()
         keys = [self.key(task_id), self.counts.key(now), self.index_of("STARTED"), self.index_of("FAILURE")]
         values = [part for item in fields.items() for part in item]
         found = self._redis.run_script(_END, keys, [task_id, self._seconds, now, status, *values])

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from ..errors import BrokerUnavailable
 from ..settings import Settings
 from .redis_address import read_address
+from .server_clock import ServerClock
 
 log = logging.getLogger("kernkoa.tasks")
 
@@ -33,12 +34,18 @@ class RedisConnection:
         self._advice = "" if settings.redisUrl else NO_SERVER
         self._patient = patient
         self._scripts: dict[str, Any] = {}
+        self._clock = ServerClock(settings.leaseSeconds / 3)
 
     @cached_property
     def client(self) -> Any:
         from .redis_client import make_client
 
         return make_client(self.address, self._patient)
+
+    def now(self) -> float:
+        """The time of the Redis server, in seconds since the epoch. Raises BrokerUnavailable."""
+        with self.reached():
+            return self._clock.now(self.client)
 
     def key(self, *parts: str) -> str:
         """The key of something of this site's: sites may share one Redis."""

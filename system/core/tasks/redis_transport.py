@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual
+from kombu.utils.json import dumps
 
 from .redis_address import ShownAddress
 from .redis_client import make_pool
+from .server_clock import ServerClock
 
 log = logging.getLogger("kernkoa.worker")
 
+# as many messages are put back at once
+MOST_RESTORED = 100
 # what a text raises that is no message: not JSON, or JSON of another form
 _NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 
 class _QoS(kombu_redis.QoS):
+    """What a worker holds unacknowledged, with the moments at which it got it by the server's clock."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Keep a message until it is acknowledged."""
+        place = message.delivery_info
+        with self.channel.conn_or_acquire() as client:
+            pipe = client.pipeline()
+            pipe.zadd(self.unacked_index_key, {delivery_tag: self.channel.clock.now(client)})
+            text = dumps([message._raw, place["exchange"], place["routing_key"]])  # type: ignore[no-untyped-call]
+            pipe.hset(self.unacked_key, delivery_tag, text).execute()
+        virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
+
+    def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 10) -> None:
+        """Put messages back into their queues that no worker has renewed for `visibility_timeout`."""
+        with (
+            self.channel.conn_or_acquire() as client,
+            contextlib.suppress(kombu_redis.MutexHeld),
+            kombu_redis.Mutex(client, self.unacked_mutex_key, self.unacked_mutex_expire),
+        ):
+            oldest = self.channel.clock.now(client) - self.visibility_timeout
+            # kombu's client adds the prefix to some commands, by its version; to this one in none
+            held = f"{self.channel.global_keyprefix}{self.unacked_index_key}"
+            for tag in client.zrangebyscore(held, 0, oldest, start, num or MOST_RESTORED):
+                self.restore_by_tag(tag, client)
+
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Put a message that was not acknowledged back into its queue; drop what is no message."""
         try:
@@ -35,6 +66,7 @@ class _Channel(kombu_redis.Channel):
         address: ShownAddress = told["address"]
         self._address, self._patient = address.address, bool(told["patient"])
         super().__init__(connection, *args, **options)  # type: ignore[no-untyped-call]
+        self.clock = ServerClock(self.visibility_timeout / 3)
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=self._address.options["db"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 import uuid
 from collections.abc import Callable
 from functools import cached_property
@@ -57,6 +56,8 @@ class Tasks:
         self.schedule_times = ScheduleTimes(self.redis)
         self.heartbeats = Heartbeats(self.redis)
         self.leases = TaskLeases(self.redis, self.records)
+        # an addon may refuse a client's task, by its id; called in a request only
+        self.check_client: Callable[[str], None] | None = None
         self.zone = find_zone(settings.timezone)
 
     @cached_property
@@ -102,12 +103,15 @@ class Tasks:
         self._check(queue, delay, packed)
         name = task_id or str(uuid.uuid4())
         around = request if has_request_context() else None
-        now = time.time()
+        if around is not None and self.check_client is not None:
+            self.check_client(name)
+        now = self.redis.now()
         message = encode_message(packed, origin or describe_origin(around, self.settings.url), answer)
         fields = {"status": "PENDING", "route": route, "queue": queue, "queued": now, "due": now + delay}
         fields["message"] = message
         most = self.settings.maxQueued
-        taken = self.queues.put(name, fields, now + delay, most, self._envelope(name, route, queue, now + delay))
+        envelope = self._envelope(name, route, queue, now + delay if delay else None)
+        taken = self.queues.put(name, fields, now + delay, most, envelope)
         if taken < 0:
             raise QueueFull(f"{most:,} tasks wait in the queue {queue!r} already (maxQueued). Try again later.")
         if taken and self.settings.brokerUrl:
@@ -118,8 +122,8 @@ class Tasks:
     def send_again(self, record: Record, delay: float = 0, retries: int = 0, **fields: Any) -> str:
         """Queue a task again unless it is final, and write `fields` to its record. Returns its status before."""
         name, route, queue = record["task_id"], record["route"], record["queue"]
-        due = time.time() + delay
-        envelope = self._envelope(name, route, queue, due, retries)
+        due = self.redis.now() + delay
+        envelope = self._envelope(name, route, queue, due if delay else None, retries)
         before = self.queues.put_again(name, queue, due, envelope, {**fields, "retries": retries})
         if before and before not in FINAL and self.settings.brokerUrl:
             self._publish(name, route, queue, due, retries)
@@ -169,8 +173,8 @@ class Tasks:
                 raise TooLarge(f"{told} Send less.")
             raise TaskError(f"{told} Save them to a file or to a table, and pass where they are.")
 
-    def _envelope(self, name: str, route: str, queue: str, due: float, retries: int = 0) -> str:
-        return "" if self.settings.brokerUrl else make_message(name, route, queue, due, retries)
+    def _envelope(self, name: str, route: str, queue: str, eta: float | None, retries: int = 0) -> str:
+        return "" if self.settings.brokerUrl else make_message(name, route, queue, eta, retries)
 
     def _publish_or_take_back(self, name: str, route: str, queue: str, due: float) -> None:
         try:
@@ -183,7 +187,7 @@ class Tasks:
         """Send a message to RabbitMQ; returns when RabbitMQ has confirmed it."""
         from kombu.exceptions import KombuError
 
-        if due > time.time():
+        if due > self.redis.now():
             self.queues.put_off(name, due)
             return
         try:

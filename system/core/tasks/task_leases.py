@@ -6,7 +6,6 @@ is passed over, and a task whose lease is over is queued again.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from .records import Record, Records, decode
@@ -25,7 +24,7 @@ class TaskLeases:
 
     def renew(self, task_ids: Iterable[str]) -> None:
         """Renew the leases of tasks that run."""
-        leases = dict.fromkeys(task_ids, time.time())
+        leases = dict.fromkeys(task_ids, self._redis.now())
         if leases:
             with self._redis.reached():
                 self._redis.client.zadd(self._key, leases)
@@ -39,7 +38,7 @@ class TaskLeases:
         """The records of tasks that say that they run and whose lease is over. Each is found by one worker."""
         with self._redis.reached():
             client = self._redis.client
-            over = client.zrangebyscore(self._key, 0, time.time() - seconds, 0, MOST_AT_ONCE)
+            over = client.zrangebyscore(self._key, 0, self._redis.now() - seconds, 0, MOST_AT_ONCE)
             mine = [name.decode() for name in over if client.zrem(self._key, name)]
             found = [client.hgetall(self._records.key(task_id)) for task_id in mine]
         records = [decode({name.decode(): value for name, value in fields.items()}) for fields in found]

@@ -13,6 +13,7 @@ import platform
 import signal
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import celery
@@ -225,6 +226,12 @@ def _can_terminate(pool: Any) -> bool:
 
 class KoaRequest(Request):  # type: ignore[misc]
     """A message in the worker. Named as text in the Celery task."""
+
+    @property
+    def eta(self) -> Any:
+        """When a delayed task is due, by the clock of this machine; its message has the time of the server."""
+        due = super().eta
+        return due and due - timedelta(seconds=self.app.site.redis.now() - time.time())
 
     def reject(self, requeue: bool = False) -> None:
         """Give a message back, and with it the lease of its task: its process is gone."""

@@ -7,7 +7,7 @@ of a request for which nothing is registered are skipped. The rest is Flask's ow
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -71,6 +71,7 @@ class KernKoa(ShortWay):
     tasks: Tasks
     dbs: Databases
     root_guard: RootGuard
+    check_rate: Callable[[KernelRequest], None] | None = None  # of the addon limits
 
     def __init__(self, settings: Settings) -> None:
         self.is_started = False
@@ -160,6 +161,8 @@ class KernKoa(ShortWay):
         request: Any = _cv_request.get().request  # a KernelRequest: a cast costs as much as a step
         self.hosts.check(request.environ)
         self.origins.check(request)
+        if self.check_rate is not None:
+            self.check_rate(request)
         if request.resolved is None:
             refusal = self.root_guard.refuse(request)
             if refusal is not None:

@@ -26,6 +26,8 @@ from ..tasks.submission import Tasks
 # paths whose method is kept, and the longest of them
 MOST_KEPT = 4096
 LONGEST_KEPT = 256
+# in the WSGI environment of a request: a list, to which the dispatcher appends when its guards let it pass
+ADMITTED = "kernkoa.admitted"
 
 
 class Dispatcher:
@@ -71,11 +73,13 @@ class Dispatcher:
     def answer(self, request: KernelRequest) -> Response:
         """Run the method of a resolved request after its `before` hooks; nothing is revealed before these."""
         resolved = request.resolved
-        hooks = read_hooks(resolved.endpoint)
+        hooks, runner = read_hooks(resolved.endpoint), self._runner(request)
         if hooks:  # from here on `after` hooks see the response, of an error too
             request.controller, request.hooks = resolved.endpoint.controller(), hooks
+            if ADMITTED in request.environ:
+                runner = partial(_note_admission, request.environ[ADMITTED], runner)
         controller = request.controller or resolved.endpoint.controller()
-        return call(resolved, controller, hooks, self._reader(request), self._runner(request))
+        return call(resolved, controller, hooks, self._reader(request), runner)
 
     def _reader(self, request: KernelRequest) -> Callable[[], Params]:
         resolved = request.resolved
@@ -106,6 +110,11 @@ class Dispatcher:
             yield folder
             name = next(segments, "")
             folder = folder.folders.get(name) if is_public(name) else None
+
+
+def _note_admission(admitted: list[bool], run: Runner, *args: Any) -> Any:
+    admitted.append(True)
+    return run(*args)
 
 
 def _describe_verbs(method: str, resolved: Resolved, controller: object, read: object) -> Response:

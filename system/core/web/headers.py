@@ -27,7 +27,10 @@ DEFAULTS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 # most responses have these alone: none of the defaults is among them
-_USUAL = frozenset({"Content-Type", "Content-Length", "Allow", "Location", "Set-Cookie", "Vary"})
+_USUAL = frozenset(
+    {"Content-Type", "Content-Length", "Allow", "Location", "Set-Cookie", "Vary", "Cache-Control", "ETag"}
+)
+_OF_BODY = ("content-type", "content-length")
 
 
 class _Ids:
@@ -52,7 +55,10 @@ class ResponseHeaders:
 
     def __init__(self, settings: Settings) -> None:
         wanted = {**DEFAULTS, **settings.headers}
-        plain = [(name, value) for name, value in wanted.items() if value]
+        own = {name.lower() for name in wanted}
+        self._usual = frozenset(name for name in _USUAL if name.lower() not in own)
+        # a body has a type and a length of its own
+        plain = [(name, value) for name, value in wanted.items() if value and name.lower() not in _OF_BODY]
         secure = list(plain)
         if settings.hstsSeconds:
             secure.append(("Strict-Transport-Security", f"max-age={settings.hstsSeconds}"))
@@ -73,10 +79,11 @@ class ResponseHeaders:
     def adding(self, environ: dict[str, Any], start_response: StartResponse) -> StartResponse:
         """A start_response (PEP 3333) that adds those which the response does not set."""
         *more, request_id = self.of(environ)
+        usual = self._usual
 
         def start(status: str, headers: HeaderList, *error: Any) -> Any:
             for name, _ in headers:
-                if name not in _USUAL:
+                if name not in usual:
                     headers += _missing(headers, more)
                     break
             else:

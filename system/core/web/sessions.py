@@ -108,8 +108,8 @@ def _age_in(cookies: str, name: str) -> float:
     Read without parsing the header, in linear time: at worst a session is opened, and verified, in vain.
     """
     _, *found = cookies.split(f"{name}=")
-    stamps = [value.partition(";")[0].rsplit(".", 2)[-2:-1] for value in found]
+    stamps = (stamp for value in found for stamp in value.partition(";")[0].rsplit(".", 2)[-2:-1])
     try:
-        return max((time.time() - bytes_to_int(base64_decode(stamp)) for stamp in sum(stamps, [])), default=0)
+        return max((time.time() - bytes_to_int(base64_decode(stamp)) for stamp in stamps), default=0)
     except (BadData, ValueError, OverflowError):
         return 0

@@ -106,7 +106,7 @@ class ShortWay(Flask):
 
     def _send(self, response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Send a response with the headers that every one gets."""
-        if isinstance(response, LeanResponse) and response.is_untouched:
+        if isinstance(response, LeanResponse) and response.is_bare:
             return response.send(environ, start_response, self.headers.of(environ))
         return response(environ, self.headers.adding(environ, start_response))
 

@@ -10,19 +10,21 @@ from pathlib import Path
 from flask import Response, request, send_from_directory
 
 from ..errors import NotFound
+from .handover import hand_over
 
 YEAR = 365 * 86_400
 # files made beforehand and the name of their encoding, the better first
 ENCODINGS = {".br": "br", ".gz": "gzip"}
 
 
-def send_file_of(folder: Path, path: str, max_age: int | None = None) -> Response:
-    """A file of a folder, with its type, conditional requests and ranges.
+def send_file_of(folder: Path, path: str, role: str) -> Response:
+    """A file of a folder, with its type, conditional requests and ranges; `role` is the folder's name for nginx.
 
     Raises NotFound for what is not in the folder itself: a path or a link that leads out of it, a dot file.
     """
     _ignore_unknown_range()
-    return send_from_directory(*_locate(folder, path), max_age=max_age)
+    root, path = _locate(folder, path)
+    return hand_over(send_from_directory(root, path), role, root, path)
 
 
 def _ignore_unknown_range() -> None:
@@ -91,4 +93,4 @@ class StaticFiles:
             response.headers["Content-Encoding"] = ENCODINGS[taken]
         if there:
             response.vary.add("Accept-Encoding")
-        return response
+        return hand_over(response, "static", root, path)

@@ -175,7 +175,7 @@ def test_a_call_answers_as_the_url_does(assistant: Assistant) -> None:
     assert added["structuredContent"] == {"name": "pen", "price": 1.0, "tags": ["a", "b"]}
     assert assistant.call("shop_Shop_numbers")["structuredContent"] == {"result": [1, 2, 3]}
     assert assistant.text("shop_Shop_greet", name="Ann") == "hello Ann"
-    assert assistant.text("shop_Shop_remove", number=3) == '{"removed": 3}'
+    assert assistant.text("shop_Shop_remove", number=3) == '{"removed":3}'
     assert assistant.text("shop_Shop_nothing", number=1).startswith("Done.")
     assert "/shop/total?price=1" in assistant.text("shop_Shop_moved", number=1)
 

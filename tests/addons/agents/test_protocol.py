@@ -19,12 +19,12 @@ META = {
 }
 
 
-def call_tool(params: Any) -> dict[str, Any]:
+def call_tool(params: Any, visit: Any) -> dict[str, Any]:
     return {"content": [{"type": "text", "text": f"{params.name} {json.dumps(params.arguments)}"}]}
 
 
 SERVER = Server(
-    "shop", "1.2", "What the shop can do.", {"tools/list": lambda _: {"tools": []}, "tools/call": call_tool}
+    "shop", "1.2", "What the shop can do.", {"tools/list": lambda *_: {"tools": []}, "tools/call": call_tool}
 )
 
 
