@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from enum import Enum
 from itertools import chain
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from flask import Response, current_app, has_request_context, redirect
 from flask.globals import app_ctx, request_ctx
@@ -20,6 +20,7 @@ from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
 from .lean_response import LeanResponse
 from .models import is_model
 from .request import KernelRequest, request
+from .signature import resolve_annotation
 
 log = logging.getLogger("kernkoa")
 
@@ -30,6 +31,7 @@ _STATUS = re.compile(r"[2-5]\d\d( [\x20-\x7e]*)?")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _END: Any = object()
+_TEXT = (str, bytes, bytearray)
 Result = TypeVar("Result")
 
 
@@ -195,12 +197,24 @@ def _stream(values: Iterator[Any]) -> Response:
         if end.value is not None:
             return respond(end.value)
         first = _END
-    is_lines = first is not _END and (isinstance(first, Enum) or not isinstance(first, str | bytes | bytearray))
+    is_lines = _promises_lines() if first is _END else not isinstance(first, _TEXT) or isinstance(first, Enum)
     encode = _encode_line if is_lines else _encode_piece
     pieces = iter(()) if first is _END else chain([encode(first)], map(encode, values))
     response = Response(_keep_open(pieces, values), mimetype="application/jsonl" if is_lines else None)
     response.headers["X-Accel-Buffering"] = "no"  # nginx: pass each piece on as it comes
     return response
+
+
+def _promises_lines() -> bool:
+    """Whether the annotation of the method promises a stream of records, which an empty stream does not show."""
+    resolved = getattr(request, "resolved", None) if has_request_context() else None
+    function = resolved.endpoint.function if resolved is not None else _stream
+    try:
+        inside = get_args(resolve_annotation(function.__annotations__.get("return"), function))
+    except Exception:  # noqa: BLE001 - the method runs without its annotation too
+        return False
+    kind = get_origin(inside[0]) or inside[0] if inside else str
+    return not (kind is Literal or (isinstance(kind, type) and issubclass(kind, _TEXT)))
 
 
 def _keep_open(pieces: Iterator[Any], source: Iterator[Any]) -> Iterator[Any]:
