@@ -26,6 +26,13 @@ MOST_FAULTS = 50
 # a JSON body of more bytes is checked up to the first wrong item of each list
 LARGE_BODY = 20_000
 _MISSING: Any = object()
+# faults of a name that the schema of a record does not have, and what is expected there
+_AT_ITS_NAME = {
+    "extra_forbidden": "nothing, as there is no such field",
+    "unexpected_keyword_argument": "nothing, as there is no such field",
+    "missing": "a value",
+    "missing_argument": "a value",
+}
 # what **others never takes from a client
 _NEVER_SENT = frozenset({"self", TASK_PARAMETER})
 
@@ -340,6 +347,8 @@ def _note(call: _Call, error: ValidationError, slot: Slot, source: str, name: st
     for item in items[: 2 * MOST_FAULTS]:
         inside = slot.shape not in ("value", "rest", "others", "file")
         where, expected = slot.place(item["loc"]) if inside else ([], slot.expected())
+        if item["type"] in _AT_ITS_NAME and where[-1:] != [str(item["loc"][-1])]:
+            where, expected = [*where, str(item["loc"][-1])], _AT_ITS_NAME[item["type"]]
         path = ".".join(where if slot.is_body and where else [name, *where])
         hint, got = f"{item['msg'].removeprefix('Value error, ')}.", item["input"]
         if item["type"] in ("missing", "missing_argument"):
