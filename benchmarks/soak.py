@@ -74,6 +74,7 @@ def judge(site: Bench, ids: list[str], killed: bool, counted: dict[str, int]) ->
             told = site.end(task_id, 20)
         except AssertionError:
             counted["lost"] += 1
+            print("not ended:", site.status(task_id), file=sys.stderr, flush=True)
             continue
         counted["wrong"] += told != {"status": "SUCCESS", "data": 1}
     noted = (site.root / "runs.log").read_text().splitlines()

@@ -79,6 +79,14 @@ class Jobs:
         note("slept " + celery_instance.id)
         return "slept"
 
+    def swallow(self, celery_instance=None):
+        note("swallow " + celery_instance.id)
+        while True:
+            try:
+                time.sleep(60)
+            except:
+                pass
+
     def fail(self, celery_instance=None, params=None):
         raise LookupError("no such <b>thing</b>", 7)
 
@@ -208,16 +216,22 @@ class Server:
         return redis.Redis(unix_socket_path=str(self.socket))
 
     def start(self) -> Server:
+        self.launch()
+        wait_for(self.answers, what="redis-server")
+        return self
+
+    def launch(self, *more: str) -> None:
+        """Start it, and do not wait until it answers."""
         program = find_program("redis-server")
         self.socket.unlink(missing_ok=True)
         options = f"--port 0 --unixsocket {self.socket} --dir {self.folder} --appendonly yes --appendfsync always"
         self.process = subprocess.Popen(
-            [program, *options.split(), "--save", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program, *options.split(), "--save", "", "--enable-protected-configs", "yes", *more],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        wait_for(self._answers, what="redis-server")
-        return self
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         with contextlib.suppress(redis.RedisError), contextlib.closing(self.client) as client:
             return bool(client.ping())
         return False

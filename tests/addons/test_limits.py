@@ -13,6 +13,7 @@ from tests.task_bench import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOP = """
+    from flask import current_app
     from kernkoa import *
 
     class Shop:
@@ -26,6 +27,12 @@ SHOP = """
         @limit("2/minute")
         def other(self):
             return "other"
+
+        def queue(self):
+            return current_app.tasks.exeTask(self, "work")
+
+        def work(self, celery_instance):
+            pass
 
         def build(self):
             return "started" if True else exeTask(self, "x")
@@ -83,3 +90,30 @@ def test_a_rate_that_is_none_is_told_at_start(site: Site, redis: Server) -> None
 
     with pytest.raises(SettingsError, match="often"):
         make(site, redis, rateLimits={"write": "often"})
+
+
+def test_so_many_tasks_of_one_client_wait_and_those_of_others_are_not_refused(site: Site, redis: Server) -> None:
+    client = make(site, redis, maxQueuedPerClient=3)
+    assert codes(client, "/shop/queue", 5) == [200, 200, 200, 429, 429]
+    refused = client.get("/shop/queue", environ_base={"REMOTE_ADDR": "192.0.2.1"})
+    assert refused.headers["Retry-After"] == "10"
+    assert "3 tasks of yours wait" in refused.get_json()["detail"]
+    assert codes(client, "/shop/queue", 1, address="192.0.2.2") == [200]
+    tasks = client.application.tasks
+    assert tasks.queues.count(("tasks",)) == {"tasks": 4}
+    assert tasks.purge("tasks") == 4
+    assert codes(client, "/shop/queue", 4) == [200, 200, 200, 429]
+
+
+def test_the_tasks_of_a_signed_in_user_are_counted_at_every_address(site: Site, redis: Server) -> None:
+    client = make(site, redis, maxQueuedPerClient=1)
+
+    def start(user: str, address: str) -> int:
+        return int(client.get("/shop/queue", environ_base={"REMOTE_ADDR": address, "koa.user": user}).status_code)
+
+    assert [start("ann", "192.0.2.1"), start("ann", "192.0.2.2"), start("bo", "192.0.2.2")] == [200, 429, 200]
+
+
+def test_zero_lets_a_client_queue_what_it_likes(site: Site, redis: Server) -> None:
+    client = make(site, redis, maxQueuedPerClient=0)
+    assert codes(client, "/shop/queue", 5) == [200] * 5

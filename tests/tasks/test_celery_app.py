@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import redis
 
 from system.core.settings import Settings
@@ -46,20 +47,33 @@ def test_pickle_is_accepted_nowhere(tmp_path: Path) -> None:
     assert celery.conf.accept_content == ["json"]
 
 
-def test_a_redis_with_tls(tmp_path: Path) -> None:
-    key, certificate, port = tmp_path / "key.pem", tmp_path / "cert.pem", free_port()
+def make_certificate(folder: Path) -> tuple[Path, str]:
+    """A certificate, and the options of a server that has it."""
+    key, certificate = folder / "key.pem", folder / "cert.pem"
     openssl = find_program("openssl")
     subprocess.run(
         [openssl, *CERTIFICATE.split(), "-keyout", str(key), "-out", str(certificate)],
         check=True,
         capture_output=True,
     )
-    tls = f"--tls-port {port} --port 0 --tls-cert-file {certificate} --tls-key-file {key} --tls-auth-clients no"
-    full = "--maxmemory 100mb --maxmemory-policy allkeys-lru --appendonly no"
-    site = Bench(
-        tmp_path / "site", redisUrl=f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}", leaseSeconds=10
-    )
-    with redis_server(tmp_path / "redis", f"{tls} --tls-ca-cert-file {certificate} {full}"):
+    files = f"--tls-cert-file {certificate} --tls-key-file {key} --tls-ca-cert-file {certificate}"
+    return certificate, f"--port 0 {files} --tls-auth-clients no --tls-replication yes"
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "sentinels"])
+def test_a_redis_with_tls(tmp_path: Path, scheme: str) -> None:
+    certificate, tls = make_certificate(tmp_path)
+    port, watch = free_port(), free_port()
+    full = f"--tls-port {port} --maxmemory 100mb --maxmemory-policy allkeys-lru --appendonly no"
+    place = f"{port}/0?" if scheme == "rediss" else f"{watch}/0?master=koa&"
+    url = f"{scheme}://127.0.0.1:{place}ssl_ca_certs={certificate}"
+    site = Bench(tmp_path / "site", redisUrl=url, leaseSeconds=10)
+    told = tmp_path / "sentinel.conf"
+    told.write_text(f"sentinel monitor koa 127.0.0.1 {port} 1\n", encoding="utf-8")
+    with contextlib.ExitStack() as servers:
+        servers.enter_context(redis_server(tmp_path / "redis", f"{tls} {full}"))
+        if scheme == "sentinels":
+            servers.enter_context(redis_server(tmp_path, f"{told} --tls-port {watch} {tls} --sentinel"))
         try:
             site.start_web()
             site.start_worker()

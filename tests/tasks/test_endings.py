@@ -77,14 +77,6 @@ class Endings:
             raise celery_instance.retry(countdown=0.1)
         return celery_instance.request.retries
 
-    def swallows(self, celery_instance=None, params=None):
-        note("swallows " + celery_instance.id)
-        while True:
-            try:
-                time.sleep(60)
-            except:
-                pass
-
     def pool(self, celery_instance=None):
         with multiprocessing.get_context("fork").Pool(2) as pool:
             return pool.map(double, [1, 2, 3])
@@ -165,13 +157,13 @@ def test_a_task_that_retries_by_hand(site: Bench) -> None:
 
 def test_a_cancelled_task_that_swallows_everything_is_killed(site: Bench) -> None:
     before = site.children(site.workers[0])
-    task_id = site.start("endings/Endings/swallows")
-    wait_for(lambda: site.runs(f"swallows {task_id}"))
+    task_id = site.start("swallow")
+    wait_for(lambda: site.runs(f"swallow {task_id}"))
     site.request("DELETE", f"/status/{task_id}")
     wait_for(lambda: len(set(before) & set(site.children(site.workers[0]))) == 1, what="the end of its process")
     assert site.run("echo", 1)["data"] == 1
     assert site.status(task_id)["status"] == "REVOKED"
-    assert site.runs(f"swallows {task_id}") == 1
+    assert site.runs(f"swallow {task_id}") == 1
 
 
 @pytest.mark.parametrize("method", ["pool", "executor"])

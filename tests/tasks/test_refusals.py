@@ -46,7 +46,33 @@ def master_down(site: Bench, on: bool) -> None:
     read_only(site, on)
 
 
-REFUSALS = [out_of_memory, no_replicas, read_only, master_down]
+def no_snapshot(site: Bench, on: bool) -> None:
+    """MISCONF: the last snapshot could not be written."""
+    folder = site.root / "gone"
+    if on:
+        folder.mkdir()
+        config(site, save="3600 1", dir=str(folder))
+        folder.rmdir()
+        site.server.client.bgsave()
+        wait_for(lambda: site.server.client.info("persistence")["rdb_last_bgsave_status"] == "err")
+    else:
+        config(site, save="", dir=str(site.server.folder))
+
+
+def loading(site: Bench, on: bool) -> None:
+    """A restart that takes seconds, because every key takes 20 ms."""
+    if on:
+        for number in range(100):
+            site.server.client.set(f"filler:{number}", "x")
+        site.server.client.bgrewriteaof()
+        wait_for(lambda: not site.server.client.info("persistence")["aof_rewrite_in_progress"])
+        site.server.stop()
+        site.server.launch("--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
+    else:
+        wait_for(site.server.answers, what="the end of loading")
+
+
+REFUSALS = [out_of_memory, no_replicas, read_only, master_down, no_snapshot, loading]
 
 
 @contextlib.contextmanager

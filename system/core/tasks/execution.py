@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,7 @@ from .queues import QUEUE, RUN
 from .records import Record
 from .redis_connection import patiently
 from .submission import Tasks, task_arguments
+from .tracing import name_span
 
 log = logging.getLogger("kernkoa.tasks")
 
@@ -49,6 +51,7 @@ def register(app: Flask, tasks: Tasks, celery: Celery) -> None:
     def run(task: Any, *_: Any, **__: Any) -> str:
         began = time.monotonic()
         record = _start(task, tasks)
+        name_span(record["route"])
         try:
             text = _run_method(app, tasks, task, record)
         except (Ignore, Retry):
@@ -75,7 +78,8 @@ def _start(task: Any, tasks: Tasks) -> Record:
     redelivered = bool((request.delivery_info or {}).get("redelivered"))
     lease = tasks.settings.leaseSeconds if tasks.settings.brokerUrl else 0.0
     records = task.backend.records
-    runs, record = patiently(lambda: records.start(request.id, request.hostname, redelivered, lease))
+    run = str(uuid.uuid4())
+    runs, record = patiently(lambda: records.start(request.id, run, request.hostname, redelivered, lease))
     if runs < 0:
         log.info("A message of %s is passed over: %s", request.id, _PASSED_OVER[runs])
         raise Ignore
@@ -167,7 +171,8 @@ def _give_back(reporter: Reporter, tasks: Tasks) -> None:
 
 def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, Any]) -> str:
     answer = bool(message["answer"])
-    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), tasks.catalog.after_every_look(), tasks=True)
+    tasks.catalog.look_again()  # the process that sent the task may have seen an edit a moment ago
+    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), tasks.catalog.now(), tasks=True)
     _check_reachable(resolved.endpoint, tasks, answer)
     policy: RetryPolicy = getattr(resolved.endpoint.function, "koa_retry", NO_RETRY)
     try:

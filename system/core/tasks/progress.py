@@ -127,7 +127,8 @@ class Reporter:
             raise exc or MaxRetriesExceededError(f"The task was tried {retries + 1} times.")
         fields = {"status": "RETRY", "runs": 0, **self.close()}
         fields["error"] = encode_failure(exc) if exc else "null"
-        patiently(lambda: self._tasks.send_again(self._record, countdown, retries + 1, **fields))
+        due = patiently(self._tasks.redis.now) + countdown if countdown else None
+        patiently(lambda: self._tasks.send_again(self._record, due, retries + 1, **fields))
         self.retry_request = Retry(exc=describe_error(exc) if exc else None, when=countdown)
         if throw:
             raise self.retry_request

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic_core import from_json
 
 from .counts import COUNT
-from .records import MOST_LISTED, Record, Records, decode
+from .records import FINAL, MOST_LISTED, Record, Records, decode
 from .redis_connection import RedisConnection
+from .tracing import trace_headers
 
 QUEUE = "tasks"
 # the name of the one Celery task, which runs any task method
@@ -21,11 +22,13 @@ RUN = "kernkoa.run"
 # KEYS: the record, the index of the newest, those who wait for a worker, the queue, the counts. ARGV: the id, when
 # it was queued, when it is due, how many may wait (0: any), how many are listed, the message or "", the queue's
 # name, then the fields.
-# The record of a task that waits does not expire. Returns 1; 0 if the id is taken; -1 if too many wait.
+# The record of a task that waits does not expire. Returns 1, also if it was done before and the reply was lost; 0
+# if the id is taken; -1 if too many wait.
 _PUT = (
     COUNT
     + """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local queued = redis.call('HGET', KEYS[1], 'queued')
+if queued then return queued == ARGV[2] and 1 or 0 end
 local most, waiting = tonumber(ARGV[4]), redis.call('ZCARD', KEYS[3])
 if most > 0 and waiting >= most then return -1 end
 note_waiting(KEYS[5], tonumber(ARGV[2]), ARGV[7], waiting + 1)
@@ -39,11 +42,14 @@ return 1
 )
 
 # The same for a task that waits again. KEYS: the record, those who wait, the queue. ARGV: the id, when it is due,
-# the message or "", then the fields. Returns the status before; '' if there is no record.
+# the message or "", "1" to send only what waits, then the fields. Returns the status before; '' if there is no
+# record. A second try, of which the first was done and its reply lost, is known by its time.
 _PUT_AGAIN = """
-local status = redis.call('HGET', KEYS[1], 'status')
+local status, due = unpack(redis.call('HMGET', KEYS[1], 'status', 'due'))
 if not status or status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return status or '' end
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+if status ~= 'STARTED' and due == ARGV[2] then return status end
+if ARGV[4] == '1' and not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return status end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('PERSIST', KEYS[1])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 if ARGV[3] ~= '' then redis.call('LPUSH', KEYS[3], ARGV[3]) end
@@ -54,7 +60,8 @@ return status
 def make_message(task_id: str, route: str, queue: str, eta: float | None, retries: int = 0) -> str:
     """A message of Celery's protocol, version 2, as its Redis transport keeps it. A delayed task has an `eta`.
 
-    It has the id alone: what a user sent is in the record, where neither Celery nor kombu reads it.
+    It has the id, and the trace of the request: what a user sent is in the record, where neither Celery nor kombu
+    reads it.
     """
     headers = {
         "lang": "py",
@@ -79,7 +86,7 @@ def make_message(task_id: str, route: str, queue: str, eta: float | None, retrie
         "body_encoding": "base64",
         "delivery_tag": str(uuid.uuid4()),
     }
-    return json.dumps({**_BODY, "headers": headers, "properties": properties})
+    return json.dumps({**_BODY, "headers": {**trace_headers(), **headers}, "properties": properties})
 
 
 _BODY = {
@@ -105,11 +112,16 @@ class Queues:
         arguments = [task_id, fields["queued"], due, most, MOST_LISTED, message, queue, *values]
         return int(self._redis.run_script(_PUT, keys, arguments))
 
-    def put_again(self, task_id: str, queue: str, due: float, message: str, fields: Record) -> str:
-        """Let a task wait for a worker again, unless it is final. Returns its status before."""
+    def put_again(
+        self, task_id: str, queue: str, due: float, message: str, fields: Record, lost: bool = False
+    ) -> str:
+        """Let a task wait for a worker again, unless it is final. Returns its status before.
+
+        With `lost` only if it waits still: a worker may have taken it meanwhile.
+        """
         keys = [self._records.key(task_id), self._waiting(queue), self._redis.key(queue)]
         values = [part for item in {"status": "PENDING", "due": due, **fields}.items() for part in item]
-        found = self._redis.run_script(_PUT_AGAIN, keys, [task_id, due, message, *values])
+        found = self._redis.run_script(_PUT_AGAIN, keys, [task_id, due, message, int(lost), *values])
         return str(found.decode() if isinstance(found, bytes) else found)
 
     def take_back(self, task_id: str, queue: str) -> None:
@@ -169,7 +181,8 @@ class Queues:
 
         Redis hands a message to a worker's socket and forgets it; the worker writes it down with its next command.
         A queue is first in, first out: a task that was due well before the next message, and that no worker holds,
-        is lost. One worker looks, once in so many seconds.
+        is lost. What was requeued stands in front of all, as if it had been due at 0. One worker looks, once in so
+        many seconds.
         """
         with self._redis.reached():
             client = self._redis.client
@@ -210,4 +223,4 @@ def read_task_id(raw: bytes) -> str:
 
 
 def _waits(record: Record) -> bool:
-    return record.get("status") in ("PENDING", "RETRY")
+    return record.get("status", "SUCCESS") not in FINAL

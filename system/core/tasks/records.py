@@ -51,15 +51,16 @@ _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='F
 
 # KEYS: the record, the beginning of the keys of those who wait, the leases of those that run, the counts, the
 # index of those that run. ARGV: the id, the seconds to live, "1" if the message was delivered before, the seconds
-# of a lease or 0, now, then the fields.
+# of a lease or 0, now, the name of this run, then the fields.
 # Returns how often the task was started, and its record; or -1 without a record, -2 if it is final, -3 if it runs
-# and this is a second message.
+# and this is a second message. A run whose first reply was lost asks again and gets the same reply.
 _START = (
     _IS_FINAL
     + COUNT
     + """
-local status, queue = unpack(redis.call('HMGET', KEYS[1], 'status', 'queue'))
+local status, queue, run, runs = unpack(redis.call('HMGET', KEYS[1], 'status', 'queue', 'run', 'runs'))
 if not status then return {-1, {}} end
+if status == 'STARTED' and run == ARGV[6] then return {tonumber(runs), redis.call('HGETALL', KEYS[1])} end
 redis.call('ZREM', KEYS[2] .. tostring(queue), ARGV[1])
 if final(status) then return {-2, {}} end
 local lease, now = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -68,7 +69,7 @@ if status == 'STARTED' then
   if ARGV[3] == '0' or (renewed and renewed + lease > now) then return {-3, {}} end
 end
 if lease > 0 then redis.call('ZADD', KEYS[3], now, ARGV[1]) end
-redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, unpack(ARGV, 6))
+redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, 'run', ARGV[6], unpack(ARGV, 7))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[5], now, ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -MOST_LISTED - 1)
@@ -139,12 +140,15 @@ class Records:
             return self._redis.key("tasks", "started" if status == "STARTED" else "failed")
         return self.index
 
-    def start(self, task_id: str, worker: str, redelivered: bool, lease: float) -> tuple[int, Record]:
-        """Record that a task runs. Returns the number of its runs and the record, or what _START says."""
+    def start(self, task_id: str, run: str, worker: str, redelivered: bool, lease: float) -> tuple[int, Record]:
+        """Record that a task runs. Returns the number of its runs and the record, or what _START says.
+
+        `run` is the name of this run: a start that is asked again, because its reply was lost, counts once.
+        """
         now = self._redis.now()
         keys = [self.key(task_id), self._redis.key("waiting", ""), self._redis.key("running")]
         keys += [self.counts.key(now), self.index_of("STARTED")]
-        arguments = [task_id, self._seconds, int(redelivered), lease, now, "worker", worker]
+        arguments = [task_id, self._seconds, int(redelivered), lease, now, run, "worker", worker]
         runs, found = self._redis.run_script(_START, keys, arguments)
         names = (name.decode() for name in found[::2])
         return int(runs), decode(dict(zip(names, found[1::2], strict=True)))

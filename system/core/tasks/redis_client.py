@@ -101,9 +101,20 @@ def make_client(address: Address, patient: bool) -> Any:
     return redis.Redis(connection_pool=make_pool(address, patient))
 
 
-def make_pool(address: Address, patient: bool, adapt: Callable[[Any], Any] = lambda made: made) -> Any:
+class _SentinelPool(SentinelConnectionPool):
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        """Close the connections to the server; those to the sentinels, too, if all are to be closed."""
+        super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                sentinel.connection_pool.disconnect()
+
+
+def make_pool(
+    address: Address, patient: bool, adapt: Callable[[Any], Any] = lambda made: made, **options: Any
+) -> Any:
     """A pool of connections; `adapt` may make another class of that of its connections."""
-    options = {**address.options, **_timeouts(address, patient)}
+    options = {**address.options, **_timeouts(address, patient), **options}
     if not address.sentinels:
         return redis.ConnectionPool(connection_class=adapt(_CONNECTIONS[address.kind]), **options)
     # a sentinel that is down must not cost more than its connection's timeout: the next one is asked
@@ -117,14 +128,19 @@ def make_pool(address: Address, patient: bool, adapt: Callable[[Any], Any] = lam
     make: Any = Sentinel
     watch = make(list(address.sentinels), sentinel_kwargs=asked)
     chosen = adapt(_SENTINEL_CONNECTIONS[address.kind])
-    pool: Any = SentinelConnectionPool
+    pool: Any = _SentinelPool
     return pool(address.master, watch, connection_class=chosen, **options)
+
+
+def tries(again: int) -> Retry:
+    """How often redis-py repeats a command whose connection broke."""
+    return Retry(NoBackoff(), again, supported_errors=(redis.exceptions.ConnectionError,))
 
 
 def _timeouts(address: Address, patient: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "socket_timeout": PATIENT_ANSWER_SECONDS if patient else ANSWER_SECONDS,
-        "retry": Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
+        "retry": tries(1),
     }
     if address.kind != "socket":
         found["socket_connect_timeout"] = PATIENT_CONNECT_SECONDS if patient else CONNECT_SECONDS
@@ -155,6 +171,14 @@ def list_warnings(client: Any) -> list[str]:
     if shown.get("appendonly") == "no":
         warnings.append("Redis has appendonly no: queued tasks are lost when it restarts. Set it to yes.")
     return warnings
+
+
+def wants_replicas(client: Any) -> bool:
+    """Whether a Redis refuses writes that no replica gets; False if it does not show its settings."""
+    try:
+        return any(int(value) > 0 for value in client.config_get("min-replicas-to-write").values())
+    except ResponseError:
+        return False
 
 
 def _text(value: bytes | str) -> str:

@@ -18,6 +18,8 @@ log = logging.getLogger("kernkoa.tasks")
 
 NO_SERVER = "Set redisUrl in config.py, or start python kernkoa.py, which starts its own server."
 LONGEST_PAUSE = 2.0
+# a replica has so long to confirm a write: less than a client waits for an answer
+CONFIRM_SECONDS = 0.3
 
 Result = TypeVar("Result")
 
@@ -52,12 +54,38 @@ class RedisConnection:
         return ":".join((self._name, *parts))
 
     def run_script(self, source: str, keys: list[str], arguments: list[Any]) -> Any:
-        """Run a Lua script; its text is sent the first time only."""
+        """Run a Lua script; its text is sent the first time only.
+
+        With Sentinel and min-replicas-to-write it returns when a replica has what was written: a failover loses
+        nothing of it. Without that, BrokerUnavailable is raised, and the script may have run or not.
+        """
         script = self._scripts.get(source)
         if script is None:
             script = self._scripts[source] = self.client.register_script(source)
         with self.reached():
-            return script(keys, arguments)
+            return self._run_confirmed(script, keys, arguments) if self._confirms else script(keys, arguments)
+
+    @cached_property
+    def _confirms(self) -> bool:
+        """Whether a write must be on a replica, too."""
+        from .redis_client import wants_replicas
+
+        return bool(self.address.sentinels) and wants_replicas(self.client)
+
+    def _run_confirmed(self, script: Any, keys: list[str], arguments: list[Any]) -> Any:
+        from redis.exceptions import ConnectionError as Unconfirmed
+        from redis.exceptions import NoScriptError
+
+        pipe = self.client.pipeline(transaction=False)
+        pipe.evalsha(script.sha, len(keys), *keys, *arguments).wait(1, int(CONFIRM_SECONDS * 1000))
+        try:
+            found, replicas = pipe.execute()
+        except NoScriptError:
+            self.client.script_load(script.script)
+            return self._run_confirmed(script, keys, arguments)
+        if not replicas:
+            raise Unconfirmed("no replica has confirmed what was written")
+        return found
 
     @contextmanager
     def reached(self) -> Iterator[None]:

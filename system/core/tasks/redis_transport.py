@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from queue import Empty
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
@@ -11,7 +12,7 @@ from kombu.transport import virtual
 from kombu.utils.json import dumps
 
 from .redis_address import ShownAddress
-from .redis_client import make_pool
+from .redis_client import make_pool, tries
 from .server_clock import ServerClock
 
 log = logging.getLogger("kernkoa.worker")
@@ -20,6 +21,9 @@ log = logging.getLogger("kernkoa.worker")
 MOST_RESTORED = 100
 # what a text raises that is no message: not JSON, or JSON of another form
 _NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+
+# messages that this process acknowledged while Redis was away
+_late_tags: set[str] = set()
 
 
 class _QoS(kombu_redis.QoS):
@@ -35,8 +39,38 @@ class _QoS(kombu_redis.QoS):
             pipe.hset(self.unacked_key, delivery_tag, text).execute()
         virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
 
-    def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 10) -> None:
-        """Put messages back into their queues that no worker has renewed for `visibility_timeout`."""
+    def ack(self, delivery_tag: Any) -> None:
+        """Acknowledge a message. If Redis is away this is done later: see requeue_overdue."""
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        except self.channel.connection_errors as error:
+            log.warning("The message %s is acknowledged later: %s", delivery_tag, error)
+            _late_tags.add(delivery_tag)
+            self._free(delivery_tag)
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        """Give a message back. If Redis is away its lease ends, and it is requeued then."""
+        try:
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
+        except self.channel.connection_errors:
+            self._free(delivery_tag)
+            raise
+
+    def _free(self, delivery_tag: Any) -> None:
+        """Take another message in place of this one, and renew its lease no more."""
+        virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+
+    def restore_visible(self, *_: Any, **__: Any) -> None:
+        """Nothing: kombu requeues overdue messages when it connects, before other workers could renew theirs."""
+
+    def requeue_overdue(self) -> None:
+        """Requeue messages that no worker has renewed for `visibility_timeout`.
+
+        The late acknowledgements of this process come first.
+        """
+        for tag in tuple(_late_tags):
+            self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
+            _late_tags.discard(tag)
         with (
             self.channel.conn_or_acquire() as client,
             contextlib.suppress(kombu_redis.MutexHeld),
@@ -45,13 +79,13 @@ class _QoS(kombu_redis.QoS):
             oldest = self.channel.clock.now(client) - self.visibility_timeout
             # kombu's client adds the prefix to some commands, by its version; to this one in none
             held = f"{self.channel.global_keyprefix}{self.unacked_index_key}"
-            for tag in client.zrangebyscore(held, 0, oldest, start, num or MOST_RESTORED):
+            for tag in client.zrangebyscore(held, 0, oldest, 0, MOST_RESTORED):
                 self.restore_by_tag(tag, client)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """Put a message that was not acknowledged back into its queue; drop what is no message."""
+        """Put a message that was not acknowledged back, in front of its queue; drop what is no message."""
         try:
-            super().restore_by_tag(tag, client=client, leftmost=leftmost)  # type: ignore[no-untyped-call]
+            super().restore_by_tag(tag, client=client)  # type: ignore[no-untyped-call]
         except _NO_MESSAGE as error:
             log.error("What was kept unacknowledged under %r is no message, and is dropped: %r", tag, error)
             self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
@@ -70,9 +104,10 @@ class _Channel(kombu_redis.Channel):
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=self._address.options["db"])
-        return make_pool(
-            self._address, self._patient, self._watch_disconnect if asynchronous else lambda made: made
-        )
+        if not asynchronous:
+            return make_pool(self._address, self._patient)
+        # the event loop reads from these: if redis-py reconnected in a read, the loop would wait there for ever
+        return make_pool(self._address, self._patient, self._watch_disconnect, retry=tries(0))
 
     def _watch_disconnect(self, connection_class: Any) -> Any:
         """A class of connections that tell this channel when they are closed, as kombu's own do."""
@@ -85,6 +120,18 @@ class _Channel(kombu_redis.Channel):
                     channel._on_connection_disconnect(self)  # type: ignore[no-untyped-call]
 
         return Connection
+
+    def close(self) -> None:
+        """Close the connections, also where one is broken. A message that is on its way is received first."""
+        with contextlib.suppress(Empty, *self.connection_errors):
+            if self._in_poll:
+                self._brpop_read()
+        super().close()  # type: ignore[no-untyped-call]
+
+    def _do_restore_message(self, payload: Any, exchange: str, routing_key: str, pipe: Any, *more: Any) -> None:
+        """Put a message back, and its task among those who wait: it may be lost on its second way, too."""
+        super()._do_restore_message(payload, exchange, routing_key, pipe, *more)  # type: ignore[no-untyped-call]
+        pipe.zadd(f"waiting:{routing_key}", {payload["headers"]["id"]: 0})
 
     def _brpop_read(self, **options: Any) -> Any:
         """Receive a message. What is in a queue and is no message is dropped, and the worker goes on."""
@@ -102,3 +149,15 @@ class RedisTransport(kombu_redis.Transport):
     """Named as text in Celery's settings."""
 
     Channel = _Channel
+    _loop: Any = None
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Let the event loop of a worker read from a connection. kombu never takes back what it adds."""
+        known = set(loop.on_tick)
+        super().register_with_event_loop(connection, loop)  # type: ignore[no-untyped-call]
+        self._loop, self._added = loop, loop.on_tick - known
+
+    def close_connection(self, connection: Any) -> None:
+        if self._loop is not None:
+            self._loop.on_tick -= self._added
+        super().close_connection(connection)  # type: ignore[no-untyped-call]

@@ -56,6 +56,8 @@ class Tasks:
         self.schedule_times = ScheduleTimes(self.redis)
         self.heartbeats = Heartbeats(self.redis)
         self.leases = TaskLeases(self.redis, self.records)
+        # an addon may refuse a client's task, by its id; called in a request only
+        self.check_client: Callable[[str], None] | None = None
         self.zone = find_zone(settings.timezone)
 
     @cached_property
@@ -101,6 +103,8 @@ class Tasks:
         self._check(queue, delay, packed)
         name = task_id or str(uuid.uuid4())
         around = request if has_request_context() else None
+        if around is not None and self.check_client is not None:
+            self.check_client(name)
         now = self.redis.now()
         message = encode_message(packed, origin or describe_origin(around, self.settings.url), answer)
         fields = {"status": "PENDING", "route": route, "queue": queue, "queued": now, "due": now + delay}
@@ -115,12 +119,17 @@ class Tasks:
         log.debug("%s[%s] is queued in %s", route, name, queue)
         return name
 
-    def send_again(self, record: Record, delay: float = 0, retries: int = 0, **fields: Any) -> str:
-        """Queue a task again unless it is final, and write `fields` to its record. Returns its status before."""
+    def send_again(
+        self, record: Record, due: float | None = None, retries: int = 0, lost: bool = False, **fields: Any
+    ) -> str:
+        """Queue a task again unless it is final, and write `fields` to its record. Returns its status before.
+
+        With `lost` only if it waits still.
+        """
         name, route, queue = record["task_id"], record["route"], record["queue"]
-        due = self.redis.now() + delay
-        envelope = self._envelope(name, route, queue, due if delay else None, retries)
-        before = self.queues.put_again(name, queue, due, envelope, {**fields, "retries": retries})
+        eta, due = due, due or self.redis.now()
+        envelope = self._envelope(name, route, queue, eta, retries)
+        before = self.queues.put_again(name, queue, due, envelope, {**fields, "retries": retries}, lost)
         if before and before not in FINAL and self.settings.brokerUrl:
             self._publish(name, route, queue, due, retries)
         return before
@@ -205,12 +214,19 @@ class Tasks:
         """The task method that exeTask names."""
         segments = tuple(method.split("/")) if "/" in method else (*_address(controller), method)
         try:
-            resolved = resolve(self.catalog, Route(segments), self.catalog.now(), tasks=True)
+            resolved = self._resolve(Route(segments))
         except NotFound as error:
             raise self._explain(controller, method, str(error.reason)) from error
         if not _is_exact(resolved, segments) or not resolved.endpoint.outline.is_task:
             raise self._explain(controller, method, "it is no task method")
         return resolved.endpoint
+
+    def _resolve(self, route: Route) -> Resolved:
+        """What is missing is looked for once more, however young the last look is."""
+        try:
+            return resolve(self.catalog, route, self.catalog.now(), tasks=True)
+        except NotFound:
+            return resolve(self.catalog, route, self.catalog.policy.after_every_look(), tasks=True)
 
     def _explain(self, controller: object, method: str, reason: str) -> TaskError:
         library = self.catalog.find(type(controller).__module__, self.catalog.now())

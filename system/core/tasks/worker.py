@@ -78,10 +78,11 @@ def held_tags(consumer: Any) -> set[str]:
     """The delivery tags of what a worker runs, or keeps until its time, over whatever connection it came."""
     while True:
         try:
-            requests = (*tuple(state.reserved_requests), *tuple(state.active_requests))
+            later = getattr(state, "scheduled_requests", ())  # since Celery 5.7
+            requests = (*tuple(state.reserved_requests), *tuple(state.active_requests), *tuple(later))
             tags = {request.message.delivery_tag for request in requests}
             qos = getattr(getattr(consumer.task_consumer, "channel", None), "qos", None)
-            return tags | set(qos._delivered) if qos else tags
+            return tags | (set(qos._delivered) - qos._dirty) if qos else tags
         except RuntimeError:  # the worker's own thread changed one of them meanwhile
             continue
 
@@ -96,6 +97,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
             raise ImproperlyConfigured(SOLO)
         self._entries: list[Any] = []
         self._since = time.time()
+        self._away = time.monotonic()  # when the broker was last away, or this worker
         self._tasks: Tasks = consumer.app.site
         self._lease = self._tasks.settings.leaseSeconds
         self._seconds = self._lease / 3
@@ -104,6 +106,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._asked: set[str] = set()
 
     def start(self, consumer: Any) -> None:
+        self._away = time.monotonic()
         if not self._renewal.is_alive():
             capture_output()
             self._renewal.start()
@@ -131,15 +134,22 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
             log.debug("Redis does not answer: the worker's name disappears from the board by itself")
 
     def tend(self, consumer: Any) -> None:
-        """Renew leases, requeue what no worker holds, send the heartbeat."""
+        """Send the heartbeat, requeue what no worker holds.
+
+        While Redis is away no worker can renew its leases. So for one lease after it is back nothing is requeued.
+        """
         try:
-            renew_leases(self._tasks, consumer)
             self._tasks.heartbeats.send(consumer.hostname, self._about(consumer))
-            if not self._tasks.settings.brokerUrl:
-                consumer.task_consumer.channel.qos.restore_visible(interval=1)
-            send_lost(self._tasks, self._lease)
+            if time.monotonic() - self._away >= self._lease:
+                self._requeue(consumer)
         except (*consumer.connection_errors, *consumer.channel_errors, BrokerUnavailable) as error:
+            self._away = time.monotonic()
             log.warning("Unacknowledged messages cannot be requeued: %s", error)
+
+    def _requeue(self, consumer: Any) -> None:
+        if not self._tasks.settings.brokerUrl:
+            consumer.task_consumer.channel.qos.requeue_overdue()
+        send_lost(self._tasks, self._lease)
 
     def _about(self, consumer: Any) -> dict[str, Any]:
         return {
@@ -210,7 +220,7 @@ def _send_again(tasks: Tasks, record: Record) -> None:
         tasks.celery.backend.mark_as_failure(record["task_id"], MessageLost(_LOST), store_result=True)
         return
     log.warning("The message of %s[%s] was lost and is sent again", record["route"], record["task_id"])
-    tasks.send_again(record, resends=resends)
+    tasks.send_again(record, lost=True, resends=resends)
 
 
 class MessageLost(TaskFailed):
@@ -269,15 +279,6 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
             Lease,
         )
 
-    def connection_for_read(self, heartbeat: Any = None) -> Any:
-        """On reconnect, renew leases before kombu restores overdue messages."""
-        connection = super().connection_for_read(heartbeat)
-        try:
-            renew_leases(self.app.site, self)
-        except BrokerUnavailable as error:
-            log.warning("The leases cannot be renewed: %s", error)
-        return connection
-
     def on_connection_error_after_connected(self, error: Exception) -> None:
         """Celery 5.7.0 closes the lost connection here; the late acknowledgement that follows ends the worker."""
         if self.connection is not None:
@@ -286,6 +287,14 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         if channel is not None:
             channel.do_restore = False  # what runs here keeps its lease; requeued now, it would run twice
         super().on_connection_error_after_connected(error)
+
+    def on_close(self) -> None:
+        """With Redis a lost connection ends nothing: messages are acknowledged by their keys, over any connection.
+
+        Celery forgets here what the pool has not begun; a process that has it already would run it without lease.
+        """
+        if self.app.settings.brokerUrl or self.controller.blueprint.state != bootsteps.RUN:
+            super().on_close()
 
     def on_decode_error(self, message: Any, error: Exception) -> None:
         super().on_decode_error(message, error)

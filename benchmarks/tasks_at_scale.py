@@ -1,0 +1,164 @@
+"""Tasks with few, and with 10,000 queued and a million finished: does anything become slower?
+
+    venv3/bin/python benchmarks/tasks_at_scale.py [--finished 1000000] [--queued 10000] [--pages 200]
+
+Prints the medians of exeTask, a status, the board (JSON) and a whole task, from its start to its result, of two
+sites by turns, and the ratio; then how other requests fare while status pages are open
+behind nginx and uWSGI; and what one task costs: commands and bytes in Redis, connections of a process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.servers import Production, production
+from tests.task_bench import Bench, Server, bench
+
+ROUNDS = 100
+LISTED = 200
+RECORD = """
+local first, count, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+for number = first, first + count - 1 do
+  local id = string.format('00000000-0000-4000-8000-%012x', number)
+  local at = now - 3600 - number / 1000
+  redis.call('HSET', 'kernkoa:task:' .. id, 'status', 'SUCCESS', 'route', 'jobs/Jobs/echo', 'queue', 'tasks',
+             'queued', at, 'due', at, 'started', at, 'done', at, 'runs', 1, 'worker', 'w@host', 'result', '1')
+  redis.call('EXPIRE', 'kernkoa:task:' .. id, 604800)
+  if number < 10000 then redis.call('ZADD', 'kernkoa:tasks:newest', at, id) end
+end
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--finished", type=int, default=1_000_000)
+    parser.add_argument("--queued", type=int, default=10_000)
+    parser.add_argument("--pages", type=int, default=200)
+    options = parser.parse_args()
+    settings: dict[str, Any] = {"explorer": "public", "maxQueued": 0, "leaseSeconds": 30}
+    with tempfile.TemporaryDirectory(prefix="koa-") as name:
+        folder = Path(name)
+        with bench(folder / "few", **settings) as few, bench(folder / "many", **settings) as many:
+            compare(few, many, options.finished, options.queued)
+            count_costs(few)
+        with serving(folder) as served:
+            open_pages(served, options.pages)
+
+
+def compare(few: Bench, many: Bench, finished: int, queued: int) -> None:
+    """The medians of two sites by turns: one with as many tasks as the board lists, one with many more."""
+    fill(few.server.client, LISTED)
+    fill(many.server.client, finished)
+    began = time.perf_counter()
+    for _ in range(queued):
+        many.start("echo", 1, delay=86_400)
+    print(f"{queued:,} tasks were queued in {time.perf_counter() - began:.0f} s", flush=True)
+    known = {site: site.start("echo", 1) for site in (few, many)}
+    steps: dict[str, Callable[[Bench], Any]] = {
+        "exeTask": lambda site: site.start("echo", 1),
+        "status": lambda site: site.status(known[site]),
+        "board": lambda site: site.request("GET", "/_koa/tasks?format=json"),
+        "start to result": lambda site: site.run("echo", 1),
+    }
+    print(f"{'median in ms':16}{LISTED:>10}{f'{queued:,} + {finished:,}':>22}{'ratio':>8}")
+    for name, step in steps.items():
+        pairs = [(clock(step, few), clock(step, many)) for _ in range(ROUNDS)]
+        ratio = statistics.median(second / first for first, second in pairs)
+        first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
+        print(f"{name:16}{first:10.2f}{second:22.2f}{ratio:8.2f}", flush=True)
+
+
+def clock(action: Callable[[Bench], Any], site: Bench) -> float:
+    """The milliseconds of an action."""
+    began = time.perf_counter()
+    action(site)
+    return (time.perf_counter() - began) * 1000
+
+
+def fill(client: Any, finished: int) -> None:
+    """Records of finished tasks, as a worker leaves them."""
+    for first in range(0, finished, 5000):
+        client.eval(RECORD, 0, first, min(5000, finished - first), time.time())
+
+
+def count_costs(site: Bench) -> None:
+    """What a task costs in Redis."""
+    client, count = site.server.client, 200
+    time.sleep(1)
+    before, memory = client.info("commandstats"), client.info("memory")["used_memory"]
+    sent = client.info("stats")
+    ids = [site.start("echo", {"text": "x" * 100}) for _ in range(count)]
+    held = client.info("memory")["used_memory"] - memory
+    for task_id in ids:
+        site.end(task_id)
+    after, received = client.info("commandstats"), client.info("stats")
+    names = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
+    shown = {name[8:]: round(calls / count, 2) for name, calls in names.items() if calls >= count / 10}
+    traffic = [received[name] - sent[name] for name in ("total_net_input_bytes", "total_net_output_bytes")]
+    print(f"\ncommands a task, the polling of its status included: {json.dumps(shown)}")
+    print(f"bytes to and from Redis a task: {traffic[0] / count:.0f}, {traffic[1] / count:.0f}")
+    print(f"bytes of memory a task of 100 bytes, once started: {held / count:.0f}")
+    print(f"connections of a web process and a worker of two processes: {len(client.client_list()) - 1}")
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Production]:
+    """nginx and uWSGI with two processes, whose tasks no worker runs."""
+    server = Server(folder / "redis").start()
+    library = (
+        "from kernkoa import *\n\n\nclass Jobs:\n    def start(self):\n        return exeTask(self, 'work')\n\n"
+        "    def work(self, celery_instance):\n        return 1\n\n    def hello(self):\n        return 'hello'\n"
+    )
+    config = f"redisUrl = {server.url!r}\n"
+    try:
+        with production(files={"catalog/controller/jobs.py": library, "config.py": config}) as site:
+            yield site
+    finally:
+        server.stop()
+
+
+def open_pages(site: Production, pages: int) -> None:
+    """How long another request takes while status pages are open, each asking for its status as the page does."""
+    task_id = json.loads(site.get("/jobs/Jobs/start", Accept="application/json").body)["id"]
+
+    def median() -> float:
+        spent = []
+        for _ in range(3 * ROUNDS):
+            began = time.perf_counter()
+            assert site.get("/jobs/Jobs/hello").status == 200
+            spent.append((time.perf_counter() - began) * 1000)
+        return statistics.median(spent)
+
+    alone = median()
+    over = threading.Event()
+
+    def watch() -> None:
+        # the page asks in steps from 0.5 to 5 s; these have been open for a while
+        while not over.wait(5):
+            site.get(f"/status/{task_id}?format=json")
+
+    watchers = [threading.Thread(target=watch) for _ in range(pages)]
+    for watcher in watchers:
+        watcher.start()
+        time.sleep(5 / pages)
+    among = median()
+    over.set()
+    for watcher in watchers:
+        watcher.join()
+    print(f"\nanother request: {alone:.2f} ms, with {pages} open status pages {among:.2f} ms: {among / alone:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""How many tasks of one client wait for a worker: nobody fills the queue for all others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import TooManyRequests
+
+WAITING = frozenset({"PENDING", "RETRY"})
+# a client's list is dropped when it has started nothing for so long
+KEPT_SECONDS = 7 * 86_400
+RETRY_AFTER = 10
+
+
+class QueuedTasks:
+    """Counts the tasks of each client: of its user, where it is signed in, else of its address."""
+
+    def __init__(self, tasks: Any, most: int) -> None:
+        self._tasks = tasks
+        self._most = most
+
+    def check(self, task_id: str) -> None:
+        """Count a task that is started now. Raises TooManyRequests (429, with Retry-After) if too many wait."""
+        redis = self._tasks.redis
+        key = redis.key("limits", "queued", _name_client())
+        now = redis.now()
+        with redis.reached():
+            pipe = redis.client.pipeline(transaction=False)
+            pipe.zadd(key, {task_id: now}).zcard(key).expire(key, KEPT_SECONDS)
+            if pipe.execute()[1] <= self._most or self._drop_started(key, task_id) < self._most:
+                return
+            redis.client.zrem(key, task_id)
+        raise TooManyRequests(
+            f"{self._most:,} tasks of yours wait already. Try again when some of them have started.",
+            retry_after=RETRY_AFTER,
+        )
+
+    def _drop_started(self, key: str, task_id: str) -> int:
+        """Drop the tasks that wait no longer; returns how many others do."""
+        client = self._tasks.redis.client
+        ids = [name.decode() for name in client.zrange(key, 0, -1) if name.decode() != task_id]
+        statuses = self._tasks.records.statuses(ids)
+        gone = [name for name, status in zip(ids, statuses, strict=True) if status not in WAITING]
+        if gone:
+            client.zrem(key, *gone)
+        return len(ids) - len(gone)
+
+
+def _name_client() -> str:
+    user = request.environ.get("koa.user")
+    return f"user {user}" if user else f"address {request.remote_addr}"
