@@ -122,10 +122,21 @@ def check_sendable(response: Response) -> Response:
         return response
     if not 200 <= response.status_code <= 599:
         raise _refuse(f"the status {response.status}, which is none of HTTP: use 200 to 599")
+    if "Content-Length" in response.headers and response.is_sequence:
+        _check_length(response)
     for name, value in response.headers:
         if not (value.isascii() and value.isprintable() and name.isascii()):
             _check_header(response, name, value)
     return response
+
+
+def _check_length(response: Response) -> None:
+    """RFC 9110, section 8.6: a client would wait for what is missing, or take the rest for the next response."""
+    length, wanted = response.calculate_content_length(), response.headers["Content-Length"]
+    has_body = request.method != "HEAD" and response.status_code not in (204, 304)
+    if has_body and str(length) != wanted:
+        del response.headers["Content-Length"]
+        raise _refuse(f"the header Content-Length: {wanted} with a body of {length} bytes", " Leave it out.")
 
 
 def _check_header(response: Response, name: str, value: str) -> None:
@@ -177,9 +188,15 @@ def _download(content: bytes) -> Response:
 def _stream(values: Iterator[Any]) -> Response:
     """A streamed response. Its first piece is made before the headers are sent: an early failure is a 500.
 
-    Text and bytes are sent as they are, other values as JSON, one a line (application/jsonl).
+    Text and bytes are sent as they are, other values as JSON, one a line (application/jsonl). What a generator
+    returns before its first piece is the answer.
     """
-    first = next(values, _END)
+    try:
+        first = next(values)
+    except StopIteration as end:
+        if end.value is not None:
+            return respond(end.value)
+        first = _END
     is_lines = _promises_lines() if first is _END else not isinstance(first, _TEXT) or isinstance(first, Enum)
     encode = _encode_line if is_lines else _encode_piece
     pieces = iter(()) if first is _END else chain([encode(first)], map(encode, values))
