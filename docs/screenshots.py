@@ -15,11 +15,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browser import chromium  # noqa: E402
-from tests.task_bench import Bench, bench  # noqa: E402
+from tests.browser import chromium
+from tests.task_bench import Bench, bench
 
 SHOP = """
     from kernkoa import *
