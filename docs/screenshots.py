@@ -1,76 +1,87 @@
-"""Makes the pictures of the documentation: python docs/screenshots.py. Needs Chromium and its driver.
+"""Makes the pictures of the documentation: python docs/screenshots.py [folder]
 
-Each is a page of a fresh copy of this clone, served by the development server.
+Starts a site with a Redis and a worker, opens the pages in Chromium and saves them as docs/*.png. It needs what the
+tests need: sh setup.sh test installs it.
 """
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
+import json
 import sys
 import tempfile
-import threading
 from pathlib import Path
-
-from werkzeug.serving import make_server
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-# the controllers import the face, whose databases are in this folder
-os.environ["KERNKOA_VAR_PATH"] = tempfile.mkdtemp(prefix="screenshots-")
-atexit.register(shutil.rmtree, os.environ["KERNKOA_VAR_PATH"], ignore_errors=True)
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from system.core.app import create_app
-from system.core.settings import Settings
-from system.core.web.startup import start
 from tests.browser import chromium
+from tests.task_bench import Bench, bench
 
-# the name of the picture, the page, what is typed into its fields, and its size
-PICTURES = (
-    ("explorer.png", "/_koa/at/examples/shapes/Shapes/area?width=3&height=4", "call", 1200, 1240),
-    ("form.png", "/message/message/message/index", "post", 1200, 620),
-)
+SHOP = """
+    from kernkoa import *
+
+    class Shop:
+        "Orders, and the reports about them."
+
+        def start(self, method: str):
+            return exeTask(self, method)
+
+        def order(self, number: int, copies: int = 1) -> dict[str, int]:
+            "Return an order. `copies` is how often it is printed."
+            return {"number": number, "copies": copies}
+
+        def report(self, celery_instance=None, params=None):
+            for page in range(20):
+                print("page", page + 1)
+                celery_instance.progress(page + 1, 20, f"page {page + 1} of 20")
+                time.sleep(0.4)
+
+        def letter(self, celery_instance=None, params=None):
+            time.sleep(0.2)
+
+        def invoice(self, celery_instance=None, params=None):
+            raise LookupError("order 7 has no address")
+"""
 
 
-def take(browser, address: str, name: str, page: str, form: str, width: int, height: int) -> None:
-    """Open a page, send its form, and save what is shown then."""
-    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    browser.get(address + page)
-    if form == "call":
-        browser.find_element(By.CSS_SELECTOR, "#call button[type=submit]").click()
+def start_tasks(site: Bench) -> str:
+    """Some tasks that end, one that fails, one that runs; returns the last."""
+    for method in ("letter", "invoice", *["letter"] * 4):
+        site.end(_start(site, method))
+    return _start(site, "report")
+
+
+def _start(site: Bench, method: str) -> str:
+    return str(json.loads(site.request("POST", "/shop/start", {"method": method})[2])["id"])
+
+
+def take(browser: Any, address: str, height: int, file: Path) -> None:
+    browser.set_window_size(1200, height)
+    browser.get(address)
+    WebDriverWait(browser, 20).until(lambda _: browser.find_elements(By.CSS_SELECTOR, "h1"))
+    for button in browser.find_elements(By.CSS_SELECTOR, "#call button[type=submit]"):
+        button.click()
         WebDriverWait(browser, 20).until(lambda _: browser.find_element(By.ID, "status").text)
-    else:
-        browser.execute_script(
-            f"document.getElementById('{form}').noValidate = true; document.getElementById('{form}').submit()"
-        )
-        WebDriverWait(browser, 20).until(lambda _: browser.find_elements(By.CSS_SELECTOR, "[aria-invalid=true]"))
-    browser.execute_script("window.scrollTo(0, 0)")
-    browser.save_screenshot(str(ROOT / "docs" / name))
+        browser.execute_script("scrollTo(0, 0)")
+    browser.save_screenshot(str(file))
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="screenshots-") as folder:
-        app = create_app(Settings(path=ROOT, varPath=os.environ["KERNKOA_VAR_PATH"], development=True))
-        start(app)
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            with chromium(Path(folder) / "profile") as browser:
-                for picture in PICTURES:
-                    take(browser, f"http://127.0.0.1:{server.server_port}", *picture)
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-            app.catalog.close()
-            app.dbs.close()
+def main(folder: Path) -> None:
+    """Make the pictures in a folder."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        with bench(place / "site", explorer="public") as site, chromium(place / "profile") as browser:
+            site.write("shop.py", SHOP)
+            running = start_tasks(site)
+            address = f"http://127.0.0.1:{site.port}/_koa"
+            take(browser, f"{address}/tasks", 900, folder / "board.png")
+            take(browser, f"{address}/tasks/{running}", 700, folder / "task.png")
+            take(browser, f"{address}/at/shop/Shop/order?number=42&copies=2", 1100, folder / "explorer.png")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs")
