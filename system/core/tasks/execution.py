@@ -195,7 +195,7 @@ def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, An
 
 
 def _resolve(tasks: Tasks, route: str) -> Resolved:
-    """The live method of a task. It was there when the task was started, so one that is being replaced is awaited."""
+    """The live method of a task. It was there when the task was started: while it is replaced, wait for it."""
     segments, deadline = tuple(route.split("/")), time.monotonic() + REPLACE_SECONDS
     while True:
         try:
