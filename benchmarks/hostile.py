@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from tests.servers import Production, production  # noqa: E402
 
 HONEST = "/fasthelloworld/fastHelloClass/fastHelloWorldWithParameters?hello=world"
-PAUSE = 0.06  # a thousand a minute
+PAUSE = 0.05  # more than a thousand a minute
 THREADS = 8
 FAILURES = ("500", "502", "503", "504")
 RAW = [
@@ -41,6 +41,12 @@ RAW = [
     "GET /%%00%s HTTP/1.1",
     "GET /%s HTTP/9.9",
     "NONSENSE %s",
+    "GET /examples/shapes/total?sides=%s&sides=1e999 HTTP/1.1",
+    "GET /fasthelloworld/fastHelloClass/%s HTTP/1.1",
+    "OPTIONS /message/%s HTTP/1.1",
+    "GET /_koa/files/static/%s HTTP/1.1",
+    "GET /static//%s HTTP/1.1",
+    "POST /message/message/message/%s HTTP/1.1",
 ]
 HEADERS = [
     "Host: shop.example",

@@ -1,11 +1,11 @@
 """KernKoa against a Flask app written by hand, both behind nginx and uWSGI from the files that setup.sh installs.
 
-    venv3/bin/python benchmarks/server.py [--rounds 5] [--seconds 3] [--connections 16]
+    venv3/bin/python benchmarks/server.py [--rounds 5] [--seconds 3] [--connections 16 64 256]
 
-Two uWSGI processes each, the same URL, rounds interleaved. Prints the medians of requests a second and of the 99th
-percentile, of the CPU time that the app spends on a request (steady on a busy machine, where the others are
-not), their ratios to the Flask app, and the memory of a process (PSS, its share of what is shared included).
-gunicorn with KernKoa behind the same nginx stands beside them for orientation. Needs nginx and wrk.
+The Flask app has a secret key, as every real one. Two uWSGI processes each, the same URL, rounds interleaved.
+Prints the medians of requests a second, of the 99th percentile and of the CPU time that the app uses for a request
+(steady on a busy machine, where the others are not), their ratios to the Flask app, and the memory of a process
+(PSS, its share of what is shared included). gunicorn with KernKoa stands beside them. Needs nginx and wrk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ from flask import Flask, request
 from markupsafe import escape
 
 app = Flask(__name__)
+app.secret_key = "a" * 64
 
 
 @app.route("{HELLO}", methods=["GET", "POST"])
@@ -131,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--connections", type=int, nargs="+", default=[16, 64, 256])
     options = parser.parse_args()
     with (
         # no worker is replaced while it is measured
@@ -144,17 +145,27 @@ def main() -> None:
             "KernKoa": (kernkoa.port, kernkoa.workers()),
             "KernKoa, gunicorn": (port, pids),
         }
-        for title, path in (("hello", HELLO), ("echo two parameters", ECHO)):
-            rounds: dict[str, list[Round]] = {name: [] for name in servers}
-            for _ in range(options.rounds):
-                for name, (own, processes) in servers.items():
-                    rounds[name].append(measure(own, path, processes, options.seconds, options.connections))
-            report(title, rounds, {name: memory(processes) for name, (_, processes) in servers.items()})
+        for connections in options.connections:
+            for title, path in (("hello", HELLO), ("echo", ECHO)):
+                rounds = take_turns(servers, path, options.rounds, options.seconds, connections)
+                memories = {name: memory(processes) for name, (_, processes) in servers.items()}
+                report(f"{title}, {connections} clients", rounds, memories)
+
+
+def take_turns(
+    servers: Mapping[str, tuple[int, set[int]]], path: str, count: int, seconds: int, connections: int
+) -> dict[str, list[Round]]:
+    """So many rounds of each server, one after the other."""
+    rounds: dict[str, list[Round]] = {name: [] for name in servers}
+    for _ in range(count):
+        for name, (port, pids) in servers.items():
+            rounds[name].append(measure(port, path, pids, seconds, connections))
+    return rounds
 
 
 def report(title: str, rounds: dict[str, list[Round]], megabytes: dict[str, float]) -> None:
     print(f"\n{title:20} requests/s  ratio   p99 ms  ratio   CPU us  ratio   MB a process")
-    base = rounds["Flask by hand"]
+    base = next(iter(rounds.values()))
     for name, found in rounds.items():
         line = f"{name:20}"
         for field, width in (("rate", 11), ("slowest", 8), ("cpu", 8)):

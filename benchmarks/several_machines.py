@@ -1,6 +1,6 @@
 """A site of three web and two worker machines under load, while machines are reloaded, changed and lost.
 
-    sudo venv3/bin/python benchmarks/several_machines.py [--rabbitmq] [--step NAME ...] [--pause 0.005]
+    sudo venv3/bin/python benchmarks/several_machines.py [--rabbitmq] [--alone] [--step NAME ...] [--pause 0.005]
 
 The machines are network namespaces, which the script makes and removes: one nginx in front, three machines with
 Redis and Sentinel, one PostgreSQL, and RabbitMQ with --rabbitmq. Clients read pages, keep a session, write to the
@@ -75,10 +75,23 @@ def power_off_worker(site: MachineSite, traffic: Traffic) -> None:
 
 
 def power_off_redis(site: MachineSite, traffic: Traffic) -> None:
-    """The machine with the master of Redis and a sentinel loses its power, and stays away."""
-    site.master().power_off()
+    """The machine with the master of Redis loses its power; without Sentinel it comes back after five seconds."""
+    store = site.master()
+    store.power_off()
+    time.sleep(5)
+    if len(site.stores) == 1:
+        store.plug("up")
+        site.start_redis(store)
     time.sleep(10)
     traffic.more(100)
+
+
+def kill_rabbitmq_leader(site: MachineSite, traffic: Traffic) -> None:
+    """The RabbitMQ node with the leader of the queue is killed; without RabbitMQ nothing happens."""
+    if site.rabbitmq is not None:
+        site.rabbitmq.kill(site.rabbitmq.leader_of("tasks"))
+        time.sleep(10)
+        traffic.more(100)
 
 
 STEPS: dict[str, Callable[[MachineSite, Traffic], None]] = {
@@ -90,6 +103,7 @@ STEPS: dict[str, Callable[[MachineSite, Traffic], None]] = {
         kill_web_services,
         power_off_web,
         power_off_worker,
+        kill_rabbitmq_leader,
         power_off_redis,
     )
 }
@@ -98,6 +112,7 @@ STEPS: dict[str, Callable[[MachineSite, Traffic], None]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rabbitmq", action="store_true", help="RabbitMQ delivers the tasks")
+    parser.add_argument("--alone", action="store_true", help="one Redis, without Sentinel")
     parser.add_argument("--step", action="append", choices=[*STEPS], help="only these steps")
     parser.add_argument("--pause", type=float, default=0.02, help="seconds between two requests of a client")
     options = parser.parse_args()
@@ -105,7 +120,9 @@ def main() -> None:
     # short, because the name of a socket may have 107 bytes
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="koa-")))
-        site = stack.enter_context(machine_site(folder / "m", web=3, workers=2, rabbitmq=options.rabbitmq))
+        stores = 1 if options.alone else 3
+        made = machine_site(folder / "m", web=3, workers=2, stores=stores, rabbitmq=options.rabbitmq)
+        site = stack.enter_context(made)
         run(site, options.step or [*STEPS], options.pause)
 
 

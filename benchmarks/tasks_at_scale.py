@@ -1,9 +1,9 @@
-"""Tasks with ten, and with 10,000 queued and a million finished: does anything become slower?
+"""Tasks with few, and with 10,000 queued and a million finished: does anything become slower?
 
     venv3/bin/python benchmarks/tasks_at_scale.py [--finished 1000000] [--queued 10000] [--pages 200]
 
-Prints the medians of exeTask, a status, the board (JSON) and a whole task, from its start to its result, with an
-almost empty Redis and with a full one, and their ratio; then how other requests fare while status pages are open
+Prints the medians of exeTask, a status, the board (JSON) and a whole task, from its start to its result, of two
+sites by turns, and the ratio; then how other requests fare while status pages are open
 behind nginx and uWSGI; and what one task costs: commands and bytes in Redis, connections of a process.
 """
 
@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.servers import Production, production
 from tests.task_bench import Bench, Server, bench
 
-ROUNDS = 60
+ROUNDS = 100
+LISTED = 200
 RECORD = """
 local first, count, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 for number = first, first + count - 1 do
@@ -46,46 +47,44 @@ def main() -> None:
     parser.add_argument("--queued", type=int, default=10_000)
     parser.add_argument("--pages", type=int, default=200)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="koa-") as folder:
-        with bench(Path(folder) / "site", explorer="public", maxQueued=0, leaseSeconds=30) as site:
-            compare(site, options.finished, options.queued)
-            count_costs(site)
-        with serving(Path(folder)) as served:
+    settings: dict[str, Any] = {"explorer": "public", "maxQueued": 0, "leaseSeconds": 30}
+    with tempfile.TemporaryDirectory(prefix="koa-") as name:
+        folder = Path(name)
+        with bench(folder / "few", **settings) as few, bench(folder / "many", **settings) as many:
+            compare(few, many, options.finished, options.queued)
+            count_costs(few)
+        with serving(folder) as served:
             open_pages(served, options.pages)
 
 
-def compare(site: Bench, finished: int, queued: int) -> None:
-    """The medians with ten tasks and with many, which wait in a queue that no worker serves."""
-    for _ in range(10):
-        site.run("echo", 1)
-    few = measure(site)
-    fill(site.server.client, finished)
+def compare(few: Bench, many: Bench, finished: int, queued: int) -> None:
+    """The medians of two sites by turns: one with as many tasks as the board lists, one with many more."""
+    fill(few.server.client, LISTED)
+    fill(many.server.client, finished)
+    began = time.perf_counter()
     for _ in range(queued):
-        site.start("echo", 1, delay=86_400)
-    many = measure(site)
-    print(f"{'median in ms':16}{'ten':>10}{f'{queued:,} + {finished:,}':>22}{'ratio':>8}")
-    for name, value in few.items():
-        print(f"{name:16}{value:10.2f}{many[name]:22.2f}{many[name] / value:8.2f}")
-
-
-def measure(site: Bench) -> dict[str, float]:
-    known = site.start("echo", 1)
-    site.end(known)
-    return {
-        "exeTask": median(lambda: site.start("echo", 1)),
-        "status": median(lambda: site.status(known)),
-        "board": median(lambda: site.request("GET", "/_koa/tasks?format=json")),
-        "start to result": median(lambda: site.run("echo", 1)),
+        many.start("echo", 1, delay=86_400)
+    print(f"{queued:,} tasks were queued in {time.perf_counter() - began:.0f} s", flush=True)
+    known = {site: site.start("echo", 1) for site in (few, many)}
+    steps: dict[str, Callable[[Bench], Any]] = {
+        "exeTask": lambda site: site.start("echo", 1),
+        "status": lambda site: site.status(known[site]),
+        "board": lambda site: site.request("GET", "/_koa/tasks?format=json"),
+        "start to result": lambda site: site.run("echo", 1),
     }
+    print(f"{'median in ms':16}{LISTED:>10}{f'{queued:,} + {finished:,}':>22}{'ratio':>8}")
+    for name, step in steps.items():
+        pairs = [(clock(step, few), clock(step, many)) for _ in range(ROUNDS)]
+        ratio = statistics.median(second / first for first, second in pairs)
+        first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
+        print(f"{name:16}{first:10.2f}{second:22.2f}{ratio:8.2f}", flush=True)
 
 
-def median(action: Callable[[], Any]) -> float:
-    spent = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        action()
-        spent.append((time.perf_counter() - began) * 1000)
-    return statistics.median(spent)
+def clock(action: Callable[[Bench], Any], site: Bench) -> float:
+    """The milliseconds of an action."""
+    began = time.perf_counter()
+    action(site)
+    return (time.perf_counter() - began) * 1000
 
 
 def fill(client: Any, finished: int) -> None:
@@ -134,10 +133,15 @@ def open_pages(site: Production, pages: int) -> None:
     """How long another request takes while status pages are open, each asking for its status as the page does."""
     task_id = json.loads(site.get("/jobs/Jobs/start", Accept="application/json").body)["id"]
 
-    def ask() -> None:
-        assert site.get("/jobs/Jobs/hello").status == 200
+    def median() -> float:
+        spent = []
+        for _ in range(3 * ROUNDS):
+            began = time.perf_counter()
+            assert site.get("/jobs/Jobs/hello").status == 200
+            spent.append((time.perf_counter() - began) * 1000)
+        return statistics.median(spent)
 
-    alone = median(ask)
+    alone = median()
     over = threading.Event()
 
     def watch() -> None:
@@ -149,7 +153,7 @@ def open_pages(site: Production, pages: int) -> None:
     for watcher in watchers:
         watcher.start()
         time.sleep(5 / pages)
-    among = median(ask)
+    among = median()
     over.set()
     for watcher in watchers:
         watcher.join()

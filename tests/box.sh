@@ -14,7 +14,8 @@ set -eu
 clone=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kernkoa-box
 tree=$cache/bookworm-1
-wheels=$cache/wheels-2-$(cksum <"$clone/requirements.txt" | cut -d' ' -f1)
+limits=$clone/system/addons/limits/requirements.txt
+wheels=$cache/wheels-2-$(cat "$clone/requirements.txt" "$limits" | cksum | cut -d' ' -f1)
 packages="python3-venv nginx redis-server logrotate"
 
 prepare() {
@@ -41,12 +42,13 @@ download_wheels() {
 	mount -t overlay overlay -o "lowerdir=$tree,upperdir=$cache/aside/up,workdir=$cache/aside/work" "$cache/aside/root"
 	trap 'umount "$cache/aside/root"; rm -rf "$cache/aside"' EXIT
 	cp "$clone/requirements.txt" "$cache/aside/root/"
+	cp "$limits" "$cache/aside/root/limits.txt"
 	cp -L /etc/resolv.conf "$cache/aside/root/etc/resolv.conf"
 	chroot "$cache/aside/root" sh -ec '
 		apt-get install -y --no-install-recommends python3-venv >/dev/null
 		python3 -m venv /venv
 		/venv/bin/pip install --quiet wheel </dev/null
-		/venv/bin/pip wheel --quiet --wheel-dir /wheels -r /requirements.txt "pyuwsgi>=2.0.30" "gunicorn>=23" </dev/null'
+		/venv/bin/pip wheel --quiet --wheel-dir /wheels -r /requirements.txt -r /limits.txt "pyuwsgi>=2.0.30" "gunicorn>=23" </dev/null'
 	mv "$cache/aside/root/wheels" "$wheels.new"
 	mv "$wheels.new" "$wheels"
 }

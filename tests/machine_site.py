@@ -23,7 +23,7 @@ from system.deploy import release, workers
 from tests.database_servers import PostgreSQL
 from tests.machines import Machine, Network, network
 from tests.programs import find_program
-from tests.rabbitmq_cluster import rabbitmq_cluster
+from tests.rabbitmq_cluster import Cluster, rabbitmq_cluster
 from tests.servers import NGINX, REPOSITORY, VENV, Production, copy_clone, relocate, stage
 
 LIBRARY = """
@@ -186,6 +186,7 @@ class MachineSite:
         self.workers: list[Host] = []
         self.stores: list[Machine] = []
         self.front = ""
+        self.rabbitmq: Cluster | None = None
         self._servers = contextlib.ExitStack()
 
     def write(self, name: str, text: str, commit: bool = True) -> None:
@@ -206,8 +207,9 @@ class MachineSite:
 
     def start(self, web: int, workers: int, stores: int = 3, rabbitmq: bool = False) -> None:
         """Start everything. With one store Redis stands alone; with more it has a sentinel on each."""
-        cluster = rabbitmq_cluster(self.net.folder / "rabbitmq", self.net.address)
-        broker = self._servers.enter_context(cluster).url if rabbitmq else ""
+        if rabbitmq:
+            made = rabbitmq_cluster(self.net.folder / "rabbitmq", self.net.address)
+            self.rabbitmq = self._servers.enter_context(made)
         self.database = PostgreSQL(self.net.address)
         self._servers.callback(self.database.remove)
         for statement in TABLES:
@@ -216,7 +218,7 @@ class MachineSite:
         environment = {
             "KERNKOA_SECRET_KEY": "a" * 64,
             "KERNKOA_REDIS_URL": address,
-            "KERNKOA_BROKER_URL": broker,
+            "KERNKOA_BROKER_URL": self.rabbitmq.url if self.rabbitmq else "",
             "KERNKOA_DATABASES": json.dumps({"maindb": self.database.entry}),
             "KERNKOA_HOSTS": json.dumps([HOST, "localhost"]),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -240,25 +242,29 @@ class MachineSite:
         self._start_front(front)
 
     def _start_stores(self, count: int) -> str:
-        program = find_program("redis-server")
         self.stores = [self.net.add(f"store{number}") for number in range(1, count + 1)]
         master = self.stores[0].address
         for store in self.stores:
-            options = f"--bind {store.address} --protected-mode no --appendonly yes --dir {store.folder}"
-            if count > 1:
-                options += " --min-replicas-to-write 1 --min-replicas-max-lag 2 --repl-diskless-sync-delay 0"
-            follows = [] if store.address == master else ["--replicaof", master, "6379"]
-            store.start([program, *options.split(), *follows])
+            self.start_redis(store)
         assert workers.wait_for(lambda: self._replicas(master) == count - 1, 20)
         if count == 1:
             return f"redis://{master}:6379/0"
         for store in self.stores:
             file = store.folder / "sentinel.conf"
             file.write_text(SENTINEL.format(address=store.address, master=master, folder=store.folder))
-            store.start([program, file, "--sentinel"], log="sentinel.log")
+            store.start([find_program("redis-server"), file, "--sentinel"], log="sentinel.log")
         assert workers.wait_for(lambda: self._sentinels() == count - 1, 20)
         hosts = ",".join(f"{store.address}:26379" for store in self.stores)
         return f"sentinel://{hosts}/0?master=koa"
+
+    def start_redis(self, store: Machine) -> None:
+        """The Redis of a store; the first one is the master of the others."""
+        options = f"--bind {store.address} --protected-mode no --appendonly yes --dir {store.folder}"
+        if len(self.stores) > 1:
+            options += " --min-replicas-to-write 1 --min-replicas-max-lag 2 --repl-diskless-sync-delay 0"
+        master = self.stores[0]
+        follows = [] if store is master else ["--replicaof", master.address, "6379"]
+        store.start([find_program("redis-server"), *options.split(), *follows])
 
     @staticmethod
     def _replicas(address: str) -> int:

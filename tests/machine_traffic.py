@@ -39,7 +39,7 @@ class Traffic:
     pause: float = 0.0
     answered: int = 0
     failures: list[Failure] = field(default_factory=list)
-    unavailable: int = 0  # a 503 with which exeTask or a status says that Redis is away
+    unavailable: list[float] = field(default_factory=list)  # when exeTask or a status said that Redis is away
     versions: collections.Counter[str] = field(default_factory=collections.Counter)
     sessions: list[set[str]] = field(default_factory=list)
     lost_sessions: int = 0
@@ -80,12 +80,13 @@ class Traffic:
     def snapshot(self) -> tuple[int, int, int]:
         """The numbers of answers, failures and 503 so far."""
         with self._lock:
-            return self.answered, len(self.failures), self.unavailable
+            return self.answered, len(self.failures), len(self.unavailable)
 
     def describe_since(self, before: tuple[int, int, int]) -> str:
         """What happened since a snapshot, in one line."""
         answered, failed, unavailable = (now - then for now, then in zip(self.snapshot(), before, strict=True))
-        line = f"{answered:6,} answered, {failed} failed, {unavailable} were 503 without Redis"
+        times = self.unavailable[before[2] :] or [0.0]
+        line = f"{answered:6,} answered, {failed} failed, {unavailable} were 503 in {times[-1] - times[0]:.1f} s"
         kinds = collections.Counter(one.kind for one in self.failures[before[1] :])
         return line + "".join(f"\n    {count} times {kind}" for kind, count in kinds.most_common(8))
 
@@ -112,7 +113,7 @@ class Traffic:
             told = f"{status} {body[:120]!r}"
             if status == 503 and b"asks cannot be" in body:
                 with self._lock:
-                    self.unavailable += 1
+                    self.unavailable.append(began)
                 return None
         except (OSError, HTTPException, ValueError) as error:
             told = repr(error)
@@ -180,7 +181,7 @@ def judge(traffic: Traffic, seconds: float = 45) -> dict[str, Any]:
     return {
         "requests answered": traffic.answered,
         "failed": len(traffic.failures),
-        "503 of exeTask and /status while Redis was away": traffic.unavailable,
+        "503 of exeTask and /status while Redis was away": len(traffic.unavailable),
         "slowest answer in s": round(traffic.slowest, 2),
         "versions seen": dict(traffic.versions),
         "machines of each session": [len(machines) for machines in traffic.sessions],

@@ -5,14 +5,16 @@ The longer version, with Sentinel and RabbitMQ, is benchmarks/several_machines.p
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.machine_site import LIBRARY, MachineSite, machine_site
+from tests.machine_site import LIBRARY, Host, MachineSite, fetch, machine_site
 from tests.machine_traffic import Traffic, judge
 from tests.machines import why_not
 from tests.servers import needs_servers
@@ -28,6 +30,19 @@ def site() -> Iterator[MachineSite]:
             yield made
     finally:
         shutil.rmtree(folder)
+
+
+def test_an_idempotency_key_holds_on_every_machine(site: MachineSite) -> None:
+    def send(host: Host, key: str = "k") -> str:
+        headers = {"Prefer": "respond-async", "Idempotency-Key": key}
+        status, _, body = fetch(host.machine.address, "POST", "/site/later?number=once", headers)
+        assert status == 202, body
+        return str(json.loads(body)["id"])
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(send, site.web * 4))
+    assert len(set(found)) == 1
+    assert send(site.web[0], "other") not in found
 
 
 def test_machines_change_and_fail_one_after_the_other(site: MachineSite) -> None:

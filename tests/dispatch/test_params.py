@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from werkzeug.test import EnvironBuilder
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder, create_environ
 
 from system.core.dispatch.params import Params
 from system.core.dispatch.request import KernelRequest
@@ -93,3 +95,17 @@ def test_a_query_of_bare_bytes_is_read_as_utf_8(site: Any) -> None:
     raw = {"QUERY_STRING": "a=\xc3\xb1&b=%20"}
     assert client.get("/lib", environ_overrides=raw).get_json() == {"a": "ñ", "b": " "}
     assert client.get("/lib", environ_overrides={"QUERY_STRING": "a=\x80"}).status_code == 400
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "get", "=", "&", "%C3%A9", "+", "%26", ";", "1"]), max_size=12).map(
+        "".join
+    )
+)
+def test_a_query_is_read_as_werkzeug_reads_it(query: str) -> None:
+    sent = KernelRequest(create_environ("/", query_string=query))
+    params = sent.params(Settings())
+    assert params.query == sent.args
+    assert params == {name: value for name, value in sent.args.items() if name != "get"}
+    assert params["get"] == sent.args.to_dict()
+    assert [params.getlist(name) for name in sent.args] == [sent.args.getlist(name) for name in sent.args]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from werkzeug.serving import make_server
 
 from system.core.app import create_app
 from system.core.settings import Settings
+from tests.programs import find_program
 from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,6 +178,60 @@ def test_a_generated_client_reads_what_a_task_returns(client: Any) -> None:
 
     status = models.StatusOfTotals.from_dict({"status": "SUCCESS", "data": {"orders": 2, "by_size": {"s": 1}}})
     assert (status.data.orders, status.data.by_size["s"]) == (2, 1)
+
+
+PROGRAM = """
+import type { components, paths } from "./api";
+
+type Answer<Path extends keyof paths> = paths[Path] extends
+  { get: { responses: { 200: { content: { "application/json": infer Body } } } } } ? Body : never;
+const order: Answer<"/desk/show"> = { number: 1, lines: [{ name: "tea", amount: 2 }], size: "s", day: null, total: "1.50" };
+const orders: Answer<"/desk/orders"> = [order];
+const count: Answer<"/desk/count"> = 7;
+const status: components["schemas"]["StatusOfTotals"] = { status: "SUCCESS", data: { orders: 1, by_size: { s: 1 } } };
+// @ts-expect-error: a number is no text
+const wrong: Answer<"/desk/show"> = { ...order, number: "1" };
+export { count, orders, status, wrong };
+"""
+# kept beside the packages of Python: 44 MB
+TOOLS = Path(sys.prefix) / "typescript"
+
+
+@pytest.fixture(scope="module")
+def tools() -> Path:
+    """openapi-typescript and the compiler, from npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    if not (TOOLS / "node_modules").is_dir():
+        packages = ("openapi-typescript@7", "typescript@5")
+        command = [npm, "install", "--prefix", str(TOOLS), "--no-audit", "--no-fund", *packages]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode:
+            pytest.skip(f"npm cannot install openapi-typescript: {done.stderr[-200:]}")
+    return TOOLS / "node_modules"
+
+
+def test_the_types_of_openapi_typescript_fit_without_a_warning(served: str, tools: Path, tmp_path: Path) -> None:
+    def run(script: str, *words: str) -> str:
+        command = [find_program("node"), str(tools / script), *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    made = run("openapi-typescript/bin/cli.js", f"{served}/_koa/openapi.json", "-o", "api.d.ts")
+    assert "warn" not in made.lower(), made
+    (tmp_path / "program.ts").write_text(PROGRAM)
+    run(
+        "typescript/bin/tsc",
+        "--noEmit",
+        "--strict",
+        "--module",
+        "esnext",
+        "--moduleResolution",
+        "bundler",
+        "program.ts",
+    )
 
 
 def test_a_generated_client_knows_the_faults_of_a_request(client: Any) -> None:

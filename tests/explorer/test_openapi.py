@@ -19,6 +19,7 @@ from schemathesis.specs.openapi import checks
 
 from system.core.app import create_app
 from system.core.settings import Settings
+from tests.explorer.awkward_site import AWKWARD
 from tests.shipped import needs_shipped_site
 from tests.task_bench import Server
 
@@ -187,7 +188,12 @@ def test_the_command_prints_the_document(site: Any) -> None:
 def operations() -> list[Any]:
     """Every operation of the catalogue of this repository, as it is."""
     needs_shipped_site()
-    app = create_app(Settings(path=ROOT, varPath=os.environ["KERNKOA_VAR_PATH"], explorer="public"))
+    return operations_of(
+        create_app(Settings(path=ROOT, varPath=os.environ["KERNKOA_VAR_PATH"], explorer="public"))
+    )
+
+
+def operations_of(app: Any) -> list[Any]:
     schema = schemathesis.openapi.from_wsgi("/_koa/openapi.json", app)
     return [result.ok() for result in schema.get_all_operations()]
 
@@ -246,6 +252,15 @@ def test_the_example_site_answers_as_its_document_says(broker: None, mode: Gener
     for operation in operations():
         tried += try_operation(operation, mode, EXAMPLES)
     assert tried > 100
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.name)
+def test_a_site_of_awkward_shapes_answers_as_its_document_says(site: Any, mode: GenerationMode) -> None:
+    site.write("awkward.py", AWKWARD)
+    tried = 0
+    for operation in operations_of(site.app(explorer="public")):
+        tried += try_operation(operation, mode, max(4, EXAMPLES // 3))
+    assert tried > 50
 
 
 def test_an_unchanged_document_is_the_same_and_a_change_anywhere_makes_another(site: Any) -> None:

@@ -77,6 +77,7 @@ def ask_while(client: Any, write: Any) -> list[str]:
     return said
 
 
+SETTINGS = [{"development": True}, {}, {"liveSeconds": 0.05}, {"liveSeconds": 1}]
 WRITERS = {
     "emptied first": lambda file, text, pause: (file.write_text(""), time.sleep(pause), file.write_text(text)),
     "white space first": lambda file, text, pause: (
@@ -99,9 +100,7 @@ def write_in_pieces(file: Path, text: str, pieces: int, pause: float) -> None:
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize(
-    "settings", [{"development": True}, {}, {"liveSeconds": 0.05}, {"liveSeconds": 1}], ids=str
-)
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_a_file_that_is_written_in_steps_is_served_whole(site: Any, writer: str, settings: dict[str, Any]) -> None:
     file = site.write("lib.py", source("old"))
     client = site.client(**settings)
@@ -111,6 +110,62 @@ def test_a_file_that_is_written_in_steps_is_served_whole(site: Any, writer: str,
     deadline = time.monotonic() + 5
     while client.get("/lib").text != "new":
         assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "edited"])
+def test_a_file_cut_at_the_end_of_a_line_is_not_taken_for_the_whole(
+    site: Any, settings: dict[str, Any], is_new: bool
+) -> None:
+    lines = source("{0}").splitlines(keepends=True)
+    text = "".join([*lines[:3], "    word = 'cut'\n", *lines[3:], "Lib.index = lambda self: '{0}'\n"])
+    file = site.controllers / "lib.py"
+    if not is_new:
+        file.write_text(text.replace("{0}", "old"))
+    client = site.client(**settings)
+    assert client.get("/lib").status_code == (404 if is_new else 200)
+    written = text.replace("{0}", "new").replace("return 'new'", "return 'half'")
+    cut = written.rindex("Lib.index")
+    begun = threading.Event()
+
+    def write() -> None:
+        with open(file, "w") as stream:
+            for piece in (written[:cut], written[cut:]):
+                stream.write(piece)
+                stream.flush()
+                begun.set()
+                time.sleep(0.4)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begun.wait()
+    said = []
+    while writer.is_alive() or said[-1] != "new":
+        said.append(client.get("/lib").text)
+        assert len(said) < 100_000
+    writer.join()
+    assert "half" not in said
+    assert is_new or set(said) <= {"old", "new"}
+
+
+def test_an_editor_that_saves_while_files_are_read_is_not_disturbed(site: Any) -> None:
+    file = site.write("lib.py", source("0"))
+    client = site.client(development=True)
+    ended = threading.Event()
+
+    def save() -> None:
+        for number in range(300):
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)  # waits for no lease
+            os.write(descriptor, source(str(number)).encode())
+            os.close(descriptor)
+        ended.set()
+
+    writer = threading.Thread(target=save)
+    writer.start()
+    while not ended.is_set():
+        assert client.get("/lib").status_code == 200
+    writer.join()
+    assert client.get("/lib").text == "299"
 
 
 def test_a_file_that_stays_empty_answers_nothing_in_the_end(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,12 +188,12 @@ def test_a_look_that_must_be_later_is_later_than_any_other(site: Any) -> None:
     for number in range(1, 6):
         file.write_text(source(str(number)))
         time.sleep(0.02)
-        version = library.current(catalog.after_every_look())
+        version = library.current(catalog.policy.after_every_look())
         assert version.module.Lib().index() == str(number)
     file.write_text(source("later"))
     assert library.current(catalog.now()).module.Lib().index() == "5"
     site.write("fresh.py", source("fresh"))
-    assert catalog.find("catalog.controller.fresh", catalog.after_every_look()) is not None
+    assert catalog.find("catalog.controller.fresh", catalog.policy.after_every_look()) is not None
 
 
 def test_a_process_whose_file_broke_takes_the_version_that_another_process_loaded_since(site: Any) -> None:

@@ -117,6 +117,31 @@ def test_a_method_that_exits_is_a_500_and_the_process_lives(site: Any, caplog: A
 
 
 @pytest.mark.parametrize(
+    "line",
+    ["raise GeneratorExit", "import asyncio; raise asyncio.CancelledError('late')", "raise BaseException('x')"],
+)
+def test_an_exception_that_no_server_answers_is_a_500(site: Any, caplog: Any, line: str) -> None:
+    assert get(site, line).status_code == 500
+    assert "lib/Lib/it raised " in caplog.text
+
+
+@pytest.mark.parametrize(
+    "headers", ["{'Content-Length': '5'}", "{'Content-Length': 0}", "{'content-length': 'x'}"]
+)
+def test_a_length_that_the_body_does_not_have_is_a_500(site: Any, caplog: Any, headers: str) -> None:
+    assert get(site, f"return 'x', {headers}").status_code == 500
+    assert "lib/Lib/it returned the header Content-Length" in caplog.text
+    assert get(site, "return 'x', {'Content-Length': '1'}").text == "x"
+
+
+@pytest.mark.parametrize("value", ["'text'", "{'a': 1}", "('x', 201)", "redirect('/lib')"])
+def test_what_a_generator_returns_before_its_first_piece_is_the_answer(site: Any, value: str) -> None:
+    plain, generator = get(site, f"return {value}"), get(site, f"if True: return {value}\nyield 'x'")
+    assert (generator.status_code, generator.data) == (plain.status_code, plain.data)
+    assert generator.mimetype == plain.mimetype
+
+
+@pytest.mark.parametrize(
     ("body", "lines"),
     [
         ("yield {'a': 1}\nyield {'b': dt.date(2026, 1, 31)}", [{"a": 1}, {"b": "2026-01-31"}]),

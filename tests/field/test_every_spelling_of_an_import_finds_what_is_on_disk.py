@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.task_bench import bench
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "catalog.model.shop"
 
@@ -100,6 +102,35 @@ def test_a_file_added_a_moment_ago_is_found(site: Any, statement: str, live_seco
 
 
 @pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        (f"from {HERE} import prices", "prices.N"),
+        (f"import {HERE}.prices as prices", "prices.N"),
+        (f"from {HERE}.prices import N", "N"),
+        ("from ..model.shop import prices", "prices.N"),
+        (f"import importlib; prices = importlib.import_module('{HERE}.prices')", "prices.N"),
+        ("import near", "near.N"),
+        ("from .near import N", "N"),
+        ("from . import near", "near.N"),
+    ],
+)
+@pytest.mark.parametrize("settings", [{"development": True}, {"liveSeconds": 0}], ids=["development", "live"])
+def test_a_library_that_does_without_a_file_takes_it_when_it_is_there(
+    site: Any, statement: str, value: str, settings: dict[str, Any]
+) -> None:
+    site.write("catalog/model/shop/other.py", "N = 0\n")
+    guarded = f"try:\n    {statement}\n    found = {value}\nexcept ImportError:\n    found = 'none'\n"
+    site.write("lib.py", f"{guarded}\nclass Lib:\n    def index(self): return str(found)\n")
+    client = site.client(**settings)
+    assert client.get("/lib").text == "none"
+    write_all(site, 1)
+    assert client.get("/lib").text == "1"
+    (site.root / "catalog/model/shop/prices.py").unlink()
+    (site.controllers / "near.py").unlink()
+    assert client.get("/lib").text == "none"
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         f"from {HERE} import prices",
@@ -147,3 +178,35 @@ def test_the_commands_find_it_too(site: Any) -> None:
         done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
         assert said in done.stdout
+
+
+def test_every_spelling_finds_the_file_and_its_next_state_in_a_worker(tmp_path: Path) -> None:
+    def write(value: int) -> None:
+        for path in (
+            "model/shop/prices.py",
+            "model/shop/other.py",
+            "controller/near.py",
+            "controller/deep/lib.py",
+        ):
+            file = site.root / "catalog" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"N = {value}\n")
+
+    with bench(tmp_path) as site:
+        write(1)
+        for number, (place, statement, value) in enumerate(ALL):
+            text = place(statement, value).replace("index(self)", "run(self, celery_instance=None)")
+            (site.root / "catalog" / "controller" / f"lib{number}.py").write_text(text)
+        fresh = site.root / "catalog" / "controller" / "late.py"
+        for state in (1, 2, 3):
+            write(state)
+            text = "from kernkoa import *\n" + in_method("import fresh", "fresh.N")
+            fresh.write_text(text.replace("index(self)", "run(self, celery_instance=None)"))
+            fresh.with_name("fresh.py").write_text(f"N = {state}\n")
+            ids = [site.start(f"lib{number}/Lib/run") for number in range(len(ALL))]
+            ids.append(site.start("late/Lib/run"))
+            found = [site.end(task).get("data") for task in ids]
+            wrong = [
+                (name, data) for name, data in zip([*NAMES, "late"], found, strict=True) if data != str(state)
+            ]
+            assert not wrong

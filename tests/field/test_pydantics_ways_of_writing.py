@@ -8,10 +8,10 @@ import pytest
 
 HEAD = """
     import dataclasses
-    from typing import Annotated, Any, Literal, Union
+    from typing import Annotated, Any, Literal, NamedTuple, Union
     from pydantic import (AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, Field, PlainValidator,
                           PrivateAttr, StringConstraints, WrapValidator, computed_field, conint, field_validator,
-                          model_validator, StrictInt, PositiveInt, SecretStr, Discriminator, Tag)
+                          model_validator, StrictInt, PositiveInt, SecretStr, UUID4, Discriminator, Tag)
 
     class Cat(BaseModel):
         kind: Literal["cat"]
@@ -43,6 +43,11 @@ HEAD = """
 
     class Odd:
         pass
+    class Closed(BaseModel, extra="forbid"):
+        a: int
+    class Pair(NamedTuple):
+        x: int
+        y: int = 0
 
     class Lib:
         def it(self, {signature}):
@@ -137,6 +142,21 @@ def test_an_alias_is_the_name_that_faults_and_hints_use(site: Any) -> None:
     assert client.get("/lib/it/6").text == "6"
 
 
+@pytest.mark.parametrize(
+    ("signature", "query", "name", "expected"),
+    [
+        ("n: Closed", "a=1&z=2", "z", "nothing, as there is no such field"),
+        ("n: Pair", "y=1", "x", "a value"),
+        ("n: UUID4", "n=5", "n", "a UUID of version 4"),
+    ],
+)
+def test_a_fault_of_a_record_names_the_field(
+    site: Any, signature: str, query: str, name: str, expected: str
+) -> None:
+    (fault,) = client_of(site, signature).get(f"/lib/it?{query}").get_json()["errors"]
+    assert (fault["name"], fault["expected"]) == (name, expected)
+
+
 def test_a_strict_field_takes_no_other_json_type(site: Any) -> None:
     client = client_of(site, "n: int = Field(strict=True)")
     assert client.post("/lib/it", json={"n": 5}).text == "5"
@@ -176,6 +196,10 @@ def test_what_cannot_work_is_refused_with_the_name_of_the_parameter(
         "n: list[Odd]",
         "n: dict[str, Odd] | None = None",
         "n: tuple[int, Odd]",
+        "n: Annotated[str, Field(gt=3)]",
+        "n: Annotated[int, Field(pattern='x')]",
+        "n: Annotated[int, Field(min_length=2)]",
+        "n: bytes = Field(b'', le=3)",
         "*, n: Odd = None",
         "*n: Odd",
         "celery_instance, n: Odd",
@@ -189,7 +213,15 @@ def test_a_parameter_that_cannot_be_used_is_reported_when_the_library_loads(
     assert ": Lib.it has a parameter that cannot be used. n: " in caplog.text
 
 
-@pytest.mark.parametrize("signature", ["n: 'Later'", "n: 'list[Later] | None' = None", "n: Dog = Dog(kind='dog')"])
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "n: 'Later'",
+        "n: Annotated[str, Field(gt='a')]",
+        "n: 'list[Later] | None' = None",
+        "n: Dog = Dog(kind='dog')",
+    ],
+)
 def test_a_parameter_that_can_be_used_is_not_reported(site: Any, caplog: Any, signature: str) -> None:
     assert client_of(site, signature).get("/lib/other").text == "here"
     assert "cannot be used" not in caplog.text

@@ -308,3 +308,36 @@ def test_a_large_value_is_not_walked(site: Any) -> None:
         "from .big import numbers\nnumbers.append(2)\nclass Lib:\n    def index(self): return str(len(numbers))\n",
     )
     assert client.get("/lib").text == "300001"
+
+
+@pytest.mark.parametrize("imports", ["reg, plug", "plug, reg"])
+@pytest.mark.parametrize("settings", [{"development": True}, {}], ids=["development", "live"])
+def test_a_library_that_uses_two_partners_uses_them_as_they_are_after_each_edit(
+    site: Any, imports: str, settings: dict[str, Any]
+) -> None:
+    site.write(
+        "catalog/model/lib/reg.py",
+        """
+        handlers = {}
+
+        def on(name):
+            return lambda function: handlers.setdefault(name, function)
+        """,
+    )
+    plug = "from catalog.model.lib.reg import on\n\n@on('x')\ndef x():\n    return {0!r}\n"
+    site.write("catalog/model/lib/plug.py", plug.format("one"))
+    site.write(
+        "lib.py",
+        f"""
+        from catalog.model.lib import {imports}
+
+        class Lib:
+            def index(self):
+                return reg.handlers["x"]()
+        """,
+    )
+    client = site.client(**settings)
+    assert client.get("/lib").text == "one"
+    for answer in ("two", "three", "four"):
+        site.write("catalog/model/lib/plug.py", plug.format(answer))
+        assert client.get("/lib").text == answer

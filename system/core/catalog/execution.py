@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 from .outline import Outline, read_outline
+from .source import collection_paused
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,14 +35,17 @@ def execute(
 
     `begin` receives the module before it runs. Raises what the source raises; sys.modules is then as before.
     """
-    tree = ast.parse(source, path)
-    code = compile(tree, path, "exec", dont_inherit=True)
+    with collection_paused():
+        tree = ast.parse(source, path)
+        code = compile(tree, path, "exec", dont_inherit=True)
+        outline = read_outline(tree)
+        del tree
     module = _new_module(path, name, builtins)
     begin(module)
     with restored(name):
         sys.modules[name] = module
         exec(code, module.__dict__)  # noqa: S102 - a file of the user's own catalogue
-    return Version(module, read_outline(tree))
+    return Version(module, outline)
 
 
 @contextmanager

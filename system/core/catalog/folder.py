@@ -11,7 +11,7 @@ import types
 from typing import Any
 
 from ..errors import FolderClosed, LibraryError
-from .library import Library
+from .library import Library, note_missing
 from .live_file import RACY_NS, was_just_emptied
 from .policy import LivePolicy
 from .source import Stamp, stamp_of
@@ -139,6 +139,7 @@ class Folder:
                 return self.folders[name].module
             if name in self.libraries:
                 return self.libraries[name].use(now)
+        note_missing(f"{self.name}.{name}")
         return None
 
     def guard(self) -> types.ModuleType | None:

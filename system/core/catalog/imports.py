@@ -13,7 +13,7 @@ from importlib.util import resolve_name
 from typing import Any
 
 from .folder import Folder, folder_of
-from .library import Library
+from .library import Library, note_missing
 from .policy import LivePolicy
 
 
@@ -91,7 +91,10 @@ class Imports(MetaPathFinder, Loader):
 
     def _find_again(self, name: str) -> Folder | Library | None:
         """What is found now; what is missing is looked for once more, however young the last look is."""
-        return self.find(name, self._policy.now()) or self.find(name, self._policy.after_every_look())
+        found = self.find(name, self._policy.now()) or self.find(name, self._policy.after_every_look())
+        if found is None:
+            note_missing(name)
+        return found
 
     def owns(self, name: str) -> bool:
         """Whether a dotted name is one of the catalogue's."""

@@ -37,20 +37,24 @@ Identity = tuple[bytes, int]
 
 @dataclass(slots=True, eq=False)
 class Load:
-    """A library that is being executed: what it used so far, and the state of what it used as it found it."""
+    """A library that is being executed: what it used so far, and the state of what it used as it found it.
+
+    `missing` are the names of the catalogue that it looked for in vain.
+    """
 
     library: Library
     module: types.ModuleType | None = None
     parts: dict[Library, Identity] = field(default_factory=dict)
     states: dict[Library, State] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
     version: Version | None = None
     source: bytes = b""
 
     def note(self, part: Library, now: float) -> None:
-        """Remember that a library is used: this one is stale when that one changes."""
+        """Remember that a library is used: this one is stale when that one changes, from its first use on."""
         load = _of_thread.load_of(part)
-        self.parts.update(load.parts if load else part._parts)
-        self.parts[part] = part.identity(now)
+        used = {**(load.parts if load else part._parts), part: part.identity(now)}
+        self.parts = used | self.parts
         version = part._version_here()
         if version is not None and part not in self.states:
             self.states[part] = state_of(version.module, version.outline.imported)
@@ -76,6 +80,12 @@ class _OfThread(threading.local):
 _of_thread = _OfThread()
 
 
+def note_missing(name: str) -> None:
+    """Remember that a library which is being executed looked for a name in vain: it is stale when there is one."""
+    if _of_thread.stack:
+        _of_thread.stack[-1].missing.add(name)
+
+
 class Library:
     """A .py file of the catalogue and the last version of it that ran.
 
@@ -88,6 +98,7 @@ class Library:
         "_file",
         "_generation",
         "_loaded_at",
+        "_missing",
         "_partners",
         "_parts",
         "due",
@@ -112,6 +123,7 @@ class Library:
         self._file = LiveFile(policy, path)
         self._generation = 0
         self._parts: dict[Library, Identity] = {}  # what it was made of: its own file and those it used
+        self._missing: set[str] = set()
         self._partners: dict[Library, None] = {}
         self._failed_at = 0.0
         self._loaded_at = 0.0
@@ -176,6 +188,8 @@ class Library:
     def _is_stale(self, now: float) -> bool:
         if not self._parts or self._has_changed(self._parts, now):
             return True
+        if self._missing and any(self.policy.find(name, now) for name in self._missing):
+            return True
         may_retry = self.error is not None and not isinstance(self.error.__cause__, SyntaxError)
         return may_retry and (self.policy.development or now - self._failed_at > RETRY_SECONDS)
 
@@ -205,7 +219,7 @@ class Library:
             if not self._has_changed(load.parts, _of_thread.moment):
                 break
         if failure is not None:
-            self._parts = load.parts
+            self._parts, self._missing = load.parts, load.missing
             self._fail(describe(failure, self.path, has_version=self.version is not None))
 
     def _load_once(self, load: Load, now: float) -> None:
@@ -245,7 +259,7 @@ class Library:
 
     def _swap_in(self, load: Load) -> None:
         assert load.version is not None  # noqa: S101 - it ran
-        self.version, self.error, self._parts = load.version, None, load.parts
+        self.version, self.error, self._parts, self._missing = load.version, None, load.parts, load.missing
         _of_thread.loaded.append(load.version)
         self._loaded_at = time.time()
         self.policy.last_good.keep(self.name, load.source)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
+import signal
 import stat
 import time
 
@@ -19,7 +21,8 @@ RACY_NS = 2_000_000_000
 QUIET_SECONDS = 0.01
 UNFINISHED_SECONDS = 0.5
 SMALL_BYTES = 200  # a file this small may well lose half of its content in one edit
-# An emptied file keeps the version before for this long: the content comes with the next write.
+# An empty file, and one that a process has open for writing, keeps the version before for this long: the
+# content comes with the next write.
 EMPTY_SECONDS = 2.0
 
 
@@ -71,29 +74,33 @@ class LiveFile:
     def _is_for_later(self, stamp: Stamp, now: float) -> bool:
         """Whether the file is perhaps still being written, and the version before can serve meanwhile.
 
-        Where every file is to be looked at again only an empty one is left for later.
+        Where every file is to be looked at again, only one that is empty or open for writing is left for later.
         """
         age = age_of(stamp)
         may_wait = self.policy.may_wait and now <= time.monotonic()
         if age >= EMPTY_SECONDS or (may_wait and age < SETTLED_SECONDS):
             return age < EMPTY_SECONDS
-        content = _read_bytes(self.path)
-        return not content.strip() or (may_wait and age < UNFINISHED_SECONDS and self._looks_unfinished(content))
+        content, is_open = _read(self.path)
+        if is_open or not content.strip():
+            return True
+        return may_wait and age < UNFINISHED_SECONDS and self._looks_unfinished(content)
 
     def read(self, now: float) -> tuple[bytes, bytes]:
         """The content, once it has been quiet for a moment, and its digest. Raises OSError."""
         self.due, self._looked_at = self.policy.next_look(now), now
-        deadline = time.monotonic() + UNFINISHED_SECONDS
+        began = time.monotonic()
         while True:
-            before = stamp_of(self.path)
+            waited, before = time.monotonic() - began, stamp_of(self.path)
             age = age_of(before)
-            if age < QUIET_SECONDS and time.monotonic() < deadline:
+            if age < QUIET_SECONDS and waited < UNFINISHED_SECONDS:
                 time.sleep(QUIET_SECONDS - age)
                 continue
-            content = _read_bytes(self.path)
+            content, is_open = _read(self.path)
             after = stamp_of(self.path)
             may_change = age_of(after) < UNFINISHED_SECONDS and self._looks_unfinished(content)
-            if (after == before and not may_change) or time.monotonic() >= deadline:
+            if after == before and not may_change and not is_open:
+                return content, self._note(content, after)
+            if waited >= (EMPTY_SECONDS if is_open else UNFINISHED_SECONDS):
                 return content, self._note(content, after)
             time.sleep(QUIET_SECONDS)
 
@@ -110,16 +117,35 @@ class LiveFile:
         return self._digest
 
 
-def _read_bytes(path: str) -> bytes:
-    """The content of a regular file; a pipe in its place would block. Raises OSError."""
+def _read(path: str) -> tuple[bytes, bool]:
+    """The content of a regular file, and whether a process has it open for writing. Raises OSError.
+
+    A pipe in its place would block, and is refused.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "is no regular file", path)
         with open(descriptor, "rb", closefd=False) as stream:
-            return stream.read()
+            return stream.read(), _is_open_for_writing(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_open_for_writing(descriptor: int) -> bool:
+    """Whether a process has a file open for writing: Linux gives no read lease of it then, see fcntl(2).
+
+    False where nobody can tell: on other systems and some file systems, and for a file of another user.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # ignored; a SIGIO would end us
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
 
 
 def age_of(stamp: Stamp) -> float:

@@ -21,7 +21,8 @@ class LivePolicy:
     """How long a look at a file holds, and whether a broken file is an error although an older version runs.
 
     `live_seconds` is 0 to look every time, infinite to never look again. `plain_verbs` are those of methods that
-    do not say theirs. `report` is called with each version that was loaded.
+    do not say theirs. `report` is called with each version that was loaded, `find` gives
+    the folder or library of a dotted name.
     """
 
     live_seconds: float
@@ -29,6 +30,8 @@ class LivePolicy:
     last_good: LastGood
     plain_verbs: frozenset[str] = frozenset({"GET", "POST"})
     report: Callable[[Version], None] = lambda version: None
+    find: Callable[[str, float], object | None] = lambda name, now: None
+    least_moment: float = 0.0
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     guards: dict[str, Any] = field(default_factory=dict)  # the guard that each folder has or had, by its name
@@ -40,11 +43,15 @@ class LivePolicy:
 
     def now(self) -> float:
         """The moment of a request: taken once, so that each file is looked at once."""
-        return time.monotonic()
+        return max(time.monotonic(), self.least_moment)
+
+    def look_again(self) -> None:
+        """From now on every file is looked at again when it is used next, however young the last look at it."""
+        self.least_moment = self.after_every_look()
 
     def after_every_look(self) -> float:
         """A moment at which each file is due, however young the last look at it."""
-        return self.now() + (0 if math.isinf(self.live_seconds) else self.live_seconds + SETTLED_SECONDS)
+        return time.monotonic() + (0 if math.isinf(self.live_seconds) else self.live_seconds + SETTLED_SECONDS)
 
     def next_look(self, now: float) -> float:
         """When a file that was looked at now is looked at again."""

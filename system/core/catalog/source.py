@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -17,6 +19,7 @@ from .outline import Outline, read_outline
 # how many bytes of source the remembered outlines stand for, and how many files' names are remembered
 MOST_BYTES = 32_000_000
 MOST_NAMES = 50_000
+LARGE_BYTES = 100_000
 
 _DEFINED = re.compile(rb"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _DECORATED = re.compile(rb"^[ \t]*@[ \t]*(?:\w+\.)*(\w+)", re.MULTILINE)
@@ -40,6 +43,18 @@ def stamp_of(path: str) -> Stamp:
     except OSError:
         return Stamp()
     return Stamp(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Keep the garbage collector from what is made at once, is large and has no cycles, such as a syntax tree."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +107,9 @@ class SourceCache:
         return self._names.get(path, _read_names)
 
     def is_broken(self, path: str) -> bool:
-        """Whether a file does not compile; its outline is not kept."""
+        """Whether a file does not compile. Its outline is not kept, but that of a large file, which costs more."""
+        if self.has_read(path) or stamp_of(path).size > LARGE_BYTES:
+            return self.read(path).outline is None
         return self._broken.get(path, lambda path, before: parse(path) is None)
 
 
@@ -133,7 +150,8 @@ def read_file(path: str, former: Reading | None = None) -> Reading:
     """The outline of a file as it is now; `former` is what was read of it before."""
     before = (former.outline or former.before) if former else None
     try:
-        return Reading(read_outline(ast.parse(Path(path).read_bytes(), path)))
+        with collection_paused():
+            return Reading(read_outline(ast.parse(Path(path).read_bytes(), path)))
     except SyntaxError as error:
         text = (error.text or "").rstrip("\n")
         return Reading(None, Broken(f"{type(error).__name__}: {error.msg}", error.lineno or 0, text), before)

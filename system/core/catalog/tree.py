@@ -59,6 +59,7 @@ class Catalog:
         self.sources = SourceCache()
         self._imports = Imports(self.policy, self.roots)
         self.policy.builtins = {**vars(builtins), "__import__": self._imports.statement}
+        self.policy.find = self._imports.find
         self._imports.install()
 
     def close(self) -> None:
@@ -69,9 +70,9 @@ class Catalog:
         """The moment of a request: taken once, so that each file is looked at once."""
         return self.policy.now()
 
-    def after_every_look(self) -> float:
-        """A moment at which every file is looked at again, however young the last look at it is."""
-        return self.policy.after_every_look()
+    def look_again(self) -> None:
+        """From now on every file is looked at again when it is used next, however young the last look at it."""
+        self.policy.look_again()
 
     def find(self, name: str, now: float) -> Folder | Library | None:
         """The folder or library of a dotted name (catalog.model.shop.stock), or None."""

@@ -26,6 +26,13 @@ MOST_FAULTS = 50
 # a JSON body of more bytes is checked up to the first wrong item of each list
 LARGE_BODY = 20_000
 _MISSING: Any = object()
+# faults of a name that the schema of a record does not have, and what is expected there
+_AT_ITS_NAME = {
+    "extra_forbidden": "nothing, as there is no such field",
+    "unexpected_keyword_argument": "nothing, as there is no such field",
+    "missing": "a value",
+    "missing_argument": "a value",
+}
 # what **others never takes from a client
 _NEVER_SENT = frozenset({"self", TASK_PARAMETER})
 
@@ -81,6 +88,10 @@ class TypedBinding:
             kind = slot.parameter.kind
             before_rest = has_rest and kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
             slot.by_position = kind is inspect.Parameter.POSITIONAL_ONLY or before_rest or slot.shape == "rest"
+        self._are_plain = all(
+            slot.shape == "value" and not slot.holds_records and not slot.by_position and len(slot.names) == 1
+            for slot in self.slots
+        )
 
     def _find_only(self, shape: str) -> Slot | None:
         found = [slot for slot in self.slots if slot.shape == shape]
@@ -88,6 +99,10 @@ class TypedBinding:
 
     def __call__(self, segments: tuple[str, ...], read: Callable[[], Params]) -> Arguments:
         params = read()
+        if self._are_plain and not segments and params.pairs is not None and len(params.pairs) == len(params):
+            kwargs = self._bind_query(params)
+            if kwargs is not None:
+                return (), kwargs
         raw = params.raw_json
         body = decode_exactly(raw) if raw and self._has_decimals else params.json
         call = _Call(params, body, len(raw) > LARGE_BODY)
@@ -108,6 +123,20 @@ class TypedBinding:
         if call.faults:
             raise InvalidParameters(call.faults, call.more)
         return tuple(call.args), call.kwargs
+
+    def _bind_query(self, params: Params) -> dict[str, Any] | None:
+        """The arguments of plain parameters, each sent once in a query; None where there is more to find out."""
+        kwargs: dict[str, Any] = {}
+        try:
+            for slot in self.slots:
+                text = params.get(slot.name, _MISSING)
+                if text is not _MISSING and text:
+                    kwargs[slot.parameter.name] = slot.convert_text(text)
+                elif text is not _MISSING or slot.is_required or slot.is_copied:
+                    return None
+        except ValidationError:
+            return None
+        return kwargs
 
     def _check_body(self, call: _Call) -> None:
         if call.params.unread:
@@ -318,6 +347,8 @@ def _note(call: _Call, error: ValidationError, slot: Slot, source: str, name: st
     for item in items[: 2 * MOST_FAULTS]:
         inside = slot.shape not in ("value", "rest", "others", "file")
         where, expected = slot.place(item["loc"]) if inside else ([], slot.expected())
+        if item["type"] in _AT_ITS_NAME and where[-1:] != [str(item["loc"][-1])]:
+            where, expected = [*where, str(item["loc"][-1])], _AT_ITS_NAME[item["type"]]
         path = ".".join(where if slot.is_body and where else [name, *where])
         hint, got = f"{item['msg'].removeprefix('Value error, ')}.", item["input"]
         if item["type"] in ("missing", "missing_argument"):

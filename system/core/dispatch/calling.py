@@ -43,9 +43,11 @@ def call(
         params = read()
         answer = ask_hooks(controller, hooks, params)
         return answer if answer is not None else respond(run(resolved, controller, lambda: params))
-    except SystemExit as error:
-        name = resolved.endpoint.name
-        raise AnswerError(f"{name} called sys.exit({error.code!r}). Use return, or abort(…).") from error
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # the server would close the connection without an answer
+        did = f"called sys.exit({error.code!r})" if isinstance(error, SystemExit) else f"raised {error!r}"
+        raise AnswerError(f"{resolved.endpoint.name} {did}. Use return, or abort(…).") from error
 
 
 def ask_hooks(controller: object, hooks: Sequence[Hooks], params: Params) -> Response | None:

@@ -16,12 +16,17 @@ _NAMES = ("before", "after")
 
 def read_hooks(endpoint: Endpoint) -> list[Hooks]:
     """The hooks of an endpoint: those of its folders, outermost first, of its class, then of the method."""
-    hooks = [found for folder in endpoint.folders if (found := folder_hooks(folder))]
+    if endpoint.own_hooks is None:
+        endpoint.own_hooks = _own_hooks(endpoint)
+    hooks = [vars(guard) for folder in endpoint.folders if (guard := folder.guard()) is not None]
+    return [*hooks, *endpoint.own_hooks] if hooks else endpoint.own_hooks
+
+
+def _own_hooks(endpoint: Endpoint) -> list[Hooks]:
+    """The hooks of a class, then those of a method."""
     own = class_hooks(endpoint.controller)
-    if own:
-        hooks.append(own)
-    guards = getattr(endpoint.function, "koa_before", ())
-    return [*hooks, *({"before": guard} for guard in guards)] if guards else hooks
+    guards = [{"before": guard} for guard in getattr(endpoint.function, "koa_before", ())]
+    return [own, *guards] if own else [*guards]
 
 
 def folder_hooks(folder: Folder) -> Hooks:

@@ -14,6 +14,7 @@ FORMATS = {
     "time": "a time such as 14:30",
     "duration": "a duration such as PT90S",
     "uuid": "a UUID",
+    **{f"uuid{version}": f"a UUID of version {version}" for version in range(1, 9)},
     "email": "an e-mail address",
     "uri": "a URL",
     "binary": "a file",

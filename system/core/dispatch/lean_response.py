@@ -7,12 +7,14 @@ response of Werkzeug: after_request functions, hooks and the session see no diff
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flask import Response
 
 _EMPTY: tuple[bytes, ...] = ()
+Headers = Sequence[tuple[str, str]]
+_NO_HEADERS: Headers = ()
 
 
 class _Made:
@@ -29,7 +31,7 @@ class _Made:
 
 
 class LeanResponse(Response):
-    """A 200 with a body of bytes and a content type."""
+    """A body of bytes with its content type; a 200 unless `status` is another, as in "404 NOT FOUND"."""
 
     headers = _Made()
     response = _Made()
@@ -38,24 +40,36 @@ class LeanResponse(Response):
     _status_code = _Made()
     _on_close = _Made()
 
-    def __init__(self, body: bytes, content_type: str) -> None:
-        self._lean = body, content_type
+    def __init__(
+        self, body: bytes, content_type: str, status: str = "200 OK", headers: Headers = _NO_HEADERS
+    ) -> None:
+        self._lean = body, content_type, status, headers
 
     @property
     def is_untouched(self) -> bool:
-        """Whether it is still as it was made: a 200 with two headers."""
+        """Whether it is still as it was made."""
         return len(self.__dict__) == 1
 
     def complete(self) -> None:
         """Make the attributes of Werkzeug's response that were not set meanwhile."""
-        body, content_type = self._lean
-        whole = Response(body, content_type=content_type)
+        body, content_type, status, headers = self._lean
+        whole = Response(body, status, list(headers), content_type=content_type)
         for name, value in whole.__dict__.items():
             self.__dict__.setdefault(name, value)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not self.is_untouched:
             return super().__call__(environ, start_response)
-        body, content_type = self._lean
-        start_response("200 OK", [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+        return self.send(environ, start_response, ())
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is untouched and has no headers but those of its body."""
+        return len(self.__dict__) == 1 and not self._lean[3]
+
+    def send(self, environ: dict[str, Any], start_response: Callable[..., Any], more: Headers) -> Iterable[bytes]:
+        """Answer with an untouched response, and `more` headers."""
+        body, content_type, status, headers = self._lean
+        own = [("Content-Type", content_type), *headers, ("Content-Length", str(len(body)))]
+        start_response(status, [*own, *more])
         return _EMPTY if environ["REQUEST_METHOD"] == "HEAD" else (body,)

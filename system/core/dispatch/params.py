@@ -22,7 +22,7 @@ class Params(dict[str, Any]):
     never among the items; a value that a client sends under such a name is in `getlist` or `params["get"]`.
     """
 
-    __slots__ = ("_json", "files", "form", "query", "raw_json", "segments", "unread")
+    __slots__ = ("_json", "_query", "files", "form", "pairs", "raw_json", "segments", "unread")
 
     def __init__(
         self,
@@ -35,12 +35,17 @@ class Params(dict[str, Any]):
         raw_json: bytes = b"",
         segments: Sequence[str] = (),
         unread: str = "",
+        pairs: Sequence[tuple[str, str]] | None = None,
     ) -> None:
         super().__init__(values or {})
+        for name, value in pairs or ():
+            if name not in self and name not in _VIEWS:
+                self[name] = value
         for source in (query, form, json_body if isinstance(json_body, dict) else None):
             if source:
                 self.update({name: source[name] for name in source if name not in _VIEWS})
-        self.query = query
+        self._query = query
+        self.pairs = pairs  # the names and values of the query, where the client sent nothing else
         self.form = form
         self.files = files
         self._json = json_body
@@ -67,6 +72,13 @@ class Params(dict[str, Any]):
             return value if isinstance(value, list) else [value]
         sent = self.form.getlist(name) or self.query.getlist(name)
         return sent or ([self[name]] if name in self else [])
+
+    @property
+    def query(self) -> MultiDict[str, str]:
+        """The values of the query, as Flask's request.args has them."""
+        if self.pairs and self._query is NO_VALUES:
+            self._query = ImmutableMultiDict(self.pairs)
+        return self._query
 
     @property
     def json(self) -> Any:

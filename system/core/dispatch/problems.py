@@ -9,14 +9,18 @@ from typing import Any
 from flask import Response, render_template
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 from ..errors import KernKoaError
+from .json_text import encode_any
+from .lean_response import LeanResponse
 from .request import KernelRequest
 from .responses import PROBLEM_TYPE, json_response
 
 UNEXPECTED = "The server failed to answer this request. The fault is in the site, not in what you sent."
 
 UNTYPED_JSON = "The body looks like JSON: send it with the header Content-Type: application/json."
+_VARY = (("Vary", "Accept"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,17 @@ def render(problem: Problem, request: KernelRequest) -> Response:
     if request.wants_html:
         page = render_template("kernkoa/error.html", problem=problem)
         response = Response(page.encode("utf-8", "backslashreplace"))
-    else:
+    elif problem.headers:
         response = json_response(problem.document(), mimetype=PROBLEM_TYPE)
+    else:
+        return _lean(problem)
     response.status_code = problem.status
     response.headers.update(problem.headers)
     response.vary.add("Accept")
     return response
+
+
+def _lean(problem: Problem) -> Response:
+    """The JSON of a problem without headers of its own."""
+    status = f"{problem.status} {HTTP_STATUS_CODES.get(problem.status, 'UNKNOWN').upper()}"
+    return LeanResponse(encode_any(problem.document()), PROBLEM_TYPE, status, _VARY)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any, cast
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit
 
 import flask
 from flask import Request
@@ -123,11 +123,10 @@ class KernelRequest(Request):
         if query.count(b"&") >= most:
             raise TooLarge(f"The query has more than {most} parameters. Send fewer of them.")
         _check_text(query, "query")
-        args: MultiDict[str, str] = self.args if query else NO_VALUES
         if not self.has_body:
-            return Params(query=args, segments=segments)
+            return Params(pairs=_read_pairs(query) if query else (), segments=segments)
         try:
-            return self._read_body(args, segments, settings)
+            return self._read_body(self.args if query else NO_VALUES, segments, settings)
         except RequestEntityTooLarge as error:
             raise TooLarge("The body is larger than this site takes. Send less, or in parts.") from error
         except ValueError as error:
@@ -156,6 +155,15 @@ class KernelRequest(Request):
 
 # Flask's proxy of the request being answered, with its own type
 request = cast(KernelRequest, flask.request)
+
+
+def _read_pairs(query: bytes) -> list[tuple[str, str]]:
+    """The names and values of a query as Werkzeug's request.args has them; most have nothing to decode."""
+    text = query.decode("ascii")
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
+    parts = (part.partition("=") for part in text.split("&") if part)
+    return [(name, value) for name, _, value in parts]
 
 
 def is_local(environ: Mapping[str, Any]) -> bool:

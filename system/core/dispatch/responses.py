@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from enum import Enum
 from itertools import chain
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from flask import Response, current_app, has_request_context, redirect
 from flask.globals import app_ctx, request_ctx
@@ -20,6 +20,7 @@ from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
 from .lean_response import LeanResponse
 from .models import is_model
 from .request import KernelRequest, request
+from .signature import resolve_annotation
 
 log = logging.getLogger("kernkoa")
 
@@ -30,6 +31,7 @@ _STATUS = re.compile(r"[2-5]\d\d( [\x20-\x7e]*)?")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _END: Any = object()
+_TEXT = (str, bytes, bytearray)
 Result = TypeVar("Result")
 
 
@@ -120,10 +122,21 @@ def check_sendable(response: Response) -> Response:
         return response
     if not 200 <= response.status_code <= 599:
         raise _refuse(f"the status {response.status}, which is none of HTTP: use 200 to 599")
+    if "Content-Length" in response.headers and response.is_sequence:
+        _check_length(response)
     for name, value in response.headers:
         if not (value.isascii() and value.isprintable() and name.isascii()):
             _check_header(response, name, value)
     return response
+
+
+def _check_length(response: Response) -> None:
+    """RFC 9110, section 8.6: a client would wait for what is missing, or take the rest for the next response."""
+    length, wanted = response.calculate_content_length(), response.headers["Content-Length"]
+    has_body = request.method != "HEAD" and response.status_code not in (204, 304)
+    if has_body and str(length) != wanted:
+        del response.headers["Content-Length"]
+        raise _refuse(f"the header Content-Length: {wanted} with a body of {length} bytes", " Leave it out.")
 
 
 def _check_header(response: Response, name: str, value: str) -> None:
@@ -175,15 +188,33 @@ def _download(content: bytes) -> Response:
 def _stream(values: Iterator[Any]) -> Response:
     """A streamed response. Its first piece is made before the headers are sent: an early failure is a 500.
 
-    Text and bytes are sent as they are, other values as JSON, one a line (application/jsonl).
+    Text and bytes are sent as they are, other values as JSON, one a line (application/jsonl). What a generator
+    returns before its first piece is the answer.
     """
-    first = next(values, _END)
-    is_lines = first is not _END and (isinstance(first, Enum) or not isinstance(first, str | bytes | bytearray))
+    try:
+        first = next(values)
+    except StopIteration as end:
+        if end.value is not None:
+            return respond(end.value)
+        first = _END
+    is_lines = _promises_lines() if first is _END else not isinstance(first, _TEXT) or isinstance(first, Enum)
     encode = _encode_line if is_lines else _encode_piece
     pieces = iter(()) if first is _END else chain([encode(first)], map(encode, values))
     response = Response(_keep_open(pieces, values), mimetype="application/jsonl" if is_lines else None)
     response.headers["X-Accel-Buffering"] = "no"  # nginx: pass each piece on as it comes
     return response
+
+
+def _promises_lines() -> bool:
+    """Whether the annotation of the method promises a stream of records, which an empty stream does not show."""
+    resolved = getattr(request, "resolved", None) if has_request_context() else None
+    function = resolved.endpoint.function if resolved is not None else _stream
+    try:
+        inside = get_args(resolve_annotation(function.__annotations__.get("return"), function))
+    except Exception:  # noqa: BLE001 - the method runs without its annotation too
+        return False
+    kind = get_origin(inside[0]) or inside[0] if inside else str
+    return not (kind is Literal or (isinstance(kind, type) and issubclass(kind, _TEXT)))
 
 
 def _keep_open(pieces: Iterator[Any], source: Iterator[Any]) -> Iterator[Any]:

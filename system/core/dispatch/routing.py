@@ -54,8 +54,10 @@ class Endpoint:
     verbs: frozenset[str]
     signature: Signature
     folders: tuple[Folder, ...]
+    origins: tuple[str, ...] = ()  # of its @allow
     binding: Any = field(default=None)
     rule: Any = field(default=None)
+    own_hooks: Any = field(default=None)
 
     @property
     def name(self) -> str:
@@ -159,7 +161,8 @@ def make_endpoint(
     function, outline = reached
     verbs = getattr(function, "koa_verbs", None) or frozenset(outline.verbs or library.policy.plain_verbs)
     signature = read_signature(function, outline.signature)
-    return Endpoint(library, controller, function, outline, complete_verbs(verbs), signature, folders)
+    origins = getattr(function, "koa_origins", ())
+    return Endpoint(library, controller, function, outline, complete_verbs(verbs), signature, folders, origins)
 
 
 def complete_verbs(verbs: frozenset[str]) -> frozenset[str]:

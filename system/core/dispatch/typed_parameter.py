@@ -17,7 +17,7 @@ from .json_schema import Schema, at_place, in_words
 from .parameter import EMPTY, Parameter, Shape, is_record_type, members, shape_of, unusable
 from .schema_generator import Schemas
 from .signature import Signature
-from .value_rules import make_validator
+from .value_rules import check_constraints, make_validator
 
 _FILES = ConfigDict(arbitrary_types_allowed=True)
 
@@ -146,9 +146,11 @@ def _is_copied(parameter: Parameter) -> bool:
 
 def _make_adapter(annotation: Any, shape: Shape, signature: Signature, name: str) -> TypeAdapter[Any]:
     try:
-        return TypeAdapter(annotation, config=_FILES if shape in ("file", "files") else None)
+        adapter = TypeAdapter(annotation, config=_FILES if shape in ("file", "files") else None)
+        check_constraints(adapter.core_schema)
     except Exception as error:
         raise unusable(signature.place, f"{name}: {str(error).partition(chr(10))[0]}") from error
+    return adapter
 
 
 def _fields_of(annotation: Any) -> Mapping[str, TextRules] | None:

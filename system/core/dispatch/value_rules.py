@@ -7,10 +7,11 @@ schema of an annotation, from which pydantic makes its validators.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, cast
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator
 
 from .json_schema import FORMATS
@@ -105,3 +106,51 @@ def _spellings(schema: CoreSchema) -> Mapping[Any, Any]:
 
 def _spell(choice: object) -> str:
     return str(choice).lower() if isinstance(choice, bool) else str(getattr(choice, "value", choice))
+
+
+# a value of each plain type, to try a constraint on
+_SAMPLES: dict[str, Any] = {
+    "str": "a",
+    "bytes": b"a",
+    "int": 1,
+    "float": 1.0,
+    "bool": True,
+    "list": [],
+    "dict": {},
+}
+
+
+def check_constraints(schema: Any) -> None:
+    """Raises TypeError for a constraint that its type cannot have, such as `gt` of a text.
+
+    Pydantic finds that out with the first value. Only its own checks are tried, no code of the site.
+    """
+    for node in _nodes(schema):
+        first, check = (node.get("steps") or [None])[0], (node.get("steps") or [None])[-1]
+        if node["type"] == "function-after":
+            first, check = node["schema"], node
+        if isinstance(first, dict) and first.get("type") in _SAMPLES and _is_constraint(check):
+            with suppress(ValidationError):
+                SchemaValidator(cast("Any", node)).validate_python(_SAMPLES[first["type"]])
+
+
+def _is_constraint(node: CoreSchema) -> bool:
+    """Whether a step is a constraint that pydantic checks in Python, as the type has none of this name."""
+    function: Any = node.get("function", {}).get("function")
+    module = getattr(getattr(function, "func", None), "__module__", "")
+    return module == "pydantic._internal._validators" or "_apply_constraint" in getattr(
+        function, "__qualname__", ""
+    )
+
+
+def _nodes(schema: Any) -> Iterator[CoreSchema]:
+    """Every node of a core schema."""
+    stack = [schema]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            if isinstance(item.get("type"), str):
+                yield item
+            stack += item.values()
+        elif isinstance(item, list | tuple):
+            stack += item

@@ -29,6 +29,7 @@ class Resolved:
 
     endpoint: Endpoint
     arguments: tuple[str, ...]
+    segments: tuple[str, ...] = ()  # of the whole path
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def resolve(catalog: Catalog, route: Route, now: float, tasks: bool = False) -> 
 def resolve_until(catalog: Catalog, route: Route, now: float) -> tuple[Resolved, float]:
     """As resolve, and the moment until which a walk leads to the same: when the first file on the way is due."""
     walk = _LiveWalk(route.segments, now, False)
-    return Resolved(*walk.find(catalog.roots["controller"])), walk.until
+    return Resolved(*walk.find(catalog.roots["controller"]), route.segments), walk.until
 
 
 class Walk(Generic[Opened, Method]):

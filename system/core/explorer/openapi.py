@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..catalog.folder import Folder
+from ..catalog.source import collection_paused
 from ..catalog.tree import Catalog
 from ..settings import Settings
 from .answers import Answer
@@ -66,6 +67,7 @@ def _keys(listed: ListedLibrary) -> frozenset[tuple[str, str]]:
     return frozenset((method.controller, method.name) for method in listed.methods)
 
 
+@collection_paused()
 def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> dict[str, Any]:
     """The document of these libraries."""
     components = Components(dict(SCHEMAS))

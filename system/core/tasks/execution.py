@@ -45,6 +45,7 @@ from .queues import QUEUE, RUN
 from .records import Record
 from .redis_connection import patiently
 from .submission import Tasks, task_arguments
+from .tracing import name_span
 
 log = logging.getLogger("kernkoa.tasks")
 
@@ -61,6 +62,7 @@ def register(app: Flask, tasks: Tasks, celery: Celery) -> None:
     def run(task: Any, *_: Any, **__: Any) -> str:
         began = time.monotonic()
         record = _start(task, tasks)
+        name_span(record["route"])
         try:
             text = _run_method(app, tasks, task, record)
         except (Ignore, Retry):
@@ -195,11 +197,12 @@ def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, An
 
 
 def _resolve(tasks: Tasks, route: str) -> Resolved:
-    """The live method of a task. It was there when the task was started: while it is replaced, wait for it."""
+    """The live method of a task. It was there when the task was started: while it is replaced, wait."""
     segments, deadline = tuple(route.split("/")), time.monotonic() + REPLACE_SECONDS
     while True:
         try:
-            return resolve(tasks.catalog, Route(segments), tasks.catalog.after_every_look(), tasks=True)
+            tasks.catalog.look_again()  # the process that sent the task may have seen an edit a moment ago
+            return resolve(tasks.catalog, Route(segments), tasks.catalog.now(), tasks=True)
         except NotFound:
             if time.monotonic() > deadline:
                 raise

@@ -214,12 +214,19 @@ class Tasks:
         """The task method that exeTask names."""
         segments = tuple(method.split("/")) if "/" in method else (*_address(controller), method)
         try:
-            resolved = resolve(self.catalog, Route(segments), self.catalog.now(), tasks=True)
+            resolved = self._resolve(Route(segments))
         except NotFound as error:
             raise self._explain(controller, method, str(error.reason)) from error
         if not _is_exact(resolved, segments) or not resolved.endpoint.outline.is_task:
             raise self._explain(controller, method, "it is no task method")
         return resolved.endpoint
+
+    def _resolve(self, route: Route) -> Resolved:
+        """What is missing is looked for once more, however young the last look is."""
+        try:
+            return resolve(self.catalog, route, self.catalog.now(), tasks=True)
+        except NotFound:
+            return resolve(self.catalog, route, self.catalog.policy.after_every_look(), tasks=True)
 
     def _explain(self, controller: object, method: str, reason: str) -> TaskError:
         library = self.catalog.find(type(controller).__module__, self.catalog.now())

@@ -23,6 +23,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
 from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError, Rule
 from werkzeug.utils import redirect
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..catalog.loader import Loader
 from ..catalog.tree import Catalog
@@ -157,7 +158,7 @@ class KernKoa(ShortWay):
         return Adapter(cast(KernelRequest, request), self.url_map.claims(request.path), self.dispatcher, make_real)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
-        request = cast(KernelRequest, _cv_request.get().request)
+        request: Any = _cv_request.get().request  # a KernelRequest: a cast costs as much as a step
         self.hosts.check(request.environ)
         self.origins.check(request)
         if self.check_rate is not None:
@@ -178,7 +179,7 @@ class KernKoa(ShortWay):
             super().do_teardown_request(exc)
 
     def dispatch_request(self) -> ResponseReturnValue:
-        request = cast(KernelRequest, _cv_request.get().request)
+        request: Any = _cv_request.get().request
         if request.resolved is not None:
             try:
                 return self.dispatcher.answer(request)
@@ -197,10 +198,10 @@ class KernKoa(ShortWay):
         return answer_again(request, page, error)
 
     def process_response(self, response: Response) -> Response:
-        request = cast(KernelRequest, _cv_request.get().request)
-        # an error in a hook makes another response: no hook runs for that
-        hooks, request.hooks = request.hooks, ()
-        if hooks:
+        request: Any = _cv_request.get().request
+        if request.hooks:
+            # an error in a hook makes another response: no hook runs for that
+            hooks, request.hooks = request.hooks, ()
             response = run_after(request.controller, hooks, response)
         self.origins.add_headers(request, response)
         if request.nonce:
@@ -211,16 +212,21 @@ class KernKoa(ShortWay):
         return response
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        start_response = self.headers.adding(environ, start_response)
-        base = self.settings.base
-        if base:
-            path = environ.get("PATH_INFO", "")
-            if path.startswith(base + "/"):
-                environ["PATH_INFO"] = path[len(base) :]
-                environ["SCRIPT_NAME"] = base
-            elif path == base:
-                query = environ.get("QUERY_STRING", "")
-                return redirect(f"{base}/?{query}" if query else f"{base}/", 308)(environ, start_response)
-            elif environ.get("SCRIPT_NAME") != base:  # else the server has split the path itself
-                return Response("Not Found", 404, mimetype="text/plain")(environ, start_response)
+        self.headers.give_id(environ)
+        outside = self._leave_out_base(environ) if self.settings.base else None
+        if outside is not None:
+            return outside(environ, self.headers.adding(environ, start_response))
         return super().wsgi_app(environ, start_response)
+
+    def _leave_out_base(self, environ: dict[str, Any]) -> WerkzeugResponse | None:
+        """Split the base off the path; the answer to a path that does not begin with it."""
+        base, path = self.settings.base, environ.get("PATH_INFO", "")
+        if path.startswith(base + "/"):
+            environ["PATH_INFO"] = path[len(base) :]
+            environ["SCRIPT_NAME"] = base
+        elif path == base:
+            query = environ.get("QUERY_STRING", "")
+            return redirect(f"{base}/?{query}" if query else f"{base}/", 308)
+        elif environ.get("SCRIPT_NAME") != base:  # else the server has split the path itself
+            return Response("Not Found", 404, mimetype="text/plain")
+        return None

@@ -82,7 +82,9 @@ class Dispatcher:
         return call(resolved, controller, hooks, self._reader(request), runner)
 
     def _reader(self, request: KernelRequest) -> Callable[[], Params]:
-        return lambda: request.params(self._settings, self._route(request).segments)
+        resolved = request.resolved
+        segments = resolved.segments if resolved is not None else self._route(request).segments
+        return lambda: request.params(self._settings, segments)
 
     def _runner(self, request: KernelRequest) -> Runner:
         """What answers behind the hooks."""

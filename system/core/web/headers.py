@@ -30,6 +30,7 @@ DEFAULTS = {
 _USUAL = frozenset(
     {"Content-Type", "Content-Length", "Allow", "Location", "Set-Cookie", "Vary", "Cache-Control", "ETag"}
 )
+_OF_BODY = ("content-type", "content-length")
 
 
 class _Ids:
@@ -56,7 +57,8 @@ class ResponseHeaders:
         wanted = {**DEFAULTS, **settings.headers}
         own = {name.lower() for name in wanted}
         self._usual = frozenset(name for name in _USUAL if name.lower() not in own)
-        plain = [(name, value) for name, value in wanted.items() if value]
+        # a body has a type and a length of its own
+        plain = [(name, value) for name, value in wanted.items() if value and name.lower() not in _OF_BODY]
         secure = list(plain)
         if settings.hstsSeconds:
             secure.append(("Strict-Transport-Security", f"max-age={settings.hstsSeconds}"))
@@ -64,11 +66,19 @@ class ResponseHeaders:
         self._secure = secure
         self._proxies = [ipaddress.ip_network(proxy) for proxy in settings.proxies]
 
-    def adding(self, environ: dict[str, Any], start_response: StartResponse) -> StartResponse:
-        """A start_response (PEP 3333) that adds them; the id is in the environ as kernkoa.request_id."""
+    def give_id(self, environ: dict[str, Any]) -> None:
+        """Put the id of a request into its environ, as kernkoa.request_id."""
         is_given = PROXY_REQUEST_ID in environ or self._proxies
-        request_id = environ[REQUEST_ID] = (is_given and self._given_id(environ)) or _make_id()
+        environ[REQUEST_ID] = (is_given and self._given_id(environ)) or _make_id()
+
+    def of(self, environ: dict[str, Any]) -> HeaderList:
+        """What the response to a request gets that sets none of them itself."""
         more = self._plain if environ["wsgi.url_scheme"] == "http" else self._secure
+        return [*more, ("X-Request-ID", environ[REQUEST_ID])]
+
+    def adding(self, environ: dict[str, Any], start_response: StartResponse) -> StartResponse:
+        """A start_response (PEP 3333) that adds those which the response does not set."""
+        *more, request_id = self.of(environ)
         usual = self._usual
 
         def start(status: str, headers: HeaderList, *error: Any) -> Any:
@@ -78,7 +88,7 @@ class ResponseHeaders:
                     break
             else:
                 headers += more
-            headers.append(("X-Request-ID", request_id))
+            headers.append(request_id)
             return start_response(status, headers, *error)
 
         return start

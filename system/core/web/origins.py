@@ -71,7 +71,7 @@ class Origins:
         resolved = request.resolved
         if resolved is None:
             return self._trusted
-        own: tuple[str, ...] = getattr(resolved.endpoint.function, "koa_origins", ())
+        own: tuple[str, ...] = resolved.endpoint.origins
         return self._trusted + own if own else self._trusted
 
     def _admits(self, environ: Mapping[str, Any], origins: Sequence[str]) -> bool:

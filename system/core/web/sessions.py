@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from typing import Any
 
 from flask import Flask, Request, Response, has_request_context, request
+from flask.globals import _cv_request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, bytes_to_int
@@ -96,7 +96,7 @@ class Sessions(SecureCookieSessionInterface):
 
     def _open_old(self, app: Flask) -> SessionMixin | None:
         """The session of a request that did not read it, if its cookie is to be signed again."""
-        cookies = request.environ.get("HTTP_COOKIE")
+        cookies = _cv_request.get().request.environ.get("HTTP_COOKIE")
         if cookies is None or _age_in(cookies, app.config["SESSION_COOKIE_NAME"]) < self._renewal(app):
             return None
         return self.open_session(app, request)
@@ -107,8 +107,9 @@ def _age_in(cookies: str, name: str) -> float:
 
     Read without parsing the header, in linear time: at worst a session is opened, and verified, in vain.
     """
-    found = re.findall(rf"{re.escape(name)}=\"?[^;=]*\.([A-Za-z0-9_-]{{1,12}})\.[A-Za-z0-9_-]+", cookies)
+    _, *found = cookies.split(f"{name}=")
+    stamps = (stamp for value in found for stamp in value.partition(";")[0].rsplit(".", 2)[-2:-1])
     try:
-        return max((time.time() - bytes_to_int(base64_decode(stamp)) for stamp in found), default=0)
-    except BadData:
+        return max((time.time() - bytes_to_int(base64_decode(stamp)) for stamp in stamps), default=0)
+    except (BadData, ValueError, OverflowError):
         return 0

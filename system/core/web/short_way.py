@@ -11,7 +11,7 @@ with versions of Flask that it was tested with. tests/web/test_short_way.py comp
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, cast
 
 from flask import Flask, Response, request_finished, request_started
@@ -20,9 +20,11 @@ from flask.globals import _cv_app, _cv_request
 from flask.sessions import SessionMixin
 from flask.signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
 
+from ..dispatch.lean_response import LeanResponse
 from ..dispatch.request import KernelRequest
 from ..errors import LibraryError, NotFound
 from .dispatcher import Dispatcher
+from .headers import ResponseHeaders, StartResponse
 from .lean_request import Lazy, LeanRequest, is_plain
 from .matching import RuleMap
 from .sessions import Sessions
@@ -35,10 +37,10 @@ class LeanAppContext(AppContext):
     """An AppContext without the URL adapter, which is made when it is read."""
 
     url_adapter = Lazy(lambda context: context.app.create_url_adapter(None))
+    g = Lazy(lambda context: context.app.app_ctx_globals_class())
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.g = app.app_ctx_globals_class()
         self._cv_tokens = []
 
 
@@ -81,10 +83,11 @@ class ShortWay(Flask):
 
     url_map: RuleMap
     dispatcher: Dispatcher
+    headers: ResponseHeaders
 
-    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if not self._is_short(environ):
-            return super().wsgi_app(environ, start_response)
+            return super().wsgi_app(environ, self.headers.adding(environ, start_response))
         context, above = self._enter(environ)
         error: BaseException | None = None
         try:
@@ -97,9 +100,15 @@ class ShortWay(Flask):
             except BaseException as raised:
                 error = raised
                 raise
-            return response(environ, start_response)
+            return self._send(response, environ, start_response)
         finally:
             self._leave(context, above, error)
+
+    def _send(self, response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Send a response with the headers that every one gets."""
+        if isinstance(response, LeanResponse) and response.is_bare:
+            return response.send(environ, start_response, self.headers.of(environ))
+        return response(environ, self.headers.adding(environ, start_response))
 
     def _is_short(self, environ: dict[str, Any]) -> bool:
         """Whether a request is one of the catalogue, outside of any context, and nothing of Flask is replaced."""
@@ -124,13 +133,13 @@ class ShortWay(Flask):
 
     def _open(self, context: LeanContext) -> None:
         """What the rest of RequestContext.push does: open the session of another interface, find the method."""
-        request = cast(LeanRequest, context.request)
+        request: Any = context.request
         if type(self.session_interface) is not Sessions:
             context.open_session()
         try:
             request.resolved = self.dispatcher.resolve(request)
         except (NotFound, LibraryError) as error:
-            request.routing_exception = error  # type: ignore[assignment]
+            request.routing_exception = error
 
     def _answer(self) -> Response:
         """What Flask.full_dispatch_request does."""
@@ -153,7 +162,7 @@ class ShortWay(Flask):
         context = _cv_request.get()
         if self.after_request_funcs or context._after_request_functions:
             return super().process_response(response)
-        session = cast(SessionMixin, context._session)  # None: unread, which only Sessions knows
+        session: Any = context._session  # None: unread, which only Sessions knows
         if session is None and "HTTP_COOKIE" not in context.request.environ:
             return response
         if not self.session_interface.is_null_session(session):
@@ -168,12 +177,13 @@ class ShortWay(Flask):
         if is_held or error is not None or self._is_watched():
             context.pop(error)
             return
+        request: Any = context.request
         try:
             self.do_teardown_request(None)
-            if cast(LeanRequest, context.request).temporary_files:
-                context.request.close()
+            if request.temporary_files:
+                request.close()
         finally:
-            context.request.environ["werkzeug.request"] = None
+            request.environ["werkzeug.request"] = None
             _cv_request.reset(context._cv_tokens.pop()[0])
             _cv_app.reset(above._cv_tokens.pop())
 
