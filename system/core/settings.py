@@ -80,6 +80,7 @@ class Settings(Checked):
     origins: Sequence[Annotated[str, matches(r"(\*|https?://[^\s/?#]+)")]] = ()
     proxies: Sequence[Network] = ()
     monitors: Sequence[Network] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
+    monitorKey: Annotated[str, matches(r"(\S{16,})?")] = ""
     headers: Mapping[str, str] = {}
     hstsSeconds: Annotated[int, at_least(0)] = 0
     strictVerbs: bool = False

@@ -1,8 +1,8 @@
-"""The addon `metrics`: /_koa/metrics for Prometheus, for the addresses of `monitors`.
+"""The addon `metrics`: /_koa/metrics for Prometheus, for the addresses of `monitors` or with the key `monitorKey`.
 
 Switched on with `config.addons = ["metrics"]`. Requests are counted by method of the catalogue, verb and status,
-with their durations; workers, Redis and broken libraries are looked at when Prometheus asks. The processes of
-uWSGI share their counts through files in `var/metrics`.
+with their durations, and so are the versions of libraries that were loaded; tasks, queues, workers and broken
+libraries are looked at when Prometheus asks. The processes of uWSGI share counts through files in `var/metrics`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import importlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Response, g
 
 from system.core.dispatch.request import request
-from system.core.errors import BrokerUnavailable, NotFound, SettingsError
+from system.core.errors import NotFound, SettingsError
 from system.core.web.readiness import is_monitor
+
+from .gauges import Gauges
 
 __all__ = ["init_app"]
 
@@ -65,6 +68,14 @@ class Metrics:
         self._seconds = Histogram(
             "kernkoa_request_seconds", "Time to an answer", ("method",), registry=self._registry
         )
+        self._loads = Counter("kernkoa_library_loads", "Versions of libraries loaded", registry=self._registry)
+        self._gauges = Gauges(app)
+        policy = app.catalog.policy
+        policy.report = partial(self._count_load, policy.report)
+
+    def _count_load(self, report: Callable[[Any], None], version: Any) -> None:
+        self._loads.inc()
+        report(version)
 
     def begin(self) -> None:
         g.metrics_began = time.perf_counter()
@@ -84,24 +95,11 @@ class Metrics:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        if not is_monitor(request.environ.get("REMOTE_ADDR", ""), self._app.settings):
+        if not is_monitor(request.environ, self._app.settings):
             raise NotFound
         registry = self._registry
         if DIRECTORY in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        now = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in self._read_gauges())
-        return Response(generate_latest(registry).decode() + now, content_type=CONTENT_TYPE_LATEST)
-
-    def _read_gauges(self) -> Iterator[tuple[str, int]]:
-        catalog, tasks = self._app.catalog, self._app.tasks
-        libraries = catalog.libraries("controller", catalog.now())
-        yield "kernkoa_broken_libraries", sum(catalog.sources.is_broken(library.path) for library in libraries)
-        if not self._app.settings.redisUrl:
-            return
-        try:
-            yield "kernkoa_workers", len(tasks.heartbeats.alive(self._app.settings.leaseSeconds))
-        except BrokerUnavailable:
-            yield "kernkoa_redis_up", 0
-        else:
-            yield "kernkoa_redis_up", 1
+        text = generate_latest(registry).decode() + self._gauges.text()
+        return Response(text, content_type=CONTENT_TYPE_LATEST)

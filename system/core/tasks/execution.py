@@ -36,6 +36,7 @@ from .queues import QUEUE, RUN
 from .records import Record
 from .redis_connection import patiently
 from .submission import Tasks, task_arguments
+from .tracing import name_span
 
 log = logging.getLogger("kernkoa.tasks")
 
@@ -50,6 +51,7 @@ def register(app: Flask, tasks: Tasks, celery: Celery) -> None:
     def run(task: Any, *_: Any, **__: Any) -> str:
         began = time.monotonic()
         record = _start(task, tasks)
+        name_span(record["route"])
         try:
             text = _run_method(app, tasks, task, record)
         except (Ignore, Retry):

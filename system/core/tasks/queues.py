@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from .counts import COUNT
 from .records import FINAL, MOST_LISTED, Record, Records, decode
 from .redis_connection import RedisConnection
+from .tracing import trace_headers
 
 QUEUE = "tasks"
 # the name of the one Celery task, which runs any task method
@@ -59,7 +60,8 @@ return status
 def make_message(task_id: str, route: str, queue: str, eta: float | None, retries: int = 0) -> str:
     """A message of Celery's protocol, version 2, as its Redis transport keeps it. A delayed task has an `eta`.
 
-    It has the id alone: what a user sent is in the record, where neither Celery nor kombu reads it.
+    It has the id, and the trace of the request: what a user sent is in the record, where neither Celery nor kombu
+    reads it.
     """
     headers = {
         "lang": "py",
@@ -84,7 +86,7 @@ def make_message(task_id: str, route: str, queue: str, eta: float | None, retrie
         "body_encoding": "base64",
         "delivery_tag": str(uuid.uuid4()),
     }
-    return json.dumps({**_BODY, "headers": headers, "properties": properties})
+    return json.dumps({**_BODY, "headers": {**trace_headers(), **headers}, "properties": properties})
 
 
 _BODY = {

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import shutil
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from flask import Response
 
+from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.request import request
@@ -19,25 +23,44 @@ from ..settings import Settings
 from ..tasks.submission import Tasks
 
 LEAST_FREE_BYTES = 100_000_000
+KEPT_SECONDS = 2.0  # an answer serves for so long: many monitors cost no more than one
+MOST_BROKEN = 20  # files that are named
 
 
 class Readiness:
-    """Answers the addresses of `monitors` only: 200 where all is well, else 503 with what is not."""
+    """Answers monitors only: 200 where all is well, else 503 with what is not."""
 
     def __init__(self, settings: Settings, catalog: Catalog, dbs: Databases, tasks: Tasks) -> None:
         self._settings = settings
         self._catalog = catalog
         self._dbs = dbs
         self._tasks = tasks
+        self._lock = threading.Lock()
+        self._found: dict[str, Any] = {}
+        self._until = 0.0
 
     def answer(self) -> Response:
         """The checks by name, each "ok" or what is wrong. Raises NotFound for anyone who is no monitor."""
-        if not is_monitor(request.environ.get("REMOTE_ADDR", ""), self._settings):
+        if not is_monitor(request.environ, self._settings):
             raise NotFound
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._found = self._look()
+                self._until = time.monotonic() + KEPT_SECONDS
+            found = self._found
+        return no_store(json_response(found, 200 if found["status"] == "ok" else 503))
+
+    def _look(self) -> dict[str, Any]:
         checks = {name: _run(check) for name, check in self._checks().items()}
+        broken = [library.place for library in find_broken(self._catalog)]
+        more = {"more": len(broken) - MOST_BROKEN} if len(broken) > MOST_BROKEN else {}
         is_well = all(told == "ok" for told in checks.values())
-        found = {"status": "ok" if is_well else "not ready", "checks": checks, "broken": self._broken()}
-        return no_store(json_response(found, 200 if is_well else 503))
+        return {
+            "status": "ok" if is_well else "not ready",
+            "checks": checks,
+            "broken": broken[:MOST_BROKEN],
+            **more,
+        }
 
     def _checks(self) -> dict[str, Callable[[], Any]]:
         checks: dict[str, Callable[[], Any]] = {
@@ -45,6 +68,8 @@ class Readiness:
         }
         if self._settings.redisUrl:
             checks["redis"] = self._ping
+            if _has_tasks(self._catalog):
+                checks["workers"] = self._count_workers
         checks["disk"] = self._look_at_disk
         return checks
 
@@ -52,22 +77,43 @@ class Readiness:
         with self._tasks.redis.reached():
             self._tasks.redis.client.ping()
 
+    def _count_workers(self) -> None:
+        if not self._tasks.heartbeats.alive(self._settings.leaseSeconds):
+            raise OSError("no worker is alive, and the site has tasks")
+
     def _look_at_disk(self) -> None:
         self._settings.var.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self._settings.var).free
         if free < LEAST_FREE_BYTES:
             raise OSError(f"{free:,} bytes are free")
 
-    def _broken(self) -> list[str]:
-        """The controllers that do not compile: an older version may serve meanwhile."""
-        libraries = self._catalog.libraries("controller", self._catalog.now())
-        return [library.place for library in libraries if self._catalog.sources.is_broken(library.path)]
+
+def find_broken(catalog: Catalog) -> Iterator[Library]:
+    """The controllers that do not compile: an older version may serve meanwhile."""
+    for library in catalog.libraries("controller", catalog.now()):
+        if catalog.sources.is_broken(library.path):
+            yield library
 
 
-def is_monitor(address: str, settings: Settings) -> bool:
-    """Whether an address is of the setting `monitors`."""
+def _has_tasks(catalog: Catalog) -> bool:
+    """Whether a controller has a task method, or one that may run as a task."""
+    outlines = (catalog.read(library).outline for library in catalog.libraries("controller", catalog.now()))
+    return any(
+        method.is_task or method.is_decorated("background")
+        for outline in outlines
+        if outline is not None
+        for controller in outline.classes.values()
+        for method in controller.methods.values()
+    )
+
+
+def is_monitor(environ: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether a request comes from an address of the setting `monitors`, or has the key `monitorKey`."""
+    sent, wanted = environ.get("HTTP_AUTHORIZATION", ""), f"Bearer {settings.monitorKey}"
+    if settings.monitorKey and hmac.compare_digest(sent.encode(), wanted.encode()):
+        return True
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(environ.get("REMOTE_ADDR", ""))
     except ValueError:
         return False
     return any(found in ipaddress.ip_network(network) for network in settings.monitors)
