@@ -181,7 +181,7 @@ class Queues:
 
         Redis hands a message to a worker's socket and forgets it; the worker writes it down with its next command.
         A queue is first in, first out: a task that was due well before the next message, and that no worker holds,
-        is lost. What was requeued stands in front of all, as if it had been due at 0. One worker looks, once in so
+        is lost. Requeued tasks come before all others, as if they had been due at 0. One worker looks, once in so
         many seconds.
         """
         with self._redis.reached():
