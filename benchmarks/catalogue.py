@@ -22,10 +22,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from system.core.app import create_app  # noqa: E402
-from system.core.commands.check import check_site  # noqa: E402
-from system.core.commands.routes import list_routes  # noqa: E402
-from system.core.settings import Settings  # noqa: E402
+from system.core.app import create_app
+from system.core.commands.check import check_site
+from system.core.commands.routes import list_routes
+from system.core.settings import Settings
 
 UNTYPED = '    def method{0}(self, params):\n        "Method {0}."\n        return params["name"]\n'
 TYPED = '    def method{0}(self, name: str, n: int = 1):\n        "Method {0}."\n        return name * n\n'

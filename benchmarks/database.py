@@ -26,7 +26,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.database_servers import PASSWORD, PostgreSQL  # noqa: E402
+from tests.database_servers import PASSWORD, PostgreSQL
 
 TESTS = ("db", "queries", "fortunes", "updates")
 FORTUNES = """<!DOCTYPE html>

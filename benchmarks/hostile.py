@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.servers import Production, production  # noqa: E402
+from tests.servers import Production, production
 
 HONEST = "/fasthelloworld/fastHelloClass/fastHelloWorldWithParameters?hello=world"
 PAUSE = 0.05  # more than a thousand a minute

@@ -81,8 +81,9 @@ def gunicorn(site: Production) -> Iterator[tuple[int, set[int]]]:
     web = subprocess.Popen([str(NGINX), "-p", folder / "nginx", "-c", folder / "nginx/gunicorn.conf"])
     try:
         assert workers.wait_for(lambda: workers.answers(port, "localhost", "/_koa/health"), 20), site.log()
-        found = subprocess.run(["pgrep", "-P", str(server.pid)], capture_output=True, text=True).stdout
-        yield port, {int(pid) for pid in found.split()}
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+        assert workers.wait_for(lambda: len(children.read_text().split()) == 2, 20), site.log()
+        yield port, {int(pid) for pid in children.read_text().split()}
     finally:
         for process in (web, server):
             process.terminate()

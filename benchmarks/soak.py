@@ -76,11 +76,22 @@ def judge(site: Bench, ids: list[str], killed: bool, counted: dict[str, int]) ->
             counted["lost"] += 1
             print("not ended:", site.status(task_id), file=sys.stderr, flush=True)
             continue
-        counted["wrong"] += told != {"status": "SUCCESS", "data": 1}
+        if told != {"status": "SUCCESS", "data": 1}:
+            counted["wrong"] += 1
+            print("wrong:", told, file=sys.stderr, flush=True)
     noted = (site.root / "runs.log").read_text().splitlines()
-    again = sum(noted.count(f"count {task_id}") > 1 for task_id in ids)
-    counted["run again after a kill" if killed else "twice"] += again
+    again = [task_id for task_id in ids if noted.count(f"count {task_id}") > 1]
+    counted["run again after a kill" if killed else "twice"] += len(again)
+    if again and not killed:
+        show_log(site, again)
     (site.root / "runs.log").write_text("")
+
+
+def show_log(site: Bench, ids: list[str]) -> None:
+    """What the workers' log says of tasks that ran twice."""
+    for line in site.log.read_text().splitlines():
+        if any(task_id in line for task_id in ids):
+            print("twice:", line[:200], file=sys.stderr, flush=True)
 
 
 def kill_worker(site: Bench) -> None:

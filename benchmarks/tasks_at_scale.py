@@ -1,6 +1,6 @@
 """Tasks with few, and with 10,000 queued and a million finished: does anything become slower?
 
-    venv3/bin/python benchmarks/tasks_at_scale.py [--finished 1000000] [--queued 10000] [--pages 200]
+    venv3/bin/python benchmarks/tasks_at_scale.py [--finished 1000000] [--queued 10000] [--pages 200] [--rabbitmq]
 
 Prints the medians of exeTask, a status, the board (JSON) and a whole task, from its start to its result, of two
 sites by turns, and the ratio; then how other requests fare while status pages are open
@@ -23,6 +23,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.server import cpu_seconds
+from tests.rabbitmq_cluster import Cluster, rabbitmq_cluster
 from tests.servers import Production, production
 from tests.task_bench import Bench, Server, bench
 
@@ -46,6 +48,7 @@ def main() -> None:
     parser.add_argument("--finished", type=int, default=1_000_000)
     parser.add_argument("--queued", type=int, default=10_000)
     parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--rabbitmq", action="store_true", help="the costs with RabbitMQ too")
     options = parser.parse_args()
     settings: dict[str, Any] = {"explorer": "public", "maxQueued": 0, "leaseSeconds": 30}
     with tempfile.TemporaryDirectory(prefix="koa-") as name:
@@ -53,6 +56,12 @@ def main() -> None:
         with bench(folder / "few", **settings) as few, bench(folder / "many", **settings) as many:
             compare(few, many, options.finished, options.queued)
             count_costs(few)
+        if options.rabbitmq:
+            with (
+                rabbitmq_cluster(folder / "rabbitmq") as cluster,
+                bench(folder / "b", brokerUrl=cluster.url) as site,
+            ):
+                count_costs(site, cluster)
         with serving(folder) as served:
             open_pages(served, options.pages)
 
@@ -93,24 +102,40 @@ def fill(client: Any, finished: int) -> None:
         client.eval(RECORD, 0, first, min(5000, finished - first), time.time())
 
 
-def count_costs(site: Bench) -> None:
-    """What a task costs in Redis."""
-    client, count = site.server.client, 200
-    time.sleep(1)
+def count_costs(site: Bench, cluster: Cluster | None = None) -> None:
+    """What a task costs, in Redis and in CPU time of each part, the polling of its status included."""
+    assert site.web is not None
+    client, count = site.server.client, 300
+    parts = {"web process": {site.web.pid}, "worker": family(site.workers[0].pid)}
+    if site.server.process is not None:
+        parts["Redis"] = {site.server.process.pid}
+    if cluster is not None:
+        parts["three nodes of RabbitMQ"] = {pid for process in cluster.processes for pid in family(process.pid)}
+    site.run("echo", 1)
     before, memory = client.info("commandstats"), client.info("memory")["used_memory"]
-    sent = client.info("stats")
+    sent, spent = client.info("stats"), {name: cpu_seconds(pids) for name, pids in parts.items()}
     ids = [site.start("echo", {"text": "x" * 100}) for _ in range(count)]
     held = client.info("memory")["used_memory"] - memory
     for task_id in ids:
         site.end(task_id)
     after, received = client.info("commandstats"), client.info("stats")
-    names = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
-    shown = {name[8:]: round(calls / count, 2) for name, calls in names.items() if calls >= count / 10}
+    calls = {name[8:]: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
     traffic = [received[name] - sent[name] for name in ("total_net_input_bytes", "total_net_output_bytes")]
-    print(f"\ncommands a task, the polling of its status included: {json.dumps(shown)}")
+    print(f"\nRedis commands a task: {sum(calls.values()) / count:.1f}, those in scripts included")
     print(f"bytes to and from Redis a task: {traffic[0] / count:.0f}, {traffic[1] / count:.0f}")
     print(f"bytes of memory a task of 100 bytes, once started: {held / count:.0f}")
     print(f"connections of a web process and a worker of two processes: {len(client.client_list()) - 1}")
+    for name, pids in parts.items():
+        print(f"CPU ms a task, {name}: {(cpu_seconds(pids) - spent[name]) / count * 1000:.2f}")
+
+
+def family(pid: int) -> set[int]:
+    """A process and those below it."""
+    found = {pid}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found |= family(int(child))
+    return found
 
 
 @contextlib.contextmanager

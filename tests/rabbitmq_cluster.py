@@ -27,7 +27,7 @@ class Cluster:
         self.names = [f"koa{number}@localhost" for number in range(COUNT)]
         self.ports = [free_port() for _ in range(COUNT)]
         self._mapper_port = free_port()
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     @property
     def url(self) -> str:
@@ -83,7 +83,7 @@ class Cluster:
                 stderr=log,
                 start_new_session=True,
             )
-        self._processes.append(process)
+        self.processes.append(process)
 
     def control(self, *words: str, node: int = 0) -> str:
         """What rabbitmqctl answers about a node."""
@@ -102,11 +102,11 @@ class Cluster:
 
     def kill(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._processes[number].pid, signal.SIGKILL)
-        self._processes[number].wait()
+            os.killpg(self.processes[number].pid, signal.SIGKILL)
+        self.processes[number].wait()
 
     def stop(self) -> None:
-        for number in range(len(self._processes)):
+        for number in range(len(self.processes)):
             self.kill(number)
         self._mapper.kill()
         self._mapper.wait()

@@ -98,6 +98,7 @@ REASONS = {
     r"venv3/bin/pip install ": "tests/requirements.txt installs the package",
     r"[A-Z_]+=": "a line of /etc/default/kernkoa: the environment of the services",
     r"gunicorn |granian ": "tests/deploy/test_server.py starts both",
+    r"venv3/bin/python -m aiosmtpd ": "tests/test_docs_live.py has such a server",
     r"venv3/bin/celery ": "tests/tasks starts workers",
     r"python3? kernkoa.py|venv3/bin/python kernkoa.py": "tests/commands runs every command",
     r"docker compose ": "tests/deploy/test_container.py does the steps where no container engine runs",

@@ -158,7 +158,7 @@ class DatabaseError(KernKoaError):
 class DatabaseConflict(DatabaseError):
     """A statement broke a unique or a foreign key: `key` is "unique" or "foreign".
 
-    Clients are told `detail`, which names no table; `str(error)` is the database's message.
+    Clients get `detail`, which names no table; `str(error)` is the database's message.
     """
 
     status = 409

@@ -73,7 +73,7 @@ class Container:
                 self.folder = value
                 (self.root / value.lstrip("/")).mkdir()
             elif name == "COPY":
-                self._copy(context, value.split()[0])
+                self._copy(context, *value.split())
             elif name == "RUN":
                 self.run(value)
             elif name == "ENV":
@@ -83,8 +83,8 @@ class Container:
             else:
                 assert name in ("EXPOSE", "HEALTHCHECK", "CMD")
 
-    def _copy(self, context: Path, name: str) -> None:
-        place = self.root / self.folder.lstrip("/")
+    def _copy(self, context: Path, name: str, target: str) -> None:
+        place = self.root / self.folder.lstrip("/") / target
         if name == ".":
             shutil.copytree(context, place, dirs_exist_ok=True, symlinks=True)
         else:

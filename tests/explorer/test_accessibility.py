@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
@@ -19,6 +20,8 @@ from tests.browser import chromium
 from tests.task_bench import Bench, bench
 
 ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+
 # the package is there for the file that it ships; Playwright itself is not used
 AXE = next(file for file in distribution("axe-playwright-python").files or () if file.name == "axe.min.js")
 RUN = """const done = arguments[0];
@@ -82,6 +85,9 @@ def test_no_page_has_a_violation(site: Bench, browser: Any, scheme: str) -> None
     for path in pages:
         browser.get(f"http://127.0.0.1:{site.port}/{path}")
         assert violations(browser) == [], path
+    browser.get(f"http://127.0.0.1:{site.port}/_koa/")
+    browser.find_element(By.TAG_NAME, "body").send_keys("?")
+    assert violations(browser) == [], "the list of keys"
 
 
 def test_a_response_and_its_faults_have_no_violation(site: Bench, browser: Any) -> None:
@@ -123,3 +129,16 @@ def test_no_page_of_the_documentation_has_a_violation(
         browser.get(documentation + path)
         assert violations(browser) == [], path
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
+
+
+def test_a_task_is_cancelled_on_the_board_with_the_keyboard_alone(site: Bench, browser: Any) -> None:
+    task = site.start("sleep", {"seconds": 60})
+    browser.get(f"http://127.0.0.1:{site.port}/_koa/tasks")
+    wanted = f"return document.activeElement.value === '{task}' && document.activeElement.name === 'cancel'"
+    for _ in range(60):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        if browser.execute_script(wanted):
+            break
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert site.end(task)["status"] == "REVOKED"
+    WebDriverWait(browser, 10).until(lambda _: browser.find_element(By.ID, "list").text.count("Cancelled") >= 1)

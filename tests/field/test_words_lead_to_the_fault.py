@@ -277,7 +277,24 @@ FACE = "from kernkoa import *\n"
 FAULTS = {
     "my-app/page.py": ("class Page:\n    pass\n", 0, "my-app cannot be part of a URL. A name that can: my_app"),
     "price-list.py": ("class X:\n    pass\n", 0, "price-list cannot be part of a URL"),
-    "größe.py": ("class X:\n    pass\n", 0, "größe cannot be part of a URL"),
+    "größe.py": ("class X:\n    pass\n", 0, "größe cannot be part of a URL. A name that can: groe"),
+    "2020.py": ("class X:\n    pass\n", 0, "2020 cannot be part of a URL. A name that can: n2020"),
+    "often.py": (
+        FACE + "class O:\n    @every('5 minutes')\n    def x(self, celery_instance):\n        pass\n",
+        4,
+        "'5 minutes'",
+    ),
+    "daily.py": (
+        FACE + "class D:\n    @cron('0 25 * * *')\n    def x(self, celery_instance):\n        pass\n",
+        4,
+        "'25' is no hour",
+    ),
+    "tasked4.py": (
+        FACE + "class Tasked4:\n    def index(self, a=1):\n        exeTask(self, 'nosuch')\n",
+        4,
+        "nosuch",
+    ),
+    "tasked5.py": (FACE + "class T:\n    def x(self):\n        exeTask(self, 'x')\n", 4, "no task method x"),
     "above.py": ("import datetime\n" + FACE, 1, "from kernkoa import * in line 2 replaces datetime"),
     "clock.py": ("from time import time\n" + FACE, 1, "replaces time"),
     "loads.py": ("from yaml_like import load\n" + FACE, 1, "ModuleNotFoundError"),
@@ -312,6 +329,7 @@ FINE = (
     + """import datetime as dt
 class Fine:
     @queue("mails")
+    @every("5m")
     def job(self, celery_instance=None, params=None):
         pass
 

@@ -33,7 +33,7 @@ def test_the_developer_and_check_name_the_method_and_the_line(site: Any, caplog:
     app = site.app(development=True)
     with caplog.at_level(logging.WARNING), app.test_request_context("/shop/pay") as context:
         for _ in range(2):
-            warn_of_writer(context.request.resolved.endpoint)
+            warn_of_writer(app.catalog, context.request.resolved.endpoint)
     (line,) = [record.getMessage() for record in caplog.records]
     assert "shop.py, line 5: Shop.pay changes the session and answers GET" in line
     (note,) = find_notes(app.catalog, app.settings)

@@ -19,6 +19,8 @@ import pytest
 from tests.task_bench import ROOT, Bench, bench, wait_for
 
 LEASE = 2
+# what a task asks of Redis; the reads of its status, which belong to whoever watches it, are not among them
+COMMANDS = {"EVALSHA", "BRPOP", "MULTI", "EXEC", "ZADD", "ZREM", "HSET", "HDEL", "LPUSH", "SET", "TIME"}
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,31 @@ def test_a_result_waits_for_a_redis_that_is_away(shared: Bench) -> None:
     assert shared.end(task_id) == {"status": "SUCCESS", "data": "slept"}
     assert shared.runs(f"sleep {task_id}") == 1
     assert shared.workers[0].poll() is None
+
+
+def test_a_library_that_is_being_replaced_is_awaited(shared: Bench) -> None:
+    library = shared.root / "catalog" / "controller" / "jobs.py"
+    running = [shared.start("sleep", {"seconds": 0.5}) for _ in range(2)]
+    waiting = shared.start("echo", "after the edit")
+    wait_for(lambda: all(shared.runs(f"sleep {task_id}") for task_id in running))
+    text = library.read_text()
+    library.write_text("")
+    assert [shared.end(task_id)["data"] for task_id in running] == ["slept"] * 2
+    time.sleep(0.5)
+    library.write_text(text)
+    assert shared.end(waiting)["data"] == "after the edit"
+
+
+def test_a_task_costs_at_most_twelve_commands(shared: Bench) -> None:
+    with shared.server.client.monitor() as monitor:
+        for number in range(10):
+            assert shared.run("echo", number)["data"] == number
+        shared.server.client.echo("the end")
+        seen = []
+        while "the end" not in (line := monitor.next_command())["command"]:
+            seen.append((line["client_type"], line["command"].split()[0]))
+    ours = [word for place, word in seen if place != "lua" and word in COMMANDS]
+    assert len(ours) / 10 <= 12, ours
 
 
 @pytest.mark.parametrize("kind", ["normal", "pubsub"])

@@ -41,6 +41,7 @@ class Front:
         if environ.get("PATH_INFO", "")[-len(PATH) :] != PATH or not self._is_plain(environ):
             return self._next(environ, start_response)
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        self._app.headers.give_id(environ)
         start = self._app.headers.adding(environ, start_response)
         reply = self._door().answer_call(body, environ)
         if reply is None:

@@ -109,7 +109,9 @@ class Store:
             name = normalize_name(name)
         except ValueError:
             return None
-        return self._read_user(users.c.name == name)
+        user = self._read_user(users.c.name == name)
+        # MySQL and MariaDB compare without case and accents: guesses at ánn would not count as guesses at ann
+        return user if user is not None and user.name == name else None
 
     def get(self, name: str) -> User:
         """The user of a name. Raises ValueError where there is none."""

@@ -1,4 +1,4 @@
-"""The methods of a class, those of its bases too, told from the source."""
+"""The methods of a class and of its bases, read from the source."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FoundMethod:
 
 
 class Inheritance:
-    """Finds what the dispatcher would find in a class, as far as its bases stand in the catalogue."""
+    """Finds what the dispatcher would find in a class, as far as its bases are in the catalogue."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

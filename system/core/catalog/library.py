@@ -39,7 +39,7 @@ Identity = tuple[bytes, int]
 class Load:
     """A library that is being executed: what it used so far, and the state of what it used as it found it.
 
-    `missing` are the names of the catalogue that it looked for in vain.
+    `missing` are the names of the catalogue that it did not find.
     """
 
     library: Library
@@ -81,7 +81,7 @@ _of_thread = _OfThread()
 
 
 def note_missing(name: str) -> None:
-    """Remember that a library which is being executed looked for a name in vain: it is stale when there is one."""
+    """Record that the library being executed did not find a name: it is stale as soon as the name exists."""
     if _of_thread.stack:
         _of_thread.stack[-1].missing.add(name)
 

@@ -1,4 +1,4 @@
-"""What a library's source says of itself: its classes and methods, read from the syntax tree, nothing run."""
+"""The outline of a library: its classes and methods, read from the syntax tree. Runs nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Decorator:
 
 @dataclass(frozen=True, slots=True)
 class MethodOutline:
-    """A function in the body of a class; `hidden` says why no URL reaches it and is empty where one does.
+    """A function in the body of a class; `hidden` is the reason why no URL reaches it, empty if one does.
 
     `segments` are the names of the parameters that take the remaining segments of a path; the last is "*" and its
     name where it takes any number of them.

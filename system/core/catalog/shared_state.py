@@ -1,4 +1,4 @@
-"""What a library's module holds, so that it can be told whether another library changed it while it was loaded."""
+"""The state of a library's module, to detect whether another library changed it while loading."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The user's folders, each a tree of live libraries.
 
 A folder is scanned when a request comes to it, and again when it changed. Each library has one true name made of
-the tree (catalog.controller.sales.orders), under which it stands in sys.modules. Nothing is put on sys.path.
+the tree (catalog.controller.sales.orders), which is its key in sys.modules. Nothing is put on sys.path.
 """
 
 from __future__ import annotations

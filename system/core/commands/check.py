@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ..explorer.access import PUBLIC
 from ..explorer.descriptions import Descriptions
 from ..explorer.listing import Listing
 from ..settings import Settings
+from ..tasks.schedules import list_schedules
 from ..web.application import KernKoa
 from .check_sources import check_source
 from .check_templates import check_template
@@ -41,7 +43,7 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
     """Load every library and compile every template; returns all faults, sorted by file."""
     with _quiet():
         findings = {*_check_libraries(catalog), *_check_names(catalog), *_check_tree(catalog.roots["controller"])}
-        findings |= {*_check_guards(catalog, catalog.roots["controller"])}
+        findings |= {*_check_guards(catalog, catalog.roots["controller"]), *_check_schedules(catalog)}
         findings |= {*_check_annotations(catalog, settings), *_check_sources(app, catalog)}
     own = settings.folder(settings.templatePath)
     for name in app.jinja_env.list_templates():
@@ -124,8 +126,21 @@ def _check_tree(root: Folder) -> Iterator[Finding]:
         for name in [*folders, *(name.removesuffix(".py") for name in files if name.endswith(".py"))]:
             if not is_name(name) and not name.startswith((".", "_")):
                 path = os.path.join(place, name if name in folders else f"{name}.py")
-                better = re.sub(r"\W", "_", name, flags=re.ASCII)
-                yield Finding(path, 0, f"not reachable: {name} cannot be part of a URL. A name that can: {better}")
+                what = f"not reachable: {name} cannot be part of a URL. A name that can: {_reachable_name(name)}"
+                yield Finding(path, 0, what)
+
+
+def _reachable_name(name: str) -> str:
+    """A name of a URL that is like another one."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    better = re.sub(r"\W+", "_", plain).strip("_")
+    return better if better[:1].isalpha() else f"n{better}"
+
+
+def _check_schedules(catalog: Catalog) -> Iterator[Finding]:
+    faults: list[Finding] = []
+    list_schedules(catalog, lambda path, line, what: faults.append(Finding(path, line, what)))
+    yield from faults
 
 
 def _check_annotations(catalog: Catalog, settings: Settings) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ FEWEST_CHARACTERS = 5
 
 
 def check_deploy(app: KernKoa, config_file: Path) -> Iterator[str]:
-    """A sentence for each setting to think about before strangers can reach the site."""
+    """A sentence for each setting to think about before clients can reach the site."""
     settings = app.settings
     for name, rule in _RULES.items():
         advice = rule(settings)

@@ -103,12 +103,18 @@ class _Calls:
         if path is None or "/" not in path:
             return ""
         try:
-            resolve(self._app.catalog, match("/" + path.strip("/")), self._app.catalog.now(), tasks=True)
+            route = match("/" + path.strip("/"))
+            found = resolve(self._app.catalog, route, self._app.catalog.now(), tasks=True)
         except NotFound as error:
             return f"exeTask finds no task method {name}: {error.reason}"
         except LibraryError:
             return ""
-        return ""
+        is_task = found.endpoint.outline.is_task and not found.arguments
+        return (
+            ""
+            if is_task
+            else f"exeTask finds no task method {name}: a task method has a parameter celery_instance"
+        )
 
     def _url(self, node: ast.Call, owner: str) -> str:
         name = _text(node.args[0]) if node.args else None

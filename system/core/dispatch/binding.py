@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,13 +18,12 @@ from ..spelling import near_names
 from .faults import Fault, make_fault
 from .json_body import decode_exactly
 from .params import Params
+from .sent_values import MISSING, MOST_FAULTS, Call, find_file, find_named, source_of, text_value
 from .signature import Arguments, Signature
-from .typed_parameter import Slot, TextRules
+from .typed_parameter import Slot
 
-MOST_FAULTS = 50
 # a JSON body of more bytes is checked up to the first wrong item of each list
 LARGE_BODY = 20_000
-_MISSING: Any = object()
 # faults of a name that the schema of a record does not have, and what is expected there
 _AT_ITS_NAME = {
     "extra_forbidden": "nothing, as there is no such field",
@@ -35,28 +33,6 @@ _AT_ITS_NAME = {
 }
 # what **others never takes from a client
 _NEVER_SENT = frozenset({"self", TASK_PARAMETER})
-
-
-@dataclass(slots=True)
-class _Call:
-    """The arguments of one call, as far as they are known, and what is wrong with them.
-
-    `json` is the JSON body; its floats keep their text where a parameter is a Decimal.
-    """
-
-    params: Params
-    json: Any
-    is_large: bool
-    args: list[Any] = field(default_factory=list)
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    more: int = 0
-
-    def add(self, *found: Fault) -> None:
-        """Note faults; of many the first are kept and the others counted."""
-        kept = found[: MOST_FAULTS - len(self.faults)]
-        self.faults += kept
-        self.more += len(found) - len(kept)
 
 
 class TypedBinding:
@@ -105,7 +81,7 @@ class TypedBinding:
                 return (), kwargs
         raw = params.raw_json
         body = decode_exactly(raw) if raw and self._has_decimals else params.json
-        call = _Call(params, body, len(raw) > LARGE_BODY)
+        call = Call(params, body, len(raw) > LARGE_BODY)
         if not self._takes_any_body:
             self._check_body(call)
         position, count = 0, len(segments)
@@ -129,16 +105,16 @@ class TypedBinding:
         kwargs: dict[str, Any] = {}
         try:
             for slot in self.slots:
-                text = params.get(slot.name, _MISSING)
-                if text is not _MISSING and text:
+                text = params.get(slot.name, MISSING)
+                if text is not MISSING and text:
                     kwargs[slot.parameter.name] = slot.convert_text(text)
-                elif text is not _MISSING or slot.is_required or slot.is_copied:
+                elif text is not MISSING or slot.is_required or slot.is_copied:
                     return None
         except ValidationError:
             return None
         return kwargs
 
-    def _check_body(self, call: _Call) -> None:
+    def _check_body(self, call: Call) -> None:
         if call.params.unread:
             raise UnsupportedMediaType(
                 f"A body of the type {call.params.unread} cannot be read here. "
@@ -150,12 +126,12 @@ class TypedBinding:
             expected = "a list or an object" if whole is not None else "an object"
             call.add(make_fault("body", "json", expected, body, f"Send {expected} as the JSON body."))
 
-    def _fill(self, call: _Call, slot: Slot) -> None:
+    def _fill(self, call: Call, slot: Slot) -> None:
         """Fill a parameter from what was sent, else with its default."""
         source, value = self._find(call, slot)
         if source == "fault":
             return
-        if value is not _MISSING:
+        if value is not MISSING:
             _keep(call, slot, source, value)
         elif not slot.is_required:
             _keep_default(call, slot)
@@ -164,50 +140,50 @@ class TypedBinding:
         else:
             call.add(self._missing(call, slot))
 
-    def _keep_empty(self, call: _Call, slot: Slot) -> None:
+    def _keep_empty(self, call: Call, slot: Slot) -> None:
         """A record of which nothing was sent: its fields may all have defaults."""
         try:
             _put(call, slot, slot.convert({}))
         except ValidationError as error:
             if slot is self.whole_record:
-                _note(call, error, slot, _source_of(call), slot.name)
+                _note(call, error, slot, source_of(call), slot.name)
             else:
                 call.add(self._missing(call, slot))
 
-    def _find(self, call: _Call, slot: Slot) -> tuple[str, Any]:
+    def _find(self, call: Call, slot: Slot) -> tuple[str, Any]:
         """The place where a parameter was sent, and its value; "fault" where it was noted as one."""
         if slot.shape == "params":
             return "params", call.params
         if slot.shape in ("file", "files"):
-            return _find_file(call, slot)
+            return find_file(call, slot)
         if isinstance(call.json, list):
-            return ("json", call.json) if slot is self.whole_list else ("", _MISSING)
-        return self._find_whole(call, slot) if slot is self.whole_record else _find_named(call, slot)
+            return ("json", call.json) if slot is self.whole_list else ("", MISSING)
+        return self._find_whole(call, slot) if slot is self.whole_record else find_named(call, slot)
 
-    def _find_whole(self, call: _Call, slot: Slot) -> tuple[str, Any]:
+    def _find_whole(self, call: Call, slot: Slot) -> tuple[str, Any]:
         """The record that the body is: a JSON document, JSON text under its name, or the fields of a form."""
         if call.json is not None:
             return "json", self._without_others(call.json, slot)
         params = call.params
         texts = params.getlist(slot.name)
         if texts and isinstance(texts[0], str) and texts[0].lstrip()[:1] in ("{", "["):
-            return _source_of(call), texts[0]
+            return source_of(call), texts[0]
         if texts and not isinstance(texts[0], str):
             return "params", texts[0]
         return self._find_fields(call, slot)
 
-    def _find_fields(self, call: _Call, slot: Slot) -> tuple[str, Any]:
+    def _find_fields(self, call: Call, slot: Slot) -> tuple[str, Any]:
         """A record of the fields of a form or the query, each by the rules of a parameter."""
         fields, known = {}, slot.fields or {}
         for name in call.params:
             if name in self._names and name not in known:
                 continue
-            value = _text_value(call, name, call.params.getlist(name), known.get(name))
-            if value is not _MISSING:
+            value = text_value(call, name, call.params.getlist(name), known.get(name))
+            if value is not MISSING:
                 fields[name] = value
         if call.faults:
             return "fault", None
-        return (_source_of(call), fields) if fields else ("", _MISSING)
+        return (source_of(call), fields) if fields else ("", MISSING)
 
     def _without_others(self, body: Any, slot: Slot) -> Any:
         """The body without what belongs to the other parameters, unless the record has a field of the name."""
@@ -216,99 +192,24 @@ class TypedBinding:
         fields = slot.fields or {}
         return {name: value for name, value in body.items() if name in fields or name not in self._names}
 
-    def _keep_others(self, call: _Call, slot: Slot) -> None:
+    def _keep_others(self, call: Call, slot: Slot) -> None:
         for name, value in call.params.items():
             if isinstance(name, str) and name not in self._names and name not in self._never_sent:
-                _keep(call, slot, _source_of(call), value, name)
+                _keep(call, slot, source_of(call), value, name)
 
-    def _missing(self, call: _Call, slot: Slot) -> Fault:
+    def _missing(self, call: Call, slot: Slot) -> Fault:
         hint = _missing_hint(call, slot.name, self._names)
-        return make_fault(slot.name, _source_of(call), slot.expected(), None, hint)
+        return make_fault(slot.name, source_of(call), slot.expected(), None, hint)
 
 
-def _missing_hint(call: _Call, name: str, known: Collection[str]) -> str:
+def _missing_hint(call: Call, name: str, known: Collection[str]) -> str:
     """What to do about a missing name: near it may be one that was sent and is not known."""
     every = (*call.params, *call.params.files)  # a part of a multipart body may have no name at all
     near = near_names(name, (sent for sent in every if isinstance(sent, str) and sent not in known), 1)
     return f"You sent '{near[0]}'; did you mean '{name}'?" if near else f"Send '{name}'; it is missing."
 
 
-def _text_value(call: _Call, name: str, sent: list[Any], rules: TextRules | None) -> Any:
-    """The value of the texts of a name by the rules of a parameter or field; _MISSING where they are blank."""
-    if rules is None:
-        return sent if len(sent) > 1 else sent[0]
-    if rules.takes_list:
-        if rules.holds_records and len(sent) == 1:
-            return _json_text(sent[0])
-        kept = sent if rules.allows_blank_items else [text for text in sent if text != ""]
-        return kept or _MISSING
-    if len(sent) > 1:
-        hint = f"It was sent {len(sent)} times. Send it once."
-        call.add(make_fault(name, _source_of(call), "one value", sent, hint))
-        return _MISSING
-    if sent[0] == "" and not rules.allows_blank:
-        return _MISSING
-    return _json_text(sent[0]) if rules.holds_records else sent[0]
-
-
-def _json_text(text: Any) -> Any:
-    """The value of JSON text in a form; any other text as it is, for the annotation to refuse."""
-    if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "["):
-        return text
-    try:
-        return decode_exactly(text.encode())
-    except ValueError:
-        return text
-
-
-def _find_named(call: _Call, slot: Slot) -> tuple[str, Any]:
-    """A parameter by its name: in the JSON body, the form, the query, or the params of a task."""
-    params, body = call.params, call.json
-    for name in slot.names:
-        if isinstance(body, dict) and name in body:
-            return "json", body[name]
-    for source, values in (("form", params.form), ("query", params.query)):
-        for name in slot.names:
-            if name in values:
-                return _find_text(call, slot, source, values.getlist(name))
-    for name in slot.names:
-        if name in params:
-            return "params", params[name]
-    return "", _MISSING
-
-
-def _find_text(call: _Call, slot: Slot, source: str, sent: list[str]) -> tuple[str, Any]:
-    if len(sent) == 1 and slot.shape != "list":
-        return source, (sent[0] if sent[0] != "" or slot.allows_blank else _MISSING)
-    if slot.shape == "list":
-        if slot.holds_records and len(sent) == 1:
-            return source, sent[0] or _MISSING
-        kept = sent if slot.rules.allows_blank_items else [text for text in sent if text != ""]
-        return source, kept or _MISSING
-    hint = f"It was sent {len(sent)} times. Send it once."
-    call.add(make_fault(slot.name, source, slot.expected(), sent, hint))
-    return "fault", None
-
-
-def _find_file(call: _Call, slot: Slot) -> tuple[str, Any]:
-    """An upload; a field in which no file was chosen was not sent."""
-    sent = [upload for upload in call.params.files.getlist(slot.name) if upload.filename]
-    if slot.shape == "files" and sent:
-        return "file", sent
-    if len(sent) == 1:
-        return "file", sent[0]
-    texts = [text for text in call.params.getlist(slot.name) if text != ""]
-    if not sent and not texts:
-        return "", _MISSING
-    hint = f"{len(sent)} files were sent. Send one."
-    if texts:
-        hint = "It was sent as text. Send it as a file, in a body of the type multipart/form-data."
-    got = texts[0] if texts else [upload.filename for upload in sent]
-    call.add(make_fault(slot.name, "file" if sent else _source_of(call), slot.expected(), got, hint))
-    return "fault", None
-
-
-def _keep(call: _Call, slot: Slot, source: str, value: Any, name: str = "") -> None:
+def _keep(call: Call, slot: Slot, source: str, value: Any, name: str = "") -> None:
     """Convert a value and keep it among the arguments, or note what is wrong with it."""
     try:
         if isinstance(value, str) and source in ("path", "query", "form"):
@@ -323,14 +224,14 @@ def _keep(call: _Call, slot: Slot, source: str, value: Any, name: str = "") -> N
     _put(call, slot, value, name)
 
 
-def _put(call: _Call, slot: Slot, value: Any, name: str = "") -> None:
+def _put(call: Call, slot: Slot, value: Any, name: str = "") -> None:
     if slot.by_position:
         call.args.append(value)
     else:
         call.kwargs[name or slot.parameter.name] = value
 
 
-def _keep_default(call: _Call, slot: Slot) -> None:
+def _keep_default(call: Call, slot: Slot) -> None:
     """Pass the default where Python would not, or would pass one that is shared by all calls."""
     if slot.by_position or slot.is_copied:
         _put(call, slot, slot.make_default())
@@ -340,7 +241,7 @@ def _keep_default(call: _Call, slot: Slot) -> None:
 _OWN_WORDS = ("value_error", "assertion_error")
 
 
-def _note(call: _Call, error: ValidationError, slot: Slot, source: str, name: str) -> None:
+def _note(call: Call, error: ValidationError, slot: Slot, source: str, name: str) -> None:
     """Note what pydantic found, under the client's names; of a union's members only the first."""
     found: dict[str, Fault] = {}
     items = error.errors(include_url=False, include_context=False)
@@ -357,9 +258,3 @@ def _note(call: _Call, error: ValidationError, slot: Slot, source: str, name: st
         found.setdefault(path, fault | {"message": fault["hint"]} if item["type"] in _OWN_WORDS else fault)
     call.add(*found.values())
     call.more += max(0, len(items) - 2 * MOST_FAULTS)
-
-
-def _source_of(call: _Call) -> str:
-    if call.json is not None:
-        return "json"
-    return "form" if call.params.form or call.params.files else "query"

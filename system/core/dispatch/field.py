@@ -1,4 +1,4 @@
-"""What a `Field()` of pydantic says of a parameter."""
+"""Parameters that are written with a `Field()` of pydantic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .parameter import EMPTY, Parameter, unusable
 
 
 def read_field(parameter: Parameter, place: tuple[str, str, int]) -> Parameter:
-    """A parameter with what a Field() says of it. Raises LibraryError for what a parameter cannot have."""
+    """Apply the Field() of a parameter. Raises LibraryError for a Field that a parameter cannot have."""
     default, annotation = parameter.default, parameter.annotation
     if isinstance(default, ModelPrivateAttr | dataclasses.Field):
         raise unusable(place, f"{parameter.name}: {type(default).__name__} is no default of a parameter")

@@ -49,7 +49,7 @@ class Parameter:
 
     @property
     def takes_segment(self) -> bool:
-        """Whether a left-over segment of the path may fill it."""
+        """Whether a remaining segment of the path may fill it."""
         return self.shape == "value" and self.kind is not inspect.Parameter.KEYWORD_ONLY
 
 

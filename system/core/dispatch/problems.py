@@ -34,7 +34,7 @@ class Problem:
     headers: Headers = field(default_factory=Headers)
 
     def document(self) -> dict[str, Any]:
-        """The members of RFC 9457, section 3.1. The type is about:blank: the status says it all."""
+        """The members of RFC 9457, section 3.1. The type is about:blank: the status is enough."""
         return {
             "type": "about:blank",
             "title": self.title,

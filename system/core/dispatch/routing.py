@@ -133,7 +133,7 @@ def _exposed(version: Version, controller: type, name: str) -> Iterator[tuple[An
 
 
 def _outline_of(function: types.FunctionType, name: str) -> MethodOutline:
-    """The outline of an inherited method, which stands in another class, perhaps of another file."""
+    """The outline of an inherited method: it is written in another class, perhaps in another file."""
     doc = inspect.getdoc(function) or ""
     signature = inspect.signature(function)
     return MethodOutline(

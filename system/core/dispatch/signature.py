@@ -29,7 +29,7 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 class Signature:
     """`style` is "nothing" for (self), "params" for (self, params), "typed" for any other.
 
-    `positional` is how many left-over segments of the path the method takes, None for any number (*args).
+    `positional` is how many remaining segments of the path the method accepts, None for any number (*args).
     `params_required` is whether (self, params) has no default: it receives an empty Params then.
     `place` says whose signature it is, for messages: the method's name, its file and its line.
     """
@@ -98,14 +98,14 @@ def _read(item: inspect.Parameter, function: Callable[..., Any], place: tuple[st
             raise unusable(place, f"{item.name}: {text}: {type(error).__name__}: {error}") from error
     found = Parameter(item.name, annotation, item.default, _shape(item, annotation), item.kind)
     if "pydantic.fields" not in sys.modules and not isinstance(item.default, dataclasses.Field):
-        return found  # nothing of pydantic's can stand in it
+        return found  # it holds nothing of pydantic's
     from .field import read_field
 
     return read_field(found, place)
 
 
 def resolve_annotation(annotation: Any, function: Callable[..., Any]) -> Any:
-    """An annotation written as text, in whole or in part, against the module that it stands in."""
+    """Resolve an annotation that is text, in whole or in part, in the module that contains it."""
     inner = inspect.unwrap(function)
     namespace = vars(sys.modules[inner.__module__]) if not hasattr(inner, "__globals__") else inner.__globals__
     holder = types.SimpleNamespace(__annotations__={"it": annotation})

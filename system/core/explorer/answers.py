@@ -1,4 +1,4 @@
-"""What a method answers, as the annotation of its return value says."""
+"""The responses of a method, read from its return annotation."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def of_background(answers: Sequence[Answer]) -> Answer:
 
 
 def _status_of(schema: Schema) -> Schema:
-    """The status document of a task that returns this, as a model of its own; {} where that is not told."""
+    """The status document of a task that returns this, as its own model; {} if the type is unknown."""
     inner = {key: value for key, value in schema.items() if key != "$defs"}
     if not inner:
         return {}

@@ -1,4 +1,4 @@
-"""What each method takes: a typed one as its live class says, an untyped one as its source shows.
+"""The parameters of each method: of a typed one from its live class, of an untyped one from its source.
 
 The library of a typed method is loaded for that, as calling the method would load it. What was found out is kept
 for as long as the library is the same.

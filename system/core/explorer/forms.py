@@ -153,7 +153,7 @@ def _option(schema: Schema, definitions: Definitions, depth: int) -> Field:
 
 
 def _example(whole: Schema, schema: Schema) -> str:
-    """What stands in an empty field: an example of the site's own."""
+    """The placeholder of an empty field: an example from the site."""
     examples = whole.get("examples", schema.get("examples"))
     return _write(examples[0]) if isinstance(examples, list) and examples else ""
 
@@ -163,7 +163,7 @@ def _choices(schema: Schema) -> list[Any]:
 
 
 def _main_option(schema: Schema, definitions: Definitions) -> Schema:
-    """Of a union the member that says most: a record, a list, a number before text."""
+    """The most specific member of a union: a record, a list, a number before text."""
     schema = dict(follow(schema, definitions)) | {key: value for key, value in schema.items() if key != "$ref"}
     options = [
         _main_option(option, definitions)

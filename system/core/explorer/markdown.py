@@ -50,7 +50,7 @@ def render_docstring(source: str) -> Markup:
 
 
 def render_line(source: str) -> Markup:
-    """The first line of a docstring: code and emphasis, without links, since it may stand in one."""
+    """The first line of a docstring: code and emphasis, without links, since it may be inside one."""
     rendered = _parser("docstring").renderInline(source)
     return Markup(re.sub(r"</?a\b[^>]*>", "", rendered))  # noqa: S704 - the library escaped it
 

@@ -105,7 +105,7 @@ def _responses(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _merge(document: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """A document with what the setting `openapi` says of it: objects are joined, anything else is replaced."""
+    """A document merged with the setting `openapi`: objects are joined, anything else is replaced."""
     both = {
         name for name, value in more.items() if isinstance(value, dict) and isinstance(document.get(name), dict)
     }

@@ -32,7 +32,7 @@ CORRECTION = timedelta(hours=3)
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A line of crontab. `wild` says that its minute or its hour begins with `*`."""
+    """A line of crontab. `wild`: its minute or its hour begins with `*`."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What is told of a task: its status, its state, its result or its error, and how long it took."""
+"""The description of a task: its status, state, result or error, and duration."""
 
 from __future__ import annotations
 

@@ -26,7 +26,16 @@ from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
 from ..dispatch.routing import Endpoint, Route
 from ..dispatch.walk import Resolved, resolve
-from ..errors import OutOfMemory, ResultRefused, TaskCancelled, TaskError, TaskExited, TaskTimeout, WorkerKilled
+from ..errors import (
+    NotFound,
+    OutOfMemory,
+    ResultRefused,
+    TaskCancelled,
+    TaskError,
+    TaskExited,
+    TaskTimeout,
+    WorkerKilled,
+)
 from .failures import Failure, describe_error
 from .json_text import NotJson, encode_value
 from .output import output_of
@@ -42,6 +51,8 @@ log = logging.getLogger("kernkoa.tasks")
 
 # a task that ended its worker so often is not tried again
 MOST_RUNS = 3
+# so long a library may be missing or empty while an editor, git or rsync replaces it
+REPLACE_SECONDS = 2.0
 _NEVER_RETRIED = (Ignore, Retry, Reject, SoftTimeLimitExceeded, ResultRefused, TaskError)
 
 
@@ -171,8 +182,7 @@ def _give_back(reporter: Reporter, tasks: Tasks) -> None:
 
 def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, Any]) -> str:
     answer = bool(message["answer"])
-    tasks.catalog.look_again()  # the process that sent the task may have seen an edit a moment ago
-    resolved = resolve(tasks.catalog, Route(tuple(route.split("/"))), tasks.catalog.now(), tasks=True)
+    resolved = _resolve(tasks, route)
     _check_reachable(resolved.endpoint, tasks, answer)
     policy: RetryPolicy = getattr(resolved.endpoint.function, "koa_retry", NO_RETRY)
     try:
@@ -184,6 +194,19 @@ def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, An
             raise
         delay = policy.delay(int(reporter.request.retries or 0))
         raise reporter.retry(exc=error, countdown=delay, max_retries=policy.times) from error
+
+
+def _resolve(tasks: Tasks, route: str) -> Resolved:
+    """The live method of a task. It was there when the task was started: while it is replaced, wait."""
+    segments, deadline = tuple(route.split("/")), time.monotonic() + REPLACE_SECONDS
+    while True:
+        try:
+            tasks.catalog.look_again()  # the process that sent the task may have seen an edit a moment ago
+            return resolve(tasks.catalog, Route(segments), tasks.catalog.now(), tasks=True)
+        except NotFound:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _check_reachable(endpoint: Endpoint, tasks: Tasks, answer: bool) -> None:

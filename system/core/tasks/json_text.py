@@ -19,7 +19,7 @@ class NotJson(ValueError):
 
 
 def encode_value(value: Any, name: str, nan: Literal["null", "refuse"] = "refuse") -> bytes:
-    """A value as JSON text. `nan` says what becomes of NaN and the infinities. Raises NotJson, with the place.
+    """A value as JSON text; NaN and the infinities become null, or are refused. Raises NotJson, with the place.
 
     Dates, Decimals, UUIDs, sets, dataclasses and pydantic models are converted.
     """

@@ -181,7 +181,7 @@ class Queues:
 
         Redis hands a message to a worker's socket and forgets it; the worker writes it down with its next command.
         A queue is first in, first out: a task that was due well before the next message, and that no worker holds,
-        is lost. What was requeued stands in front of all, as if it had been due at 0. One worker looks, once in so
+        is lost. Requeued tasks come before all others, as if they had been due at 0. One worker looks, once in so
         many seconds.
         """
         with self._redis.reached():
@@ -191,7 +191,7 @@ class Queues:
             before = self._oldest(queue) - seconds
             waiting = client.zrangebyscore(self._waiting(queue), 0, before, 0, 1000)
             held = b"".join(client.hvals(self._redis.key("unacked"))) if waiting else b""
-            gone = [name.decode() for name in waiting if name not in held]
+            gone = self._missing_twice(queue, [name for name in waiting if name not in held], seconds)
             pipe = client.pipeline(transaction=False)
             for task_id in gone:
                 pipe.hgetall(self._records.key(task_id))
@@ -202,6 +202,16 @@ class Queues:
                 client.zrem(self._waiting(queue), *over)
         pairs = zip(gone, records, strict=True)
         return [{"task_id": task_id, **record} for task_id, record in pairs if _waits(record)]
+
+    def _missing_twice(self, queue: str, missing: list[bytes], seconds: float) -> list[str]:
+        """Those that were missing at the last look, too: one missing once may be on its way to a worker."""
+        key = self._redis.key("missing", queue)
+        pipe = self._redis.client.pipeline()
+        pipe.smembers(key).delete(key)
+        if missing:
+            pipe.sadd(key, *missing).expire(key, int(4 * seconds) + 1)
+        before = pipe.execute()[0]
+        return [name.decode() for name in missing if name in before]
 
     def _oldest(self, queue: str) -> float:
         """When the next message of a queue was due; now if it is empty, 0 if it is not known."""

@@ -33,7 +33,7 @@ class _QoS(kombu_redis.QoS):
         """Keep a message until it is acknowledged."""
         place = message.delivery_info
         with self.channel.conn_or_acquire() as client:
-            pipe = client.pipeline()
+            pipe = client.pipeline(transaction=False)
             pipe.zadd(self.unacked_index_key, {delivery_tag: self.channel.clock.now(client)})
             text = dumps([message._raw, place["exchange"], place["routing_key"]])  # type: ignore[no-untyped-call]
             pipe.hset(self.unacked_key, delivery_tag, text).execute()
@@ -42,7 +42,10 @@ class _QoS(kombu_redis.QoS):
     def ack(self, delivery_tag: Any) -> None:
         """Acknowledge a message. If Redis is away this is done later: see requeue_overdue."""
         try:
-            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+            with self.channel.conn_or_acquire() as client:
+                pipe = client.pipeline(transaction=False)
+                pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
+            self._free(delivery_tag)
         except self.channel.connection_errors as error:
             log.warning("The message %s is acknowledged later: %s", delivery_tag, error)
             _late_tags.add(delivery_tag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from uuid import NAMESPACE_URL, uuid5
@@ -19,6 +19,9 @@ from .cron import Cron, read_cron
 from .queues import QUEUE
 
 log = logging.getLogger("kernkoa.schedules")
+
+# receives a fault of a schedule: the file, the line and what is wrong
+Report = Callable[[str, int, str], None]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
@@ -58,17 +61,28 @@ def _read_line(line: str) -> Cron:
         raise TaskError(f"@cron({line!r}) cannot be used: {error}.") from error
 
 
-def list_schedules(catalog: Catalog) -> list[Schedule]:
-    """Every scheduled method of the catalogue, by route. What cannot be used is logged and left out."""
+_complaints: set[str] = set()
+
+
+def _complain(path: str, line: int, what: str) -> None:
+    """Log a schedule that cannot be used, once: they are read every few seconds."""
+    text = f"{path}, line {line}: {what}"
+    if text not in _complaints:
+        _complaints.add(text)
+        log.error("%s", text)
+
+
+def list_schedules(catalog: Catalog, report: Report = _complain) -> list[Schedule]:
+    """Every scheduled method of the catalogue, by route. What cannot be used is reported and left out."""
     found = (
         schedule
         for library in catalog.libraries("controller", catalog.now())
-        for schedule in _in_library(library, catalog.sources)
+        for schedule in _in_library(library, catalog.sources, report)
     )
     return sorted(found, key=lambda schedule: schedule.route)
 
 
-def _in_library(library: Library, sources: SourceCache) -> Iterator[Schedule]:
+def _in_library(library: Library, sources: SourceCache, report: Report) -> Iterator[Schedule]:
     """The schedules of a library; of a file that is broken now, those it had before. Most are not even parsed."""
     mentions = sources.names(library.path).decorators & {"every", "cron"}
     if not mentions and not sources.has_read(library.path):
@@ -78,10 +92,10 @@ def _in_library(library: Library, sources: SourceCache) -> Iterator[Schedule]:
     for owner in outline.classes.values() if outline else ():
         for method in owner.methods.values():
             if is_public(owner.name) and is_public(method.name):
-                yield from _of_method(f"{library.place}/{owner.name}/{method.name}", method, library.path)
+                yield from _of_method(f"{library.place}/{owner.name}/{method.name}", method, library.path, report)
 
 
-def _of_method(route: str, method: MethodOutline, path: str) -> Iterator[Schedule]:
+def _of_method(route: str, method: MethodOutline, path: str, report: Report) -> Iterator[Schedule]:
     queues = [item.values[0] for item in method.decorators if item.name == "queue" and item.values]
     for decorator in method.decorators:
         if decorator.name not in ("every", "cron"):
@@ -97,17 +111,7 @@ def _of_method(route: str, method: MethodOutline, path: str) -> Iterator[Schedul
                 _read_line(text)
             yield Schedule(route, text, str(queues[0]) if queues else QUEUE, seconds)
         except TaskError as error:
-            _complain(f"{path}, line {method.line}: {error}")
-
-
-_complaints: set[str] = set()
-
-
-def _complain(text: str) -> None:
-    """Say it once: schedules are read every few seconds."""
-    if text not in _complaints:
-        _complaints.add(text)
-        log.error("%s", text)
+            report(path, method.line, str(error))
 
 
 def slot_id(route: str, due: float) -> str:

@@ -279,5 +279,5 @@ def _address(controller: object) -> tuple[str, ...]:
 
 
 def _is_exact(resolved: Resolved, segments: tuple[str, ...]) -> bool:
-    """Whether the address was written out: no default class, no index, nothing left over."""
+    """Whether the address was written out: no default class, no index, no arguments."""
     return not resolved.arguments and resolved.endpoint.name.split("/") == list(segments)

@@ -262,7 +262,7 @@ def prepare_process(**_: Any) -> None:
 class KoaConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer with the Lease step, which outlives a restart of Redis.
 
-    Without mingle (a second at each start) and gossip: which tasks are cancelled stands in the records.
+    Without mingle (a second at each start) and gossip: the records hold which tasks are cancelled.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -63,7 +63,7 @@ class LeanRequest(KernelRequest):
 
 
 def is_plain(environ: dict[str, Any]) -> bool:
-    """Whether Werkzeug reads the path, the query and the verb of a request as they stand in the environ."""
+    """Whether Werkzeug reads the path, the query and the verb of a request as they are in the environ."""
     path = environ.get("PATH_INFO", "")
     if path[:1] != "/" or path[:2] == "//" or not path.isascii():
         return False

@@ -105,7 +105,7 @@ class Sessions(SecureCookieSessionInterface):
 def _age_in(cookies: str, name: str) -> float:
     """Seconds since the session cookie in a header was signed, as it says itself; 0 where it says nothing.
 
-    Read without parsing the header, in linear time: at worst a session is opened, and verified, in vain.
+    Read without parsing the header, in linear time: at worst a session is opened and verified needlessly.
     """
     _, *found = cookies.split(f"{name}=")
     stamps = (stamp for value in found for stamp in value.partition(";")[0].rsplit(".", 2)[-2:-1])
