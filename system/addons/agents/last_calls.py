@@ -28,6 +28,11 @@ class LastCall(NamedTuple):
     milliseconds: float
     failed: bool
 
+    @property
+    def ended(self) -> str:
+        """When it ended, in the time of the server."""
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.when))
+
 
 class LastCalls:
     """Keeps the calls in a ring of records; writing to one costs no system call."""
