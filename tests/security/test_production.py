@@ -191,6 +191,14 @@ def test_a_slow_reader_holds_no_worker(site: Production) -> None:
             reader.close()
 
 
+@pytest.mark.parametrize(
+    ("count", "size"), [(1, 8000), (4, 8000), (4, 8170), (300, 10), (900, 1), (5000, 1), (9, 8000)]
+)
+def test_whatever_headers_nginx_takes_reach_a_worker(site: Production, count: int, size: int) -> None:
+    answer = ask(site, "/probe", **{f"X_{number}": "x" * size for number in range(count)})
+    assert answer.status in ((200,) if count < 9 or count in (300, 900) else (400, 431))
+
+
 def test_a_line_of_the_log_cannot_be_forged(site: Production) -> None:
     ask(site, "/probe/no%0AERROR%20kernkoa:%20forged%1b[2J")
     ask(site, "/probe/none", Referer="http://a/\x1b[2J", User_Agent="\x1b[2J")

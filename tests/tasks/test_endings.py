@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.task_bench import Bench, bench, wait_for
 
 ENDINGS = """
-import asyncio, concurrent.futures, multiprocessing, subprocess
+import asyncio, concurrent.futures, multiprocessing, os, signal, subprocess, threading
 from kernkoa import *
 import celery.exceptions as control
 from catalog.controller.jobs import note
@@ -85,6 +86,18 @@ class Endings:
         context = multiprocessing.get_context("fork")
         with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
             return list(pool.map(double, [1, 2, 3]))
+
+    def terminated(self, celery_instance=None):
+        process = multiprocessing.get_context("fork").Process(target=threading.Event().wait)
+        process.start()
+        process.terminate()
+        process.join(10)
+        return process.exitcode
+
+    def terminated_early(self, celery_instance=None):
+        parent = os.getpid()
+        os.register_at_fork(after_in_child=lambda: os.getppid() == parent and os.kill(os.getpid(), signal.SIGTERM))
+        return self.terminated()
 
     def program(self, celery_instance=None):
         return subprocess.run(["echo", "from a program"], stdout=sys.stdout, stderr=sys.stderr).returncode
@@ -169,6 +182,11 @@ def test_a_cancelled_task_that_swallows_everything_is_killed(site: Bench) -> Non
 @pytest.mark.parametrize("method", ["pool", "executor"])
 def test_a_task_may_start_processes(site: Bench, method: str) -> None:
     assert run(site, method) == {"status": "SUCCESS", "data": [2, 4, 6]}
+
+
+@pytest.mark.parametrize("method", ["terminated", "terminated_early"])
+def test_a_process_that_a_task_started_ends_by_a_signal(site: Bench, method: str) -> None:
+    assert run(site, method) == {"status": "SUCCESS", "data": -signal.SIGTERM}
 
 
 def test_a_task_may_hand_its_output_to_a_program(site: Bench) -> None:

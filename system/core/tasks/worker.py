@@ -26,6 +26,7 @@ from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 
 from ..errors import BrokerUnavailable, TaskFailed
+from .child_processes import let_signals_end_children
 from .output import capture_output
 from .parent_process import is_orphan, make_lifeline
 from .queues import QUEUE
@@ -109,6 +110,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._away = time.monotonic()
         if not self._renewal.is_alive():
             capture_output()
+            let_signals_end_children()  # of a pool of threads; a process of a pool calls it itself
             self._renewal.start()
             for warning in list_warnings(self._tasks.redis.client):
                 log.warning("%s", warning)
@@ -256,6 +258,7 @@ class KoaRequest(Request):  # type: ignore[misc]
 def prepare_process(**_: Any) -> None:
     """Make a process of the pool an ordinary one: it may start processes of its own, and print."""
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    let_signals_end_children()
     capture_output()
 
 

@@ -11,15 +11,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.serving import make_server
 
 from tests.conftest import Site
+from tests.task_bench import PATIENCE, Bench
 
 from .test_door import ADDONS, SHOP
 
 ROOT = Path(__file__).resolve().parents[3]
+
+LATE = "class Late:\n    def run(self, a: int):\n        return a\n"
 
 mcp = pytest.importorskip("mcp", reason="the package mcp is not installed")
 
@@ -52,10 +56,37 @@ def test_the_python_client_lists_and_calls(site: Site, address: str, mode: str) 
             resources = (await client.list_resources()).resources
             read = await client.read_resource(resources[0].uri)
             assert "shop/Shop/total" in read.contents[0].text
-            site.write("late.py", "class Late:\n    def run(self, a: int):\n        return a\n")
+            site.write("late.py", LATE)
             assert "late_Late_run" in {tool.name for tool in (await client.list_tools()).tools}
+            assert (await client.call_tool("late_Late_run", {"a": 4})).structured_content == {"result": 4}
             with pytest.raises(mcp.MCPError):
                 await client.call_tool("nothing", {})
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_python_client_follows_and_cancels_jobs(jobs: Bench, mode: str) -> None:
+    async def use() -> None:
+        async with mcp.Client(f"http://127.0.0.1:{jobs.port}/_koa/mcp", mode=mode) as client:
+
+            async def call(name: str, **arguments: Any) -> dict[str, Any]:
+                result = await client.call_tool(name, arguments)
+                assert not result.is_error, result
+                return dict(result.structured_content)
+
+            async def follow(task_id: str, key: str, wanted: Any) -> dict[str, Any]:
+                async with asyncio.timeout(PATIENCE):
+                    while (status := await call("task_status", id=task_id)).get(key) != wanted:
+                        await asyncio.sleep(0.05)
+                return status
+
+            short = await call("reports_Reports_start", pages=3)
+            assert (await follow(short["id"], "status", "SUCCESS"))["data"] == {"pages": 3}
+            long = await call("reports_Reports_build", pages=100)
+            assert (await follow(long["id"], "state", {"page": 1, "of": 100}))["status"] == "inProgress"
+            await call("task_cancel", id=long["id"])
+            await follow(long["id"], "status", "REVOKED")
 
     asyncio.run(use())
 
@@ -81,15 +112,47 @@ def test_the_same_tools_are_served_over_stdio(site: Site) -> None:
 
 
 TYPESCRIPT = """
+import { writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
+const [address, file, source] = process.argv.slice(2);
 const client = new Client({ name: "test", version: "1.0.0" });
-await client.connect(new StreamableHTTPClientTransport(new URL(process.argv[2])));
+await client.connect(new StreamableHTTPClientTransport(new URL(address)));
+const call = (name, values) => client.callTool({ name, arguments: values });
+
+async function until(look) {
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    await setTimeout(50);
+  }
+}
+
+async function follow(id, reached) {
+  return until(async () => {
+    const status = (await call("task_status", { id })).structuredContent;
+    return reached(status) && status;
+  });
+}
+
 const { tools } = await client.listTools();
-const total = await client.callTool({ name: "shop_Shop_total", arguments: { price: 2, count: 3 } });
-const wrong = await client.callTool({ name: "shop_Shop_total", arguments: {} });
-console.log(JSON.stringify({ tools: tools.length, total: total.structuredContent, wrong: wrong.isError }));
+const total = await call("shop_Shop_total", { price: 2, count: 3 });
+const wrong = await call("shop_Shop_total", {});
+writeFileSync(file, source);
+await until(async () => (await client.listTools()).tools.some((tool) => tool.name === "typescript_Late_run"));
+const answer = (await call("typescript_Late_run", { a: 4 })).structuredContent;
+const short = (await call("reports_Reports_start", { pages: 3 })).structuredContent;
+const done = await follow(short.id, (status) => status.status === "SUCCESS");
+const long = (await call("reports_Reports_build", { pages: 100 })).structuredContent;
+const progress = await follow(long.id, (status) => status.state?.page);
+await call("task_cancel", { id: long.id });
+const ended = await follow(long.id, (status) => status.status === "REVOKED");
+console.log(JSON.stringify({
+  tools: tools.length, total: total.structuredContent, wrong: wrong.isError, answer,
+  data: done.data, state: progress.state, ended: ended.status,
+}));
 await client.close();
 """
 
@@ -107,11 +170,18 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_typescript_client_lists_and_calls(typescript: Path, address: str) -> None:
-    command = ["node", "client.js", address]
-    done = subprocess.run(command, cwd=typescript, capture_output=True, text=True, timeout=60, check=False)
+def test_the_typescript_client_lists_calls_and_follows_jobs(typescript: Path, jobs: Bench) -> None:
+    file = jobs.root / "catalog" / "controller" / "typescript.py"
+    command = ["node", "client.js", f"http://127.0.0.1:{jobs.port}/_koa/mcp", str(file), LATE]
+    done = subprocess.run(command, cwd=typescript, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["total"] == {"total": 6}
-    assert told["wrong"] is True
-    assert told["tools"] > 10
+    assert told.pop("tools") > 10
+    assert told == {
+        "total": {"total": 6},
+        "wrong": True,
+        "answer": {"result": 4},
+        "data": {"pages": 3},
+        "state": {"page": 1, "of": 100},
+        "ended": "REVOKED",
+    }
