@@ -106,7 +106,7 @@ class Services:
             self._beat = self._start_celery("beat")
 
     def retire(self) -> None:
-        """Take no tasks with old code: the worker ends when its tasks are done. check() starts another, and a beat."""
+        """The worker, with old code, takes no more tasks; it ends when its own are done. check() starts others."""
         for role, process in (("worker", self._worker), ("beat", self._beat)):
             if process is not None:
                 _signal(process, signal.SIGTERM)
