@@ -12,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -368,9 +368,13 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(root: Path, web: bool = True, workers: int = 1, **settings: Any) -> Iterator[Bench]:
-    """A running bench, ended at the end."""
+def bench(
+    root: Path, web: bool = True, workers: int = 1, files: Mapping[str, str] | None = None, **settings: Any
+) -> Iterator[Bench]:
+    """A running bench with these libraries beside jobs.py, ended at the end."""
     made = Bench(root, **settings)
+    for name, text in (files or {}).items():
+        made.write(name, text)
     try:
         made.server.start()
         if web:

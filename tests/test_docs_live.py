@@ -132,17 +132,17 @@ def _no_var_path_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KERNKOA_VAR_PATH", raising=False)
 
 
+def test_every_chapter_of_the_tutorial_does_what_it_says(site: LiveSite) -> None:
+    for chapter in CHAPTERS:
+        site.follow(chapter)
+
+
 def test_the_message_of_the_e_mail_page_arrives(site: LiveSite, mails: tuple[Mails, int]) -> None:
     site.follow(ROOT / "docs/howto/email.md")
     assert workers.wait_for(lambda: any("Are you open?" in mail for mail in mails[0]), 30), site.log.read_text()
     (mail, *_) = mails[0]
     assert "Subject: Message from ann@example.org" in mail
     assert "To: desk@example.org" in mail
-
-
-def test_every_chapter_of_the_tutorial_does_what_it_says(site: LiveSite) -> None:
-    for chapter in CHAPTERS:
-        site.follow(chapter)
 
 
 @pytest.mark.parametrize("page", [page for page in HOW_TO if page.stem != "email"], ids=lambda page: page.stem)

@@ -250,6 +250,29 @@ def test_check_names_every_fault_with_file_and_line(kernkoa: Any, site: Any) -> 
     assert len(found) == 9
 
 
+def test_check_finds_forms_that_no_method_shows(kernkoa: Any, site: Any) -> None:
+    site.write(
+        "entries.py",
+        """
+        from kernkoa import *
+        class Entries:
+            def new(self): return "a form"
+            @allow("POST", form="new")
+            def own(self, count: int): return "kept"
+            @allow("POST", form="entries/Entries/new")
+            def path(self, count: int): return "kept"
+            @allow("POST", form="nwe")
+            def wrong(self, count: int): return "kept"
+            @allow("POST", form="/entries/nwe")
+            def lost(self, count: int): return "kept"
+        """,
+    )
+    done = kernkoa("check")
+    assert done.returncode == 1
+    found = [line.rpartition("entries.py:")[2].partition(" that")[0] for line in done.stdout.splitlines()]
+    assert found == ["9: @allow finds no method nwe", "11: @allow finds no method /entries/nwe"]
+
+
 def test_check_finds_a_file_that_broke_after_a_version_of_it_ran(kernkoa: Any, site: Any) -> None:
     file = site.write("hello.py", "class Hello:\n    def index(self):\n        return 'hello'\n")
     assert kernkoa("check").returncode == 0

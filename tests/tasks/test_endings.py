@@ -115,8 +115,7 @@ class Endings:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("endings")) as made:
-        made.write("endings.py", ENDINGS)
+    with bench(tmp_path_factory.mktemp("endings"), files={"endings.py": ENDINGS}) as made:
         yield made
 
 

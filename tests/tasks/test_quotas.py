@@ -38,9 +38,8 @@ class Bulky:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("quotas"), workers=0, maxTaskBytes=100_000, maxQueued=3) as made:
-        made.write("bulky.py", BULKY)
-        wait_for(lambda: made.request("GET", "/bulky/right?width=wide")[0] == 422, what="the new library")
+    root, files = tmp_path_factory.mktemp("quotas"), {"bulky.py": BULKY}
+    with bench(root, workers=0, files=files, maxTaskBytes=100_000, maxQueued=3) as made:
         yield made
 
 

@@ -39,8 +39,7 @@ PROMPT = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("status"), explorer="public") as made:
-        made.write("prompt.py", PROMPT)
+    with bench(tmp_path_factory.mktemp("status"), files={"prompt.py": PROMPT}, explorer="public") as made:
         yield made
 
 

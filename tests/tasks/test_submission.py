@@ -17,8 +17,8 @@ EXAMPLE = ROOT / "catalog" / "controller" / "celeryexample" / "asynclibrary.py"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("tasks")) as made:
-        made.write("celeryexample/asynclibrary.py", EXAMPLE.read_text())
+    files = {"celeryexample/asynclibrary.py": EXAMPLE.read_text()}
+    with bench(tmp_path_factory.mktemp("tasks"), files=files) as made:
         yield made
 
 

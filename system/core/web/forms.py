@@ -62,13 +62,21 @@ def page_of(catalog: Catalog, request: KernelRequest) -> Resolved | None:
 def _find_page(catalog: Catalog, sender: Resolved, name: str) -> Resolved:
     """A method of the same class, or of a path. It takes the same positional arguments as the sender."""
     own = sender.endpoint
-    path = name if "/" in name else f"{own.library.place}/{own.controller.__name__}/{name}"
     try:
-        page = resolve(catalog, match(f"/{path.strip('/')}"), catalog.now())
+        page = find_form(catalog, f"{own.library.place}/{own.controller.__name__}", name)
     except NotFound as error:
         raise SetupError(f"{own.name}: @allow(form={name!r}) names no method. Write one of its class.") from error
     taken = sum(parameter.takes_segment for parameter in page.endpoint.signature.parameters)
     return Resolved(page.endpoint, page.arguments + sender.arguments[: taken - len(page.arguments)])
+
+
+def find_form(catalog: Catalog, own_class: str, name: str) -> Resolved:
+    """The method that `@allow(form=name)` names: one of the class with the path `own_class`, or that of a path.
+
+    Raises NotFound.
+    """
+    path = name if "/" in name else f"{own_class}/{name}"
+    return resolve(catalog, match(f"/{path.strip('/')}"), catalog.now())
 
 
 def answer_again(request: KernelRequest, page: Resolved, error: InvalidParameters) -> Response:
