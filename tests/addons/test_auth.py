@@ -303,6 +303,12 @@ def test_guesses_from_one_network_are_limited_whatever_the_name(app: Any, monkey
     assert codes == [401] * 6 + [429] * 3
 
 
+def test_guesses_are_counted_together_for_all_spellings_of_a_name(app: Any) -> None:
+    spellings = ["ann", "ANN", " ann ", "Ａnn", "aｎn", "𝐚nn", "ⓐnn", "a𝑛n"]
+    codes = [log_in(app.test_client(), name, "wrong guess").status_code for name in spellings]
+    assert codes == [401] * 5 + [429] * 3
+
+
 def test_many_guesses_at_once_are_no_more_than_many_in_turn(app: Any) -> None:
     with ThreadPoolExecutor(12) as pool:
         codes = list(pool.map(lambda _: log_in(app.test_client(), password="wrong guess").status_code, range(12)))

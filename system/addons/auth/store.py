@@ -234,10 +234,15 @@ class Store:
 
 def normalize_name(name: str) -> str:
     """A name as it is stored: one form of what looks the same. Raises ValueError for what cannot be a name."""
-    found = unicodedata.normalize("NFKC", name).strip().casefold()
+    found = fold_name(name)
     if not found or len(found) > 150 or not found.isprintable() or ":" in found:
         raise ValueError(f"{name!r} cannot be a user's name: 1 to 150 printable characters without a colon.")
     return found
+
+
+def fold_name(name: str) -> str:
+    """One form of all names that look the same, whether they can be a user's or not."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def _digest(secret: str) -> str:

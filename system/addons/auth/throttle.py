@@ -9,6 +9,8 @@ from typing import Any
 
 from werkzeug.exceptions import TooManyRequests
 
+from .store import fold_name
+
 SECONDS = 900
 # attempts within SECONDS. An account has far more than a pair, so that others cannot easily lock its owner out
 LIMITS: Mapping[str, int] = {"pair": 5, "address": 50, "account": 100}
@@ -48,7 +50,7 @@ class Throttle:
             pipeline.execute()
 
     def _places(self, name: str, address: str) -> dict[str, str]:
-        account, origin = _hash(name.strip().casefold()), _hash(_network(address))
+        account, origin = _hash(fold_name(name)), _hash(_network(address))
         return {
             "pair": f"{self._prefix}pair:{account}:{origin}",
             "address": f"{self._prefix}address:{origin}",
