@@ -42,7 +42,9 @@ AUTHORS = [empty, break_everything, add_broken_files, configure, add_tests]
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone of an author: nothing requires that its site is the shipped one."""
+    monkeypatch.delenv(shipped.REQUIRED, raising=False)
     shipped.needs_shipped_site()
     made = tmp_path / "clone"
     assert shipped.copy_shipped(shipped.CLONE, made) == []
