@@ -40,7 +40,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with bench(root, files={"office.py": OFFICE}, libs=ADDONS, addons=["auth"]) as made:
         command = [sys.executable, "kernkoa.py", "user", "add", "ann", "--role", "staff"]
         typed = f"{PASSWORD}\n{PASSWORD}\n"
-        subprocess.run(command, cwd=ROOT, env=made.environ, input=typed, text=True, check=True, capture_output=True)
+        subprocess.run(
+            command, cwd=ROOT, env=made.environ, input=typed, text=True, check=True, capture_output=True
+        )
         yield made
 
 
