@@ -12,13 +12,11 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from statistics import median
 
 from flask import send_from_directory
-from werkzeug.serving import make_server
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -31,6 +29,7 @@ from system.core.app import create_app
 from system.core.settings import Settings
 from system.core.web.startup import start
 from tests.browser import chromium
+from tests.serving import serving
 
 SWAGGER = """<!doctype html><title>Swagger UI</title><link rel="stylesheet" href="/swagger/swagger-ui.css">
 <div id="ui"></div><script src="/swagger/swagger-ui-bundle.js"></script>
@@ -79,16 +78,12 @@ def measure(methods: int, package: str) -> None:
         )
         app.add_url_rule("/swagger-ui", "swagger_ui", lambda: SWAGGER)
         start(app)
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with chromium(Path(folder) / "profile") as browser:
+        with serving(app) as address, chromium(Path(folder) / "profile") as browser:
             browser.set_page_load_timeout(LONGEST)
             browser.execute_cdp_cmd("Network.enable", {})
             browser.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
             for name, path in PAGES.items():
-                report(browser, methods, name, f"http://127.0.0.1:{server.server_port}{path}")
-        server.shutdown()
-        server.server_close()
+                report(browser, methods, name, address + path)
         app.catalog.close()
 
 

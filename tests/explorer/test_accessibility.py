@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -12,11 +11,11 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-from werkzeug.serving import make_server
 
 from system.core.app import create_app
 from system.core.settings import Settings
 from tests.browser import chromium
+from tests.serving import serving
 from tests.task_bench import Bench, bench
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,13 +105,8 @@ def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name in ("docs", "README.md"):
         (root / name).symlink_to(ROOT / name)
     app = create_app(Settings(path=root, development=True))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/_koa/docs/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as address:
+        yield f"{address}/_koa/docs/"
     app.catalog.close()
 
 

@@ -7,17 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from system.core.app import create_app
 from system.core.settings import Settings
 from tests.programs import find_program
+from tests.serving import serving
 from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,13 +122,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         copy.write_bytes(file.read_bytes())
     (root / "catalog" / "controller" / "desk.py").write_text(DESK)
     app = create_app(Settings(path=root, explorer="public"))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as address:
+        yield address
     app.catalog.close()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from hypothesis import strategies as st
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
-from werkzeug.serving import make_server
 
 from system.core.app import create_app
 from system.core.settings import Settings
 from tests.browser import chromium
 from tests.explorer.random_records import HEAD, models
+from tests.serving import serving
 from tests.shipped import needs_shipped_site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -416,13 +415,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (root / "catalog" / "controller" / "records.py").write_text(records())
     (root / "catalog" / "controller" / "random.py").write_text(random_records())
     app = create_app(Settings(path=root, development=True))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as address:
+        yield address
     app.catalog.close()
 
 

@@ -10,17 +10,16 @@ import re
 import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from werkzeug.serving import make_server
 
 from tests.conftest import Site
 from tests.programs import find_program
+from tests.serving import serving
 
 SAMPLES = Path(__file__).resolve().parents[2] / "system" / "core" / "assets" / "samples.js"
 ECHO = """
@@ -68,13 +67,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def address(site: Site) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, site.app(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(site.app()) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

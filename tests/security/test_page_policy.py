@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from werkzeug.serving import make_server
 
 from tests.browser import chromium
 from tests.conftest import Site
+from tests.serving import serving
 from tests.shipped import needs_shipped_site
 from tests.task_bench import Server
 
@@ -114,28 +113,16 @@ class asks:
     reason="Chromium is needed: sh setup.sh test installs it",
 )
 def test_in_a_browser_every_page_has_its_styles_and_scripts(app: Any, tmp_path: Path) -> None:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with chromium(tmp_path) as browser:
-            for path in PAGES:
-                browser.get(f"http://127.0.0.1:{server.server_port}{path}")
-                assert browser.find_element(By.TAG_NAME, "h1").text, path
-                styled = (
-                    "return getComputedStyle(document.body).maxWidth + getComputedStyle(document.body).padding"
-                )
-                assert browser.execute_script(styled) != "none8px", path
-            log_in(browser, f"http://127.0.0.1:{server.server_port}/_koa/login?next=/_koa/account")
-            WebDriverWait(browser, 10, 0.05).until(lambda _: browser.current_url.endswith("/_koa/account"))
-            refused = [
-                entry for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]
-            ]
-            assert not refused
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(app) as address, chromium(tmp_path) as browser:
+        for path in PAGES:
+            browser.get(address + path)
+            assert browser.find_element(By.TAG_NAME, "h1").text, path
+            styled = "return getComputedStyle(document.body).maxWidth + getComputedStyle(document.body).padding"
+            assert browser.execute_script(styled) != "none8px", path
+        log_in(browser, f"{address}/_koa/login?next=/_koa/account")
+        WebDriverWait(browser, 10, 0.05).until(lambda _: browser.current_url.endswith("/_koa/account"))
+        refused = [entry for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]]
+        assert not refused
 
 
 def log_in(browser: Any, address: str) -> None:

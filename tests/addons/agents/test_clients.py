@@ -8,15 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from tests.conftest import Site
+from tests.serving import serving
 from tests.task_bench import PATIENCE, Bench
 
 from .test_door import ADDONS, SHOP
@@ -31,13 +30,8 @@ mcp = pytest.importorskip("mcp", reason="the package mcp is not installed")
 @pytest.fixture
 def address(site: Site) -> Iterator[str]:
     site.write("shop.py", SHOP)
-    server = make_server("127.0.0.1", 0, site.app(**ADDONS, agents="public"), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/_koa/mcp"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(site.app(**ADDONS, agents="public")) as address:
+        yield f"{address}/_koa/mcp"
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
