@@ -46,6 +46,7 @@ TYPES = [
     ("ZoneInfo", "Europe/Berlin", "Europe/Berlin"),
     ("collections.deque[int]", "5", [5]),
     ("frozenset[str]", "a", ["a"]),
+    ("typing.Iterable[int]", "5", [5]),
     ("pydantic.ByteSize", "10KB", 10_000),
     ("pydantic.Json", '{"a": 1}', {"a": 1}),
     ("dt.time", "10:11", "10:11:00"),

@@ -35,7 +35,8 @@ _LISTS = frozenset({"list", "tuple", "set", "frozenset"})
 def make_validator(adapter: TypeAdapter[Any], fail_fast: bool = False) -> Any:
     """A validator that follows the rules; with `fail_fast` it stops at the first wrong item of a list.
 
-    Not-a-number and infinity are refused, dates are ISO 8601 text, a Literal's or Enum's numbers may be text.
+    Not-a-number and infinity are refused, dates are ISO 8601 text, a Literal's or Enum's numbers may be text, an
+    Iterable is a list.
     """
     schema: Any = _apply(dict(adapter.core_schema), fail_fast)
     try:
@@ -60,7 +61,9 @@ def _apply(schema: Any, fail_fast: bool) -> Any:
     }
     if kind == "float":
         return {"allow_inf_nan": False, **made}
-    if kind in _LISTS and fail_fast:
+    if kind == "generator":  # of an Iterable: pydantic would check its items when the method reads them
+        made = made | {"type": "list"}
+    if made["type"] in _LISTS and fail_fast:
         return made | {"fail_fast": True}
     if kind in _ISO_8601:
         return _before(_iso_only(kind), made)
