@@ -27,6 +27,14 @@ from system.core.dispatch.json_schema import in_words
             "a list, each a whole number, at least 2 items",
         ),
         ({"$ref": "#/$defs/Colour", "$defs": {"Colour": {"enum": ["red", "blue"]}}}, "one of red, blue"),
+        (
+            {
+                "oneOf": [{}, {}],
+                "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/c", "dog": "#/d"}},
+            },
+            "an object whose kind is one of cat, dog",
+        ),
+        ({"oneOf": [{"type": "integer"}, {"type": "object"}]}, "a whole number or an object"),
         ({}, "a value"),
     ],
 )

@@ -84,6 +84,8 @@ TYPES = """
         def numbers(self, n: list[int]): return n
         def texts(self, t: list[str]): return t
         def models(self, m: list[Model]): return len(m)
+        def ages(self, n: list[Model]): return [model.age for model in n]
+        def outers(self, r: Outer): return [model.age for model in r.others]
         def root_list(self, n: Numbers): return n.root
         def both(self, p: Person, tags: list[int] = []): return [p.name, tags]
         def anything(self, v: dict): return v
@@ -207,6 +209,34 @@ def test_a_json_list_fits_a_single_parameter_of_a_list_type(
     client: Any, method: str, body: Any, answer: Any
 ) -> None:
     assert client.post(f"/lib/{method}", json=body).get_json() == answer
+
+
+@pytest.mark.parametrize("door", ["query", "form", "multipart"])
+@pytest.mark.parametrize(
+    ("method", "sent", "ages"),
+    [
+        ("ages", 'n={"age":1}', [1]),
+        ("ages", 'n={"age":1}&n={"age":2}', [1, 2]),
+        ("ages", 'n=[{"age":1},{"age":2}]', [1, 2]),
+        ("ages", 'n={"age":1}&n=&n={"age":3}', [1, 3]),
+        ("outers", 'inner={}&others={"age":4}', [4]),
+        ("outers", 'inner={}&others={"age":4}&others={"age":5}', [4, 5]),
+        ("outers", 'inner={}&others=[{"age":4},{"age":5}]', [4, 5]),
+        ("outers", "inner={}&others=", []),
+    ],
+)
+def test_a_list_of_records_is_json_text_of_each_or_of_all(
+    client: Any, door: str, method: str, sent: str, ages: list[int]
+) -> None:
+    answer = ask(client, method, door, sent)
+    assert answer.get_json() == ages, answer.text
+
+
+def test_a_wrong_record_in_a_list_is_named_as_it_was_sent(client: Any) -> None:
+    answer = ask(client, "ages", "form", 'n={"age":1}&n={"age":"x"}')
+    assert [fault["name"] for fault in answer.get_json()["errors"]] == ["n.1.age"]
+    answer = client.post("/lib/ages", json=[{"age": 1}, {"age": "x"}])
+    assert [fault["name"] for fault in answer.get_json()["errors"]] == ["1.age"]
 
 
 def test_a_nested_record_travels_in_a_form_as_json_text(client: Any) -> None:

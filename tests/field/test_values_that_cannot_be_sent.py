@@ -79,6 +79,81 @@ def test_what_only_looks_like_it_is_taken(client: Any, body: str) -> None:
     assert answer.get_json()["params"] == json.loads(body)
 
 
+class TestJsonTextInAField:
+    """JSON text in a form or query follows the rules of a JSON body, wherever a record or a list of records is."""
+
+    @pytest.fixture
+    def client(self, site: Any) -> Any:
+        site.write(
+            "lib.py",
+            """
+            from kernkoa import *
+            from typing import Any
+            import pydantic
+
+            class Model(pydantic.BaseModel):
+                d: dict = {}
+                items: list[dict] = []
+
+            class Lib:
+                def one(self, v: dict): return v
+                def maybe(self, v: dict | None = None, w: int = 1): return {"v": v}
+                def items(self, v: list[dict]): return {"v": v}
+                def lists(self, v: list[list[Any]]): return {"v": v}
+                def record(self, v: Model): return v
+                def beside(self, v: Model, w: int = 1): return v
+            """,
+        )
+        return site.client(maxJsonValues=200)
+
+    @pytest.mark.parametrize(
+        ("bad", "status"),
+        [
+            ('"\\ud83d"', 400),
+            ("1e400", 400),
+            ("NaN", 400),
+            ("-Infinity", 400),
+            (deep(101), 400),
+            (deep(100_000), 400),
+            ("9" * 5000, 400),
+            ("[" + "1," * 300 + "1]", 413),
+        ],
+        ids=lambda value: str(value)[:12],
+    )
+    @pytest.mark.parametrize(
+        ("method", "text"),
+        [
+            ("one", 'v={"a": %s}'),
+            ("maybe", 'v={"a": %s}'),
+            ("items", 'v=[{"a": %s}]'),
+            ("items", 'v={"a": 1}&v={"a": %s}'),
+            ("lists", "v=[%s]&v=[]"),
+            ("record", 'd={"a": %s}'),
+            ("record", 'items={"a": %s}'),
+            ("record", 'v={"d": {"a": %s}}'),
+            ("beside", 'v={"d": {"a": %s}}'),
+        ],
+    )
+    def test_what_a_body_could_not_have_is_refused(
+        self, client: Any, method: str, text: str, bad: str, status: int
+    ) -> None:
+        answer = client.post(f"/lib/{method}", data=text % bad, content_type=FORM)
+        assert answer.status_code == status, answer.text
+        assert answer.json["detail"].startswith(f"The JSON text of '{text[: text.index('=')]}' ")
+        if status == 400 and len(bad) < 200:
+            assert client.get(f"/lib/{method}", query_string=text % bad).status_code == status
+
+    @pytest.mark.parametrize("text", ["{", '{"a": }', "[1", "{a: 1}", "text"])
+    def test_text_that_is_no_json_is_a_fault_of_the_value(self, client: Any, text: str) -> None:
+        for method in ("one", "maybe", "items", "record", "beside"):
+            answer = client.post(f"/lib/{method}", data={"v": text})
+            assert answer.status_code == 422, method
+            assert [(fault["name"], fault["got"]) for fault in answer.json["errors"]] in (
+                [("v", text)],
+                [("v.0", text)],
+            )
+
+
 @pytest.mark.parametrize("bad", ["%ff", "%ed%a0%bd", "%c3", "%c3%28", "%f5%80%80%80", "a%80b"])
 def test_bytes_that_are_no_utf_8_are_a_400_at_every_door(client: Any, bad: str) -> None:
     for method in ("typed", "untyped"):

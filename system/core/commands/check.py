@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ..catalog.folder import GUARD, Folder, is_name
 from ..catalog.library import Library
+from ..catalog.source import collection_paused
 from ..catalog.tree import Catalog
 from ..catalog.writes import writers_of
 from ..dispatch.routing import kept_names
@@ -39,6 +40,7 @@ class Finding:
         return f"{self.path}:{self.line}: {self.what}" if self.line else f"{self.path}: {self.what}"
 
 
+@collection_paused()
 def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Finding]:
     """Load every library and compile every template; returns all faults, sorted by file."""
     with _quiet():

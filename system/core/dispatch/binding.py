@@ -18,7 +18,7 @@ from ..spelling import near_names
 from .faults import Fault, make_fault
 from .json_body import decode_exactly
 from .params import Params
-from .sent_values import MISSING, MOST_FAULTS, Call, find_file, find_named, source_of, text_value
+from .sent_values import MISSING, MOST_FAULTS, Call, find_file, find_named, json_of, source_of, text_value
 from .signature import Arguments, Signature
 from .typed_parameter import Slot
 
@@ -81,7 +81,7 @@ class TypedBinding:
                 return (), kwargs
         raw = params.raw_json
         body = decode_exactly(raw) if raw and self._has_decimals else params.json
-        call = Call(params, body, len(raw) > LARGE_BODY)
+        call = Call(params, body, len(raw) > LARGE_BODY, self._has_decimals)
         if not self._takes_any_body:
             self._check_body(call)
         position, count = 0, len(segments)
@@ -166,11 +166,11 @@ class TypedBinding:
             return "json", self._without_others(call.json, slot)
         params = call.params
         texts = params.getlist(slot.name)
-        if texts and isinstance(texts[0], str) and texts[0].lstrip()[:1] in ("{", "["):
-            return source_of(call), texts[0]
-        if texts and not isinstance(texts[0], str):
-            return "params", texts[0]
-        return self._find_fields(call, slot)
+        value = json_of(call, slot.name, texts[0]) if texts else ""
+        if not isinstance(value, str):
+            return source_of(call) if isinstance(texts[0], str) else "params", value
+        source, fields = self._find_fields(call, slot)
+        return (source_of(call), value) if fields is MISSING and value else (source, fields)
 
     def _find_fields(self, call: Call, slot: Slot) -> tuple[str, Any]:
         """A record of the fields of a form or the query, each by the rules of a parameter."""
@@ -213,7 +213,7 @@ def _keep(call: Call, slot: Slot, source: str, value: Any, name: str = "") -> No
     """Convert a value and keep it among the arguments, or note what is wrong with it."""
     try:
         if isinstance(value, str) and source in ("path", "query", "form"):
-            value = slot.convert_json(value) if slot.holds_records else slot.convert_text(value)
+            value = slot.convert_text(value)
         elif slot.shape != "params":
             value = (slot.convert_fast if call.is_large and slot.shape in ("list", "record") else slot.convert)(
                 value
@@ -250,7 +250,8 @@ def _note(call: Call, error: ValidationError, slot: Slot, source: str, name: str
         where, expected = slot.place(item["loc"]) if inside else ([], slot.expected())
         if item["type"] in _AT_ITS_NAME and where[-1:] != [str(item["loc"][-1])]:
             where, expected = [*where, str(item["loc"][-1])], _AT_ITS_NAME[item["type"]]
-        path = ".".join(where if slot.is_body and where else [name, *where])
+        is_whole = slot.is_body and (slot.shape == "record" or isinstance(call.json, list))
+        path = ".".join(where if is_whole and where else [name, *where])
         hint, got = f"{item['msg'].removeprefix('Value error, ')}.", item["input"]
         if item["type"] in ("missing", "missing_argument"):
             hint, got = _missing_hint(call, path, slot.fields or ()), None

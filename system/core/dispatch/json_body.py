@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from ..errors import MalformedBody, TooLarge
+from .faults import LONGEST_SHOWN
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # what a number beyond the range of a float has: an exponent of three digits, or more than 308 digits
@@ -39,46 +40,62 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 _EXACT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_make_exact)
 
 
-def decode_json(body: bytes, most_values: int, most_levels: int) -> Any:
-    """The value of a JSON body; None for an empty one.
+def decode_json(body: bytes, most_values: int, most_levels: int, what: str = "The JSON body") -> Any:
+    """The value of a JSON body; None for an empty one. `what` is its name in the errors.
 
     Raises MalformedBody for what is no JSON (RFC 8259), has half of a surrogate pair, a number beyond the range of
     a float or too many levels; TooLarge for too many values.
     """
-    value = _decode(body, _DECODER.decode)
+    value = _decode(body, _DECODER.decode, what)
     opened = body.count(b"[") + body.count(b"{")
     if opened > most_levels or opened + body.count(b",") >= most_values:
-        _check_size(value, most_values, most_levels)
+        _check_size(value, most_values, most_levels, what)
     if _SURROGATE.search(body):
-        _check_text(value)
+        _check_text(value, what)
     if _HUGE.search(body) and any(isinstance(item, float) and not math.isfinite(item) for item in _leaves(value)):
-        raise MalformedBody("The JSON body has a number beyond the range of a float. Send it as text.")
+        raise MalformedBody(f"{what} has a number beyond the range of a float. Send it as text.")
     return value
+
+
+def decode_json_text(text: str, name: str, limits: tuple[int, int]) -> Any:
+    """The value of JSON text that a form or query has under a name; other text as it is.
+
+    `limits` are the most values and levels. Raises what decode_json raises, for JSON that a body could not have.
+    """
+    if text.lstrip()[:1] not in ("{", "["):
+        return text
+    what = f"The JSON text of {name[:LONGEST_SHOWN]!r}"
+    try:
+        return decode_json(text.encode(), *limits, what)
+    except json.JSONDecodeError:
+        return text
+    except ValueError as error:
+        raise MalformedBody(f"{what} cannot be read: {error}.") from error
 
 
 def decode_exactly(body: bytes) -> Any:
     """The value of a JSON body that decode_json took, with floats that keep their text."""
-    return _decode(body, _EXACT_DECODER.decode)
+    return _decode(body, _EXACT_DECODER.decode, "The JSON body")
 
 
-def _decode(body: bytes, decode: Callable[[str], Any]) -> Any:
+def _decode(body: bytes, decode: Callable[[str], Any], what: str) -> Any:
     if not body.strip():
         return None
     try:
         return decode(body.decode("utf-8-sig"))
     except RecursionError as error:
-        raise MalformedBody("The JSON body is nested too deeply.") from error
+        raise MalformedBody(f"{what} is nested too deeply.") from error
 
 
-def _check_size(value: Any, most_values: int, most_levels: int) -> None:
+def _check_size(value: Any, most_values: int, most_levels: int, what: str) -> None:
     level, count = [value], 1
     for _ in range(most_levels):
         level = [child for item in level for child in _children(item)]
         count += len(level)
         if count > most_values:
-            raise TooLarge(f"The JSON body has more than {most_values} values. Send less, or in parts.")
+            raise TooLarge(f"{what} has more than {most_values} values. Send less, or in parts.")
     if any(isinstance(item, dict | list) for item in level):
-        raise MalformedBody(f"The JSON body is nested more than {most_levels} levels deep.")
+        raise MalformedBody(f"{what} is nested more than {most_levels} levels deep.")
 
 
 def _children(value: Any) -> Any:
@@ -96,9 +113,9 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield item
 
 
-def _check_text(value: Any) -> None:
+def _check_text(value: Any, what: str) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        text = "The JSON body has half of a surrogate pair (\\ud800 to \\udfff), which is no text."
+        text = f"{what} has half of a surrogate pair (\\ud800 to \\udfff), which is no text."
         raise MalformedBody(text) from error

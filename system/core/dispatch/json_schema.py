@@ -51,8 +51,12 @@ def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None
         choices = schema.get("enum", [schema.get("const")])
         names = ", ".join(_show(choice) for choice in choices)
         return f"one of {names}" if len(choices) > 1 else names
-    if "anyOf" in schema:
-        options = [in_words(option, known) for option in schema["anyOf"] if option.get("type") != "null"]
+    if schema.get("discriminator", {}).get("mapping"):
+        name, kinds = schema["discriminator"]["propertyName"], schema["discriminator"]["mapping"]
+        return f"an object whose {name} is {'one of ' if len(kinds) > 1 else ''}{', '.join(kinds)}"
+    if "anyOf" in schema or "oneOf" in schema:
+        choices = schema.get("anyOf") or schema["oneOf"]
+        options = [in_words(option, known) for option in choices if option.get("type") != "null"]
         return " or ".join(dict.fromkeys(options))
     words = FORMATS.get(schema.get("format", "")) or _TYPES.get(str(schema.get("type", "")), "a value")
     if schema.get("type") == "array" and schema.get("items"):

@@ -25,7 +25,22 @@ def encode_json(value: Any) -> bytes:
 
     Raises one of ENCODING_ERRORS for what JSON cannot hold.
     """
-    return to_json(value, inf_nan_mode="null")
+    return to_json(value, inf_nan_mode="null", fallback=encode_by_schema)
+
+
+def encode_by_schema(value: Any) -> Any:
+    """The JSON value that pydantic's schema of a type makes, such as the name of a ZoneInfo.
+
+    A parameter can have every type that has such a schema, and a method can return what it received. Raises
+    PydanticSerializationError for a type without a schema.
+    """
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    try:
+        return TypeAdapter(type(value)).dump_python(value, mode="json")
+    except PydanticUserError as error:
+        raise PydanticSerializationError(f"Unable to serialize unknown type: {type(value)}") from error
 
 
 def encode_any(value: Any) -> bytes:

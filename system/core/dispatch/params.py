@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from ..errors import MissingParameter
 
 NO_VALUES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 _NO_FILES: ImmutableMultiDict[str, FileStorage] = ImmutableMultiDict()
+# a query is short
+_QUERY_LIMITS = (sys.maxsize, 200)
 
 
 class Params(dict[str, Any]):
@@ -22,7 +25,7 @@ class Params(dict[str, Any]):
     never among the items; a value that a client sends under such a name is in `getlist` or `params["get"]`.
     """
 
-    __slots__ = ("_json", "_query", "files", "form", "pairs", "raw_json", "segments", "unread")
+    __slots__ = ("_json", "_query", "files", "form", "json_limits", "pairs", "raw_json", "segments", "unread")
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Params(dict[str, Any]):
         self._json = json_body
         self.raw_json = raw_json  # the text of the JSON body
         self.segments = segments
+        self.json_limits = _QUERY_LIMITS  # the most values and levels of JSON text in a field
         self.unread = unread  # the type of a body that none of the above was read from
 
     def __missing__(self, name: str) -> Any:

@@ -137,11 +137,11 @@ class KernelRequest(Request):
 
     def _read_body(self, args: MultiDict[str, str], segments: Sequence[str], settings: Settings) -> Params:
         own: int = getattr(self.resolved.endpoint.function, "koa_values", 0) if self.resolved else 0
-        most = own or settings.maxParams
+        most, limits = own or settings.maxParams, (own or settings.maxJsonValues, settings.maxJsonDepth)
         if self.is_json:
             self._limit(settings.maxParamsBytes)
             raw = self.get_data(cache=True)
-            body = decode_json(raw, own or settings.maxJsonValues, settings.maxJsonDepth)
+            body = decode_json(raw, *limits)
             return Params(query=args, json_body=body, raw_json=raw, segments=segments)
         if self.mimetype == "application/x-www-form-urlencoded":
             self._limit(settings.maxParamsBytes)
@@ -150,7 +150,9 @@ class KernelRequest(Request):
             if raw.count(b"&") >= most:
                 raise TooLarge(f"The form has more than {most} fields. Send fewer of them.")
         unread = "" if self.mimetype in _FORMS else self.mimetype or "application/octet-stream"
-        return Params(query=args, form=self.form, files=self.files, segments=segments, unread=unread)
+        made = Params(query=args, form=self.form, files=self.files, segments=segments, unread=unread)
+        made.json_limits = limits
+        return made
 
 
 # Flask's proxy of the request being answered, with its own type

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import Flag
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -21,6 +22,14 @@ class Schemas(GenerateJsonSchema):
         limits = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
         found = {name: float(schema[key]) for key, name in limits.items() if key in schema}  # type: ignore[literal-required]
         return {"type": "number", **found}
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        """The values of an Enum; of flags a number, as several can be set."""
+        made = super().enum_schema(schema)
+        if issubclass(schema["cls"], Flag):
+            del made["enum"]
+            made.update({"type": "integer", "minimum": 0, "maximum": sum(flag.value for flag in schema["cls"])})
+        return made
 
     def encode_default(self, dft: Any) -> Any:
         """A default as JSON; that of a number is a number."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .faults import Fault, make_fault
-from .json_body import decode_exactly
+from .json_body import decode_exactly, decode_json_text
 from .params import Params
 from .typed_parameter import Slot, TextRules
 
@@ -18,12 +18,13 @@ MISSING: Any = object()
 class Call:
     """The arguments of one call, as far as they are known, and what is wrong with them.
 
-    `json` is the JSON body; its floats keep their text where a parameter is a Decimal.
+    `json` is the JSON body; where a parameter is a Decimal, its floats keep their text (`keeps_digits`).
     """
 
     params: Params
     json: Any
     is_large: bool
+    keeps_digits: bool
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -36,32 +37,36 @@ class Call:
         self.more += len(found) - len(kept)
 
 
-def text_value(call: Call, name: str, sent: list[Any], rules: TextRules | None) -> Any:
+def text_value(
+    call: Call, name: str, sent: list[Any], rules: TextRules | None, expected: str = "one value"
+) -> Any:
     """The value of the texts of a name by the rules of a parameter or field; MISSING where they are blank."""
     if rules is None:
         return sent if len(sent) > 1 else sent[0]
     if rules.takes_list:
-        if rules.holds_records and len(sent) == 1:
-            return _json_text(sent[0])
         kept = sent if rules.allows_blank_items else [text for text in sent if text != ""]
-        return kept or MISSING
+        return _read_items(call, name, kept) if rules.holds_records and kept else kept or MISSING
     if len(sent) > 1:
         hint = f"It was sent {len(sent)} times. Send it once."
-        call.add(make_fault(name, source_of(call), "one value", sent, hint))
+        call.add(make_fault(name, source_of(call), expected, sent, hint))
         return MISSING
     if sent[0] == "" and not rules.allows_blank:
         return MISSING
-    return _json_text(sent[0]) if rules.holds_records else sent[0]
+    return json_of(call, name, sent[0]) if rules.holds_records else sent[0]
 
 
-def _json_text(text: Any) -> Any:
-    """The value of JSON text in a form; any other text as it is, for the annotation to refuse."""
-    if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "["):
+def _read_items(call: Call, name: str, sent: list[Any]) -> list[Any]:
+    """The items of a list of records or lists: each text is JSON of one of them, or one text of the whole list."""
+    items = [json_of(call, name, text) for text in sent]
+    return items[0] if len(items) == 1 and isinstance(items[0], list) else items
+
+
+def json_of(call: Call, name: str, text: Any) -> Any:
+    """The value of JSON text in a form or query; other text as it is, for the annotation to refuse."""
+    if not isinstance(text, str):
         return text
-    try:
-        return decode_exactly(text.encode())
-    except ValueError:
-        return text
+    value = decode_json_text(text, name, call.params.json_limits)
+    return value if value is text or not call.keeps_digits else decode_exactly(text.encode())
 
 
 def find_named(call: Call, slot: Slot) -> tuple[str, Any]:
@@ -81,16 +86,9 @@ def find_named(call: Call, slot: Slot) -> tuple[str, Any]:
 
 
 def _find_text(call: Call, slot: Slot, source: str, sent: list[str]) -> tuple[str, Any]:
-    if len(sent) == 1 and slot.shape != "list":
-        return source, (sent[0] if sent[0] != "" or slot.allows_blank else MISSING)
-    if slot.shape == "list":
-        if slot.holds_records and len(sent) == 1:
-            return source, sent[0] or MISSING
-        kept = sent if slot.rules.allows_blank_items else [text for text in sent if text != ""]
-        return source, kept or MISSING
-    hint = f"It was sent {len(sent)} times. Send it once."
-    call.add(make_fault(slot.name, source, slot.expected(), sent, hint))
-    return "fault", None
+    noted = len(call.faults)
+    value = text_value(call, slot.name, sent, slot.rules, slot.expected())
+    return "fault" if len(call.faults) > noted else source, value
 
 
 def find_file(call: Call, slot: Slot) -> tuple[str, Any]:

@@ -42,7 +42,7 @@ def text_rules_of(annotation: Any) -> TextRules:
     items = [item for member in members(annotation) for item in typing.get_args(member) if item is not ...]
     return TextRules(
         takes_list=shape == "list",
-        holds_records=shape == "record" or any(shape_of(item) == "record" for item in items),
+        holds_records=shape == "record" or any(shape_of(item) in ("record", "list") for item in items),
         allows_blank=any(_is_textual(member) for member in members(annotation)),
         allows_blank_items=not items or any(_is_textual(member) for item in items for member in members(item)),
     )
@@ -63,7 +63,7 @@ class Slot:
     """A parameter of a typed method and how it is filled.
 
     `convert` makes its value of one that a JSON body holds, `convert_text` of a text of the path, the query or a
-    form, `convert_json` of JSON text. `names` are those under which it is sent, `fields` the rules of the names
+    form. `names` are those under which it is sent, `fields` the rules of the names
     that a record takes; None for what is no record, or one of any names.
     """
 
@@ -85,7 +85,6 @@ class Slot:
         self.adapter = _make_adapter(annotation, self.shape, signature, self.name)
         validator = self.adapter.validator if self.shape in ("file", "files") else make_validator(self.adapter)
         self.convert: Callable[[Any], Any] = validator.validate_python
-        self.convert_json: Callable[[Any], Any] = validator.validate_json
         self.convert_text: Callable[[Any], Any] = (
             validator.validate_python if is_free else validator.validate_strings
         )

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from enum import Flag
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator
 
 from .json_schema import FORMATS
+from .json_text import MOST_DIGITS
 
 CoreSchema = dict[str, Any]
 
@@ -33,7 +35,8 @@ _LISTS = frozenset({"list", "tuple", "set", "frozenset"})
 def make_validator(adapter: TypeAdapter[Any], fail_fast: bool = False) -> Any:
     """A validator that follows the rules; with `fail_fast` it stops at the first wrong item of a list.
 
-    Not-a-number and infinity are refused, dates are ISO 8601 text, a Literal's or Enum's numbers may be text.
+    Not-a-number and infinity are refused, dates are ISO 8601 text, a Literal's or Enum's numbers may be text, an
+    Iterable is a list.
     """
     schema: Any = _apply(dict(adapter.core_schema), fail_fast)
     try:
@@ -58,10 +61,14 @@ def _apply(schema: Any, fail_fast: bool) -> Any:
     }
     if kind == "float":
         return {"allow_inf_nan": False, **made}
-    if kind in _LISTS and fail_fast:
+    if kind == "generator":  # of an Iterable: pydantic would check its items when the method reads them
+        made = made | {"type": "list"}
+    if made["type"] in _LISTS and fail_fast:
         return made | {"fail_fast": True}
     if kind in _ISO_8601:
         return _before(_iso_only(kind), made)
+    if kind == "enum" and issubclass(schema["cls"], Flag):
+        return _before(_known_flags(schema["cls"]), made)
     spelled = _spellings(made) if kind in ("literal", "enum") else {}
     return (
         _before(lambda value: spelled.get(value, value) if type(value) is str else value, made)
@@ -93,6 +100,20 @@ def _iso_only(kind: str) -> Callable[[Any], Any]:
         if isinstance(value, bool | int | float) or (is_text and not pattern.match(text)):
             raise PydanticCustomError("iso_8601", "Input should be {expected}", {"expected": expected})
         return value
+
+    return check
+
+
+def _known_flags(flags: type[Flag]) -> Callable[[Any], Any]:
+    """Reads one or several flags as a number or as its text; Python would keep every unknown one for ever."""
+    most = sum(flag.value for flag in flags)
+
+    def check(value: Any) -> Any:
+        is_digits = type(value) is str and value.isdecimal() and len(value) <= MOST_DIGITS
+        number = int(value) if is_digits else value
+        if type(number) is int and (number < 0 or number & ~most):
+            raise PydanticCustomError("flags", "Input should be a sum of flags, at most {most}", {"most": most})
+        return number
 
     return check
 

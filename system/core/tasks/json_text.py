@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 
-from ..dispatch.json_text import ENCODING_ERRORS, find_fault
+from ..dispatch.json_text import ENCODING_ERRORS, encode_by_schema, find_fault
 
 # JSON is read 200 levels deep; a message or an answer adds a few around a value
 _MARGIN = 10
@@ -25,7 +25,7 @@ def encode_value(value: Any, name: str, nan: Literal["null", "refuse"] = "refuse
     """
 
     def encode(value: Any) -> bytes:
-        return to_json(value, inf_nan_mode="null" if nan == "null" else "constants")
+        return to_json(value, inf_nan_mode="null" if nan == "null" else "constants", fallback=encode_by_schema)
 
     try:
         text = encode(value)
