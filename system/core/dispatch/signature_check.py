@@ -68,7 +68,8 @@ def find_wrong_fields(version: Version) -> Iterator[tuple[int, str]]:
 def _models(version: Version) -> Iterator[tuple[type, Any]]:
     """The models and pydantic's dataclasses that a library defines, each with its core schema."""
     for kind in [*vars(version.module).values()]:
-        if isinstance(kind, type) and kind.__module__ == version.module.__name__:
+        # not isinstance: it would ask a lazy value such as kernkoa's celery what it is, which imports Celery
+        if issubclass(type(kind), type) and kind.__module__ == version.module.__name__:
             schema = vars(kind).get("__pydantic_core_schema__")
             if schema is not None:
                 yield kind, schema
