@@ -700,6 +700,108 @@ def test_comma_separated_values_are_a_table_and_the_last_calls_lead_back(browser
     browser.get(f"{address}/_koa/at/kinds/Kinds/sheet?rows=2")
     run(browser)
     assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown th")] == ["name", "a, b"]
+    cells = browser.find_elements(By.CSS_SELECTOR, "#shown td")
+    assert [cell.text for cell in cells] == ["x", "1", 'say "hi"', "2"]
+    browser.get(f"{address}/_koa/at/kinds/Kinds/nothing")
+    assert run(browser).startswith("204")
+    assert shown(browser) == ""
+
+
+def test_deep_json_is_folded(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/far")
+    run(browser)
+    assert '"d"' in shown(browser)
+    assert '"f"' not in shown(browser)
+    while folded := browser.find_elements(By.CSS_SELECTOR, "#shown .json details:not([open]) > summary"):
+        folded[0].send_keys(Keys.ENTER)
+        wait(browser, lambda _, one=folded[0]: one.find_element(By.XPATH, "..").get_attribute("open"))
+    assert '"f": 1' in shown(browser)
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, address: str) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for path in ("", "at/examples", "at/examples/shapes", "at/examples/shapes/Shapes/draw"):
+            browser.get(f"{address}/_koa/{path}")
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 390, path
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_every_control_has_a_name_for_those_who_do_not_see_it(browser: Any, address: str) -> None:
+    for path in (
+        "shapes/Shapes/area",
+        "shapes/Shapes/total",
+        "shapes/Shapes/measure",
+        "guestbook2018/Guestbook/page",
+    ):
+        browser.get(f"{address}/_koa/at/examples/{path}")
+        for control in browser.find_elements(By.CSS_SELECTOR, "input, select, textarea, button, a"):
+            if control.is_displayed():
+                assert control.accessible_name, control.get_attribute("outerHTML")
+
+
+def test_the_authorization_is_kept_for_the_tab_and_is_sent_and_in_the_sample(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/told")
+    browser.find_element(By.CSS_SELECTOR, "#authorize summary").click()
+    for kind, first, second, header in (
+        ("bearer", "a.b", "", "Authorization: Bearer a.b"),
+        ("basic", "ann", "pä", "Authorization: Basic YW5uOnDDpA=="),
+        ("key", "k-1", "", "X-API-Key: k-1"),
+    ):
+        Select(browser.find_element(By.CSS_SELECTOR, "[data-auth=kind]")).select_by_value(kind)
+        for name, text in (("first", first), ("second", second)):
+            field = browser.find_element(By.CSS_SELECTOR, f"[data-auth={name}]")
+            if field.is_displayed():
+                field.clear()
+                field.send_keys(text)
+        assert run(browser).startswith("200")
+        assert header.partition(": ")[2] in shown(browser)
+        assert header in browser.find_element(By.ID, "sample").text
+    browser.get(f"{address}/_koa/at/kinds/Kinds/nothing")
+    assert "API key" in browser.find_element(By.CSS_SELECTOR, "#authorize summary").text
+    assert "X-API-Key: k-1" in browser.find_element(By.ID, "sample").text
+    browser.execute_script("sessionStorage.clear()")
+
+
+def test_headers_and_a_raw_body_are_sent_and_a_language_is_kept(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/told")
+    browser.find_element(By.CSS_SELECTOR, ".asked details:last-child summary").click()
+    browser.find_element(By.ID, "more-headers").send_keys("X-One: 1\nno header\nX-Two: two")
+    browser.find_element(By.ID, "raw").send_keys("<a/>")
+    kind = browser.find_element(By.ID, "raw-type")
+    kind.clear()
+    kind.send_keys("text/xml")
+    Select(browser.find_element(By.ID, "way")).select_by_value("POST form")
+    assert run(browser).startswith("200")
+    assert all(word in shown(browser) for word in ('"text/xml"', '"<a/>"', '"two"'))
+    Select(browser.find_element(By.ID, "language")).select_by_visible_text("Python")
+    assert 'content="<a/>"' in browser.find_element(By.ID, "sample").text
+    browser.refresh()
+    assert browser.find_element(By.ID, "sample").text.startswith("import httpx")
+    browser.execute_script("sessionStorage.clear()")
+
+
+def test_a_stream_is_shown_as_it_comes_and_can_be_stopped(browser: Any, address: str) -> None:
+    for method, count in (("lines", 3), ("events", 2)):
+        browser.get(f"{address}/_koa/at/kinds/Kinds/{method}")
+        browser.find_element(By.CSS_SELECTOR, "#call button[type=submit]").click()
+        wait(browser, lambda _, count=count: len(browser.find_elements(By.CSS_SELECTOR, ".events > li")) == count)
+        assert browser.find_element(By.ID, "stop").is_displayed()
+        browser.find_element(By.ID, "stop").click()
+        wait(browser, lambda _: "Stopped." in browser.find_element(By.ID, "status").text)
+        assert len(browser.find_elements(By.CSS_SELECTOR, ".events > li")) == count
+    assert [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".events > li")] == [
+        'tick {1}\n"n": 1',
+        'message "bye"',
+    ]
+
+
+def test_comma_separated_values_are_a_table_and_the_last_calls_lead_back(browser: Any, address: str) -> None:
+    browser.get(f"{address}/_koa/at/kinds/Kinds/sheet?rows=2")
+    run(browser)
+    assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown th")] == ["name", "a, b"]
     assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown td")] == [
         '"x"',
         '"1"',
