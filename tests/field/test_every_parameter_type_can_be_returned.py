@@ -103,5 +103,5 @@ def test_a_task_sends_the_same_types() -> None:
     from zoneinfo import ZoneInfo
 
     assert encode_value({"zone": ZoneInfo("Europe/Berlin")}, "params") == b'{"zone":"Europe/Berlin"}'
-    with pytest.raises(NotJson, match=r"params\['x'\] is a range"):
+    with pytest.raises(NotJson, match=r"params\['x'\] is of type range"):
         encode_value({"x": range(3)}, "params")
