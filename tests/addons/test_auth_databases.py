@@ -91,3 +91,12 @@ def test_users_sessions_keys_and_the_audit_log(app: Any) -> None:
     for number in range(3):
         store.note("tried", "ann", "192.0.2.1", f"{number} ünïcode \N{SNOWMAN}")
     assert [line.detail[0] for line in store.read_audit(3, "ann")] == ["2", "1", "0"]
+
+
+def test_a_link_sets_the_password_once(app: Any) -> None:
+    store = app.extensions["auth"].store
+    lea = store.add("lea", PASSWORD)
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda number: store.replace_password(lea, f"{PASSWORD} {number}"), range(4)))
+    assert sorted(done) == [False, False, False, True]
+    assert store.get("lea").epoch == lea.epoch + 1

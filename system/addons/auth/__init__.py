@@ -10,9 +10,11 @@ try:
     from .commands import users
     from .guards import login, require
     from .identity import Auth, current_user, may_use
+    from .link_pages import blueprint as link_pages
+    from .links import find_mailer
     from .pages import blueprint
     from .store import Store
-    from .throttle import Throttle
+    from .throttle import LINK_LIMITS, Throttle
 except ImportError as error:
     if error.name != "argon2":
         raise
@@ -29,9 +31,14 @@ def init_app(app: Any) -> None:
     database = getattr(settings, "authDatabase", settings.defaultDatabase)
     if database not in app.dbs:
         raise SettingsError(f"config.py: authDatabase = {database!r} is not one of the databases")
-    app.extensions["auth"] = Auth(Store(app.dbs[database]), Throttle(settings.name, app.tasks.redis))
+    find_mailer(settings)
+    redis = app.tasks.redis
+    throttle = Throttle(f"{settings.name}:auth:", redis)
+    link_throttle = Throttle(f"{settings.name}:auth-links:", redis, LINK_LIMITS)
+    app.extensions["auth"] = Auth(Store(app.dbs[database]), throttle, link_throttle)
     app.extensions["auth.require"] = require
     app.extensions["auth.may_use"] = may_use
     app.register_blueprint(blueprint)
+    app.register_blueprint(link_pages)
     app.cli.add_command(users)
     app.context_processor(lambda: {"current_user": current_user})

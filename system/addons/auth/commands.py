@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from . import passwords
 from .identity import auth_of_app
+from .links import make_link
 from .store import Store, User
 
 users = AppGroup("user", help="Users, their roles, API keys and the audit log.")
@@ -81,6 +83,18 @@ def passwd(name: str) -> None:
     _with_user(lambda store, user: store.set_password(user, _ask_password()), name, "password set")
 
 
+@users.command("link")
+@click.argument("name")
+def link(name: str) -> None:
+    """Print a link with which a user sets a new password: once, within an hour."""
+    with _store() as store:
+        user = store.get(name)
+        if user.locked:
+            raise ValueError(f"{user.name} is locked. First: python kernkoa.py user lock {user.name} --undo")
+        click.echo(make_link(user, current_app.settings.url))  # type: ignore[attr-defined]
+        store.note("link made", user.name, "command line")
+
+
 @users.command("logout")
 @click.argument("name")
 def logout(name: str) -> None:
@@ -93,8 +107,6 @@ def logout(name: str) -> None:
 @click.option("--off", is_flag=True, help="Switch it off.")
 def otp(name: str, off: bool) -> None:
     """Set up a second factor; prints the address for an authenticator app."""
-    from flask import current_app
-
     from .second_factor import make_secret, make_uri
 
     secret = "" if off else make_secret()

@@ -24,6 +24,7 @@ class Auth:
 
     store: Store
     throttle: Throttle
+    link_throttle: Throttle
 
 
 class Anonymous:

@@ -19,7 +19,7 @@ blueprint = Blueprint("auth", __name__, template_folder="templates")
 View = Callable[[], Any]
 
 
-def _private(view: View) -> View:
+def private(view: View) -> View:
     """Kept by no cache."""
 
     @wraps(view)
@@ -32,13 +32,13 @@ def _private(view: View) -> View:
 
 
 @blueprint.get(LOGIN)
-@_private
+@private
 def show_login() -> Any:
     return _login_page(200)
 
 
 @blueprint.post(LOGIN)
-@_private
+@private
 def log_in() -> Any:
     form = request.form
     user = check_password(form.get("name", ""), form.get("password", ""), form.get("code", ""))
@@ -56,7 +56,7 @@ def _login_page(status: int, fault: str = "") -> tuple[str, int]:
 
 
 @blueprint.post("/_koa/logout")
-@_private
+@private
 def log_out() -> Any:
     if current_user:
         _note("logout", current_user)
@@ -65,13 +65,13 @@ def log_out() -> Any:
 
 
 @blueprint.get("/_koa/account")
-@_private
+@private
 def show_account() -> Any:
     return _account_page(200) if current_user else challenge()
 
 
 @blueprint.post("/_koa/account/password")
-@_private
+@private
 def change_password() -> Any:
     if not current_user:
         return challenge()
@@ -91,7 +91,7 @@ def change_password() -> Any:
 
 
 @blueprint.post("/_koa/account/end")
-@_private
+@private
 def log_out_everywhere() -> Any:
     if not current_user:
         return challenge()

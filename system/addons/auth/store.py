@@ -136,6 +136,13 @@ class Store:
         """Change a password; every session of the user ends."""
         self._update(user, password=hash_password(password), epoch=users.c.epoch + 1)
 
+    def replace_password(self, user: User, password: str) -> bool:
+        """Change a password once; False where the user's sessions ended, or a lock came, since `user` was read."""
+        values = {"password": hash_password(password), "epoch": users.c.epoch + 1}
+        statement = update(users).where(users.c.id == user.id, users.c.epoch == user.epoch).values(values)
+        with self._begin() as connection:
+            return connection.execute(statement).rowcount == 1
+
     def refresh_hash(self, user: User, password: str) -> None:
         """Hash the same password again, with today's parameters."""
         self._update(user, password=hash_password(password))

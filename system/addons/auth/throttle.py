@@ -14,14 +14,17 @@ from .store import fold_name
 SECONDS = 900
 # attempts within SECONDS. An account has far more than a pair, so that others cannot easily lock its owner out
 LIMITS: Mapping[str, int] = {"pair": 5, "address": 50, "account": 100}
+# of mails with a link: few, for they reach somebody else
+LINK_LIMITS: Mapping[str, int] = {"pair": 3, "address": 20, "account": 10}
 
 
 class Throttle:
     """Counts attempts before they are checked, so that many at once are no more than many in turn."""
 
-    def __init__(self, site: str, redis: Any) -> None:
-        self._prefix = f"{site}:auth:"
+    def __init__(self, prefix: str, redis: Any, limits: Mapping[str, int] = LIMITS) -> None:
+        self._prefix = prefix
         self._redis = redis
+        self._limits = limits
 
     def enter(self, name: str, address: str) -> None:
         """Count an attempt. Raises TooManyRequests (429) beyond a limit, BrokerUnavailable without Redis."""
@@ -34,7 +37,7 @@ class Throttle:
                 pipeline.ttl(key)
             found = pipeline.execute()
         for place, count, seconds in zip(places, found[1::3], found[2::3], strict=True):
-            if count > LIMITS[place]:
+            if count > self._limits[place]:
                 raise TooManyRequests(
                     "Too many attempts. Wait a few minutes and try again.", retry_after=max(1, seconds)
                 )
@@ -48,6 +51,11 @@ class Throttle:
             for key in places.values():
                 pipeline.decr(key)
             pipeline.execute()
+
+    def forget(self, name: str, address: str) -> None:
+        """Take back the wrong attempts at an account from an address."""
+        with self._redis.reached():
+            self._redis.client.delete(self._places(name, address)["pair"])
 
     def _places(self, name: str, address: str) -> dict[str, str]:
         account, origin = _hash(fold_name(name)), _hash(_network(address))

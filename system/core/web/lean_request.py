@@ -45,6 +45,7 @@ def _of_werkzeug(name: str) -> Lazy:
 class LeanRequest(KernelRequest):
     """A KernelRequest made without reading the environ."""
 
+    shallow = False
     scheme = _of_werkzeug("scheme")
     server = _of_werkzeug("server")
     root_path = _of_werkzeug("root_path")
@@ -55,10 +56,10 @@ class LeanRequest(KernelRequest):
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
-        self.shallow = False
         self.path = environ["PATH_INFO"]
         self.method = environ["REQUEST_METHOD"]
-        self.query_string = environ.get("QUERY_STRING", "").encode("ascii")
+        query = environ.get("QUERY_STRING")
+        self.query_string = query.encode("ascii") if query else b""
         environ["werkzeug.request"] = self
 
 

@@ -1,0 +1,84 @@
+"""The pages for a forgotten password: ask for a link, set a new password with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, render_template, request
+
+from system.core.web.hosts import trusted_hosts
+
+from . import passwords
+from .identity import auth_of_app
+from .links import PAGE, SECONDS, find_mailer, mail_link, user_of
+from .pages import private
+
+blueprint = Blueprint("auth_links", __name__)
+
+FORGOT = "/_koa/forgot"
+
+
+@blueprint.get(FORGOT)
+@private
+def show_forgot() -> Any:
+    return _forgot_page()
+
+
+@blueprint.post(FORGOT)
+@private
+def ask_for_link() -> Any:
+    """The same answer, whether there is such a user or not."""
+    if not _is_mailing():
+        return _forgot_page()
+    name, address = request.form.get("name", ""), request.remote_addr or ""
+    auth_of_app().link_throttle.enter(name, address)
+    mail_link(name, address, _settings().url)
+    return _forgot_page(is_asked=True)
+
+
+def _forgot_page(is_asked: bool = False) -> str:
+    minutes = SECONDS // 60
+    return render_template("auth/forgot.html", is_mailing=_is_mailing(), is_asked=is_asked, minutes=minutes)
+
+
+def _is_mailing() -> bool:
+    """Whether the site mails links, and knows its name: else a client's Host header would be in the mail."""
+    settings = _settings()
+    return find_mailer(settings) is not None and bool(settings.site_url or trusted_hosts(settings))
+
+
+def _settings() -> Any:
+    return current_app.settings  # type: ignore[attr-defined]
+
+
+@blueprint.get(PAGE)
+@private
+def show_password() -> Any:
+    token = request.args.get("token", "")
+    return _password_page(200, token) if user_of(token) else _ended_page()
+
+
+@blueprint.post(PAGE)
+@private
+def set_password() -> Any:
+    token, auth, address = request.form.get("token", ""), auth_of_app(), request.remote_addr or ""
+    user = user_of(token)
+    if user is None:
+        return _ended_page()
+    try:
+        password = passwords.check_password(request.form.get("new", ""))
+    except ValueError as error:
+        return _password_page(422, token, str(error))
+    auth.throttle.forget(user.name, address)
+    if not auth.store.replace_password(user, password):
+        return _ended_page()
+    auth.store.note("password set by link", user.name, address)
+    return render_template("auth/password.html", is_set=True)
+
+
+def _password_page(status: int, token: str, fault: str = "") -> tuple[str, int]:
+    return render_template("auth/password.html", token=token, fault=fault), status
+
+
+def _ended_page() -> tuple[str, int]:
+    return render_template("auth/password.html", is_ended=True), 410

@@ -1,0 +1,83 @@
+"""Links to set a new password: signed, valid for an hour and for one change."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from flask import Flask, current_app
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from system.core.errors import SettingsError
+
+from .identity import auth_of_app
+from .store import User
+
+PAGE = "/_koa/password"
+SECONDS = 3600
+
+log = logging.getLogger("kernkoa.auth")
+
+
+def make_link(user: User, root: str) -> str:
+    """A link to set a new password; `root` is the site's URL, ending in a slash."""
+    token = _signer().dumps([user.id, user.epoch])
+    return f"{root}{PAGE.lstrip('/')}?token={token}"
+
+
+def user_of(token: str) -> User | None:
+    """The user of a link; None for one that is forged, too old, or older than the end of the user's sessions."""
+    try:
+        user_id, epoch = _signer().loads(token, max_age=SECONDS)
+    except BadData:
+        return None
+    user = auth_of_app().store.by_id(user_id)
+    return user if user is not None and user.is_active and user.epoch == epoch else None
+
+
+def _signer() -> URLSafeTimedSerializer:
+    keys = [*(current_app.config["SECRET_KEY_FALLBACKS"] or ()), current_app.secret_key]
+    options = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    return URLSafeTimedSerializer(keys, salt="kernkoa-password-link", signer_kwargs=options)
+
+
+def find_mailer(settings: Any) -> tuple[str, str | None] | None:
+    """The model of `authMail`, as load.model takes it; None without the setting. Raises SettingsError."""
+    place = getattr(settings, "authMail", "")
+    if not place:
+        return None
+    folder, _, name = str(place).rpartition("/")
+    if not name:
+        raise SettingsError(f'config.py: authMail = {place!r} names no model. Write authMail = "mail/mailer"')
+    return name, folder or None
+
+
+def mail_link(name: str, address: str, root: str) -> None:
+    """Mail a link to a user, in a thread: the request takes as long for a name that nobody has."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    _threads().submit(_mail, app, name, address, root)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Made in the process that uses it; a process that ends sends what is waiting first."""
+    return ThreadPoolExecutor(2, "auth-mail")
+
+
+def _mail(app: Flask, name: str, address: str, root: str) -> None:
+    with app.app_context():
+        try:
+            _mail_if_known(app, name, address, root)
+        except Exception:
+            log.exception("No link for a new password was mailed to %r.", name)
+
+
+def _mail_if_known(app: Any, name: str, address: str, root: str) -> None:
+    store = auth_of_app().store
+    store.note("link asked", name, address)
+    user, mailer = store.find(name), find_mailer(app.settings)
+    if user is not None and user.is_active and mailer is not None:
+        app.load.model(*mailer).password_link(user.name, make_link(user, root))
