@@ -188,7 +188,7 @@ def is_local(environ: Mapping[str, Any]) -> bool:
 
 
 def _check_text(sent: bytes, part: str) -> None:
-    """Raises MalformedBody for a query or form that is no UTF-8: its values would be changed."""
+    """Raises MalformedBody for a query or form that is not UTF-8: its values would be changed."""
     if not sent.isascii() or _ESCAPED.search(sent):
         try:
             unquote_to_bytes(sent).decode()

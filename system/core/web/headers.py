@@ -34,7 +34,7 @@ _OF_BODY = ("content-type", "content-length")
 
 
 class _Ids:
-    """Request ids: 64 bits, counted up from a random number of each process. They are no secret."""
+    """Request ids: 64 bits, counted up from a random number of each process. They are not secret."""
 
     def __init__(self) -> None:
         self._seed()
@@ -57,7 +57,7 @@ class ResponseHeaders:
         wanted = {**DEFAULTS, **settings.headers}
         own = {name.lower() for name in wanted}
         self._usual = frozenset(name for name in _USUAL if name.lower() not in own)
-        # a body has a type and a length of its own
+        # a body has its own type and length
         plain = [(name, value) for name, value in wanted.items() if value and name.lower() not in _OF_BODY]
         secure = list(plain)
         if settings.hstsSeconds:

@@ -58,5 +58,7 @@ def test_arguments_mean_what_the_same_json_body_means(site: Site, method: str) -
 def _call(client: Any, name: str, arguments: str) -> Any:
     message = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
     headers = {"MCP-Protocol-Version": "2025-11-25"}
-    sent = client.post("/_koa/mcp", data=message % (name, arguments), content_type="application/json", headers=headers)
+    sent = client.post(
+        "/_koa/mcp", data=message % (name, arguments), content_type="application/json", headers=headers
+    )
     return sent.get_json()["result"]
