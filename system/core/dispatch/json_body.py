@@ -33,7 +33,7 @@ def _make_exact(text: str) -> ExactFloat:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
@@ -122,5 +122,5 @@ def _check_text(value: Any, what: str) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        text = f"{what} has half of a surrogate pair (\\ud800 to \\udfff), which is no text."
+        text = f"{what} has half of a surrogate pair (\\ud800 to \\udfff), which is not text."
         raise MalformedBody(text) from error

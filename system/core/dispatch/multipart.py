@@ -61,4 +61,4 @@ def _check_names(headers: Headers) -> None:
     if "*" not in written or _REPLACED in written or "%ef%bf%bd" in written.lower():
         return
     if any(_REPLACED in value for value in parse_options_header(written)[1].values()):
-        raise ValueError("the name of a part is no UTF-8 text")
+        raise ValueError("the name of a part is not UTF-8 text")

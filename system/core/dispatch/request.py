@@ -194,7 +194,7 @@ def _check_text(sent: bytes, part: str) -> None:
             unquote_to_bytes(sent).decode()
         except UnicodeDecodeError as error:
             raise MalformedBody(
-                f"The {part} is no UTF-8 text at byte {error.start}. Encode it as UTF-8."
+                f"The {part} is not UTF-8 text at byte {error.start}. Encode it as UTF-8."
             ) from error
 
 

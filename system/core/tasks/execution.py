@@ -92,7 +92,7 @@ def _start(task: Any, tasks: Tasks) -> Record:
     run = str(uuid.uuid4())
     runs, record = patiently(lambda: records.start(request.id, run, request.hostname, redelivered, lease))
     if runs < 0:
-        log.info("A message of %s is passed over: %s", request.id, _PASSED_OVER[runs])
+        log.info("A message of %s is ignored: %s", request.id, _PASSED_OVER[runs])
         raise Ignore
     return {"route": "", "queue": QUEUE, **record, "task_id": request.id, "runs": runs}
 
@@ -171,7 +171,7 @@ def _control(reporter: Reporter, tasks: Tasks) -> Iterator[None]:
 
 
 def _give_back(reporter: Reporter, tasks: Tasks) -> None:
-    """The worker is asked to end: the message goes back to the queue, and this run does not count."""
+    """The worker is ending: requeue the message; this run is not counted."""
     record = reporter._record
     fields = {"status": "PENDING", "runs": record["runs"] - 1, **reporter.close()}
     try:
@@ -210,7 +210,7 @@ def _resolve(tasks: Tasks, route: str) -> Resolved:
 
 
 def _check_reachable(endpoint: Endpoint, tasks: Tasks, answer: bool) -> None:
-    """A record in Redis starts no method that no one could have asked for."""
+    """Refuses a record in Redis that names a method which cannot be started."""
     allowed = tasks.settings.respondAsync or getattr(endpoint.function, "koa_background", False)
     if endpoint.outline.is_task == answer or (answer and not allowed):
         raise TaskError(
@@ -227,7 +227,7 @@ def _call(resolved: Resolved, params: Any, reporter: Reporter) -> Any:
 
 
 def _answer(resolved: Resolved, params: Any) -> Any:
-    """What a URL's method would have answered: JSON as its data, text as it is."""
+    """The response of a URL's method as a result: JSON as its data, text unchanged."""
     endpoint = resolved.endpoint
     args, kwargs = bind(endpoint, resolved.arguments, lambda: params)
     response = respond(finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
@@ -244,7 +244,7 @@ def _read_text(response: Response, body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError as error:
         raise ResultRefused(
-            f"The method answered {response.mimetype}, which is no text: run in the background it can answer text "
+            f"The method answered {response.mimetype}, which is not text: in the background it can return text "
             "or JSON. Save it to a file and answer its address."
         ) from error
 

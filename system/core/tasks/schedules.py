@@ -50,7 +50,9 @@ def read_interval(text: str) -> float:
     parts = _INTERVAL.findall(text)
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if _INTERVAL.sub("", text).strip() or seconds < 1:
-        raise TaskError(f'@every({text!r}) is no interval of a second or more. Write "30s", "5m", "2h" or "1d".')
+        raise TaskError(
+            f'@every({text!r}) is not an interval of a second or more. Write "30s", "5m", "2h" or "1d".'
+        )
     return seconds
 
 

@@ -218,7 +218,7 @@ class Tasks:
         except NotFound as error:
             raise self._explain(controller, method, str(error.reason)) from error
         if not _is_exact(resolved, segments) or not resolved.endpoint.outline.is_task:
-            raise self._explain(controller, method, "it is no task method")
+            raise self._explain(controller, method, "it is not a task method")
         return resolved.endpoint
 
     def _resolve(self, route: Route) -> Resolved:
