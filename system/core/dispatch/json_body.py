@@ -1,4 +1,4 @@
-"""JSON bodies: decoded within limits, without values that could not be sent on."""
+"""JSON bodies: decoded within limits, without values that other systems cannot hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HUGE = re.compile(rb"\d[eE]\+?\d{3}|\d{309}")
 
 
 class ExactFloat(float):
-    """A float that knows its text: a Decimal made of it has all the digits that were sent."""
+    """A float with its original text: a Decimal made from it has all the digits that were sent."""
 
     __slots__ = ("text",)
     text: str

@@ -1,4 +1,4 @@
-"""Forms that are read as they were sent: what cannot be read is a ValueError, no replaced or dropped field."""
+"""Strict forms: an unreadable part is a ValueError, where Werkzeug replaces or drops it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The request: Flask's, strict about what it is sent, and what the kernel asks of it."""
+"""The request: Flask's, with strict parsing and the attributes that the kernel needs."""
 
 from __future__ import annotations
 

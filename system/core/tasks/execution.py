@@ -140,7 +140,7 @@ def _record_last_report(reporter: Reporter) -> None:
 
 @contextmanager
 def _control(reporter: Reporter, tasks: Tasks) -> Iterator[None]:
-    """Turn what ends a method into what ends the task: only what the kernel itself asked for passes through."""
+    """Convert the exception of a method to that of the task; those that the kernel requested stay as they are."""
     try:
         yield
     except TaskCancelled:
@@ -177,7 +177,7 @@ def _give_back(reporter: Reporter, tasks: Tasks) -> None:
     try:
         tasks.records.write(reporter.id, fields)
     except Exception as error:  # noqa: BLE001 - the process ends in any case
-        log.warning("The record of %s still says that it runs: %s", reporter.id, error)
+        log.warning("The record of %s still has the status inProgress: %s", reporter.id, error)
 
 
 def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, Any]) -> str:
@@ -197,7 +197,7 @@ def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, An
 
 
 def _resolve(tasks: Tasks, route: str) -> Resolved:
-    """The live method of a task. It was there when the task was started: while it is replaced, wait."""
+    """The live method of a task. Waits while its file is being replaced."""
     segments, deadline = tuple(route.split("/")), time.monotonic() + REPLACE_SECONDS
     while True:
         try:

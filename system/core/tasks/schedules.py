@@ -75,7 +75,7 @@ def _complain(path: str, line: int, what: str) -> None:
 
 
 def list_schedules(catalog: Catalog, report: Report = _complain) -> list[Schedule]:
-    """Every scheduled method of the catalogue, by route. What cannot be used is reported and left out."""
+    """Every scheduled method of the catalogue, by route. Invalid schedules are reported and left out."""
     found = (
         schedule
         for library in catalog.libraries("controller", catalog.now())
@@ -85,7 +85,7 @@ def list_schedules(catalog: Catalog, report: Report = _complain) -> list[Schedul
 
 
 def _in_library(library: Library, sources: SourceCache, report: Report) -> Iterator[Schedule]:
-    """The schedules of a library; of a file that is broken now, those it had before. Most are not even parsed."""
+    """The schedules of a library; for a broken file, those it had before. Most files are not parsed."""
     mentions = sources.names(library.path).decorators & {"every", "cron"}
     if not mentions and not sources.has_read(library.path):
         return
