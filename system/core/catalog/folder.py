@@ -167,7 +167,7 @@ class Folder:
             return
         stamp = stamp_of(self.path)
         if stamp != self._stamp:
-            with self.policy.lock:
+            with self.policy.loading():
                 self._scan()
             settled = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) > RACY_NS
             self._stamp = stamp if settled else None
