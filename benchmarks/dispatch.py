@@ -1,13 +1,13 @@
 """What a request costs in process: KernKoa, routes of Flask by hand and other frameworks.
 
     venv3/bin/pip install -r benchmarks/requirements.txt
-    venv3/bin/python benchmarks/dispatch.py [--rounds 40] [--calls 50] [--cases hello,echo] [--instructions|--first]
+    venv3/bin/python benchmarks/dispatch.py [--rounds 40] [--calls 50] [--cases hello] [--instructions | --first]
 
 Each app has a process of its own and gets the same environs, without a server. The clock is the CPU time of the
 thread. Flask's route and a peer take turns, slice by slice; a slice is `--calls` requests. A figure is the median
 of the ratios of two neighbouring slices, with the quartiles. `--instructions` counts with callgrind instead,
-`--first` measures the first request of a process. A peer that is not installed is left out, with a line. See README.md
-beside this file.
+`--first` measures the first request of a process. A peer that is not installed is left out, with a line. See
+README.md beside this file.
 """
 
 from __future__ import annotations
