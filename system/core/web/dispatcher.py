@@ -39,11 +39,13 @@ class Dispatcher:
         self._tasks = tasks
         self._home = match(settings.home)
         self._kept: dict[str, tuple[Resolved, float]] = {}
+        self._kept_until = 0.0
 
     def resolve(self, request: KernelRequest) -> Resolved:
         """The live method of a request. Raises NotFound without one, LibraryError for a broken file.
 
-        What a path led to is kept until the first file on the way is looked at again.
+        What a path led to is kept until the first file on the way is looked at again, and all of them are
+        forgotten as often: no memory is held by the paths that somebody guessed.
         """
         path, now = request.path, self._now()
         kept = self._kept.get(path)
@@ -51,8 +53,9 @@ class Dispatcher:
             return kept[0]
         kept = resolve_until(self._catalog, self._route(request), now)
         if len(path) <= LONGEST_KEPT and now < kept[1]:
-            if len(self._kept) >= MOST_KEPT:
+            if now >= self._kept_until or len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
+                self._kept_until = kept[1]
             self._kept[path] = kept
         return kept[0]
 

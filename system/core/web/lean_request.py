@@ -61,11 +61,3 @@ class LeanRequest(KernelRequest):
         query = environ.get("QUERY_STRING")
         self.query_string = query.encode("ascii") if query else b""
         environ["werkzeug.request"] = self
-
-
-def is_plain(environ: dict[str, Any]) -> bool:
-    """Whether Werkzeug reads the path, the query and the verb of a request as they are in the environ."""
-    path = environ.get("PATH_INFO", "")
-    if path[:1] != "/" or path[:2] == "//" or not path.isascii():
-        return False
-    return bool(environ.get("QUERY_STRING", "").isascii() and environ.get("REQUEST_METHOD", "").isupper())

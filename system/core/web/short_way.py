@@ -25,10 +25,11 @@ from ..dispatch.request import KernelRequest
 from ..errors import LibraryError, NotFound
 from .dispatcher import Dispatcher
 from .headers import ResponseHeaders, StartResponse
-from .lean_request import Lazy, LeanRequest, is_plain
+from .lean_request import Lazy, LeanRequest
 from .matching import RuleMap
 from .sessions import Sessions
 
+VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 IS_KNOWN_FLASK = importlib.metadata.version("flask").startswith("3.1.")
 PRESERVE = "werkzeug.debug.preserve_context"  # of the test client, which reads the contexts after the request
 
@@ -112,10 +113,12 @@ class ShortWay(Flask):
 
     def _is_short(self, environ: dict[str, Any]) -> bool:
         """Whether a request is one of the catalogue, outside of any context, and nothing of Flask is replaced."""
+        path = environ.get("PATH_INFO", "")
         return (
             IS_KNOWN_FLASK
-            and is_plain(environ)
-            and not self.url_map.claims(environ["PATH_INFO"])
+            and environ.get("REQUEST_METHOD") in VERBS
+            and (path in self.url_map.free or self.url_map.is_free(path))
+            and environ.get("QUERY_STRING", "").isascii()
             and PRESERVE not in environ
             and _cv_app.get(None) is None
             and self.request_class is KernelRequest
