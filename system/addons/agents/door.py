@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, render_template
+from flask import Response, render_template, url_for
 from mcp_types.jsonrpc import INVALID_PARAMS
 from werkzeug.exceptions import Forbidden, NotAcceptable, UnsupportedMediaType
 
@@ -17,6 +17,7 @@ from system.core.dispatch.request import request
 from system.core.errors import KernKoaError
 from system.core.explorer.access import PUBLIC, Visitor
 from system.core.explorer.listing import Listing
+from system.core.explorer.markdown import render_line
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
 
@@ -36,7 +37,7 @@ TOOLS_A_PAGE = 1000
 
 
 class Door:
-    """What assistants reach of a site. `policy` is the setting `agents`; empty, the developer's machine only."""
+    """The interface for assistants. `policy` is the setting `agents`; if empty, only this machine has access."""
 
     def __init__(self, app: KernKoa, policy: str) -> None:
         self.app = app
@@ -106,7 +107,7 @@ class Door:
         return result
 
     def _start_task(self, tool: MethodTool, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Task methods have no URL: they are started as exeTask starts them, their guards asked before."""
+        """Task methods have no URL: they are started like exeTask does, after their guards."""
         try:
             return describe_handle(self.app.tasks.exeTask(None, tool.method.place, arguments or None))
         except KernKoaError as error:
@@ -144,6 +145,8 @@ class Door:
             "site": self.app.settings.name,
             "address": address,
             "policy": self.policy,
+            "explorer": url_for("explorer") if "explorer" in self.app.view_functions else "",
+            "line": render_line,
             "snippets": _snippets(self.app.settings, address),
             "tools": [*TASK_TOOLS, *(tool.described for tool in self.tools.every(visit))],
             "calls": self.last_calls.newest() if self._sees_calls() else [],
@@ -153,7 +156,7 @@ class Door:
         return response
 
     def _sees_calls(self) -> bool:
-        """The last calls are for this machine, and for who has the role that the setting `explorer` names."""
+        """Whether the client may see the last calls: this machine, and users with the role in `explorer`."""
         role = self.app.settings.explorer
         if request.is_local or not isinstance(role, str) or role == PUBLIC:
             return request.is_local

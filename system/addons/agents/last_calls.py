@@ -44,11 +44,11 @@ class LastCalls:
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        """A forked process has a file of its own."""
+        """A forked process has its own file."""
         self._ring = None
 
     def add(self, tool: str, milliseconds: float, failed: bool) -> None:
-        """Keep a call that has just ended. A disk that is full or read-only stops no call."""
+        """Keep a call that has just ended. Errors of the disk (full, read-only) are ignored."""
         with suppress(OSError):
             if self._ring is None:
                 self._ring = self._open()

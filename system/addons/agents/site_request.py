@@ -1,4 +1,4 @@
-"""Runs a method for an assistant as one request to the site: what guards a URL guards a tool too."""
+"""Runs a method for an assistant as a request to the site, so that all guards of the URL apply."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from flask import Flask
 from pydantic_core import to_json
 from werkzeug.http import parse_options_header
 
+from system.core.dispatch.request import JSON_BODY
 from system.core.log import REQUEST_ID
 from system.core.web.dispatcher import ADMITTED
 from system.core.web.headers import PROXY_REQUEST_ID
@@ -35,7 +36,7 @@ _KEPT = (
 
 @dataclass(slots=True)
 class Answer:
-    """What the site answered: its status, headers, type (application/json), and as much of the body as is kept."""
+    """The response of the site: status, headers, media type, and the kept part of the body."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -106,13 +107,15 @@ def _make_environ(outer: Mapping[str, Any], verb: str, path: str, arguments: Map
     environ["CONTENT_LENGTH"] = str(len(body)) if body else ""
     environ["HTTP_ACCEPT"] = "application/json, text/*;q=0.9, */*;q=0.5"
     environ["wsgi.input"] = BytesIO(body)
+    if b"Infinity" not in body:  # a number beyond the range of a float is refused where the body is read
+        environ[JSON_BODY] = body, arguments
     environ[PROXY_REQUEST_ID] = outer.get(REQUEST_ID, "")
     return environ
 
 
 @lru_cache(1000)
 def _keep(keys: tuple[str, ...]) -> list[str]:
-    """The variables of the outer request that stand in that to the method too."""
+    """The variables of the outer request that the request to the method gets too."""
     return [key for key in keys if key.startswith(_KEPT) and not key.startswith(_DROPPED)]
 
 

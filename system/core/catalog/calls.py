@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .tree import PACKAGES
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-# the source of a library by its dotted name, None for what is no library of the site
+# the source of a library by its dotted name, None for what is not a library of the site
 Read = Callable[[str], ast.Module | None]
 
 
@@ -23,7 +23,7 @@ class Callee(NamedTuple):
 
 
 class Source:
-    """One file: its functions by class and name, and what its names stand for in other files."""
+    """One file: its functions by class and name, and the meaning of its names in other files."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
         self.module = module
@@ -78,7 +78,7 @@ def _functions_in(body: list[ast.stmt], controller: str) -> Iterator[tuple[tuple
 
 
 def _imported_in(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Each imported name and the dotted name of what it stands for."""
+    """Each imported name and the dotted name of what was imported."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)

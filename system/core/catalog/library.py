@@ -1,4 +1,4 @@
-"""One live file of the catalogue: read, compiled, executed aside, swapped in only if it ran.
+"""One live file of the catalogue: read, compiled, executed, and put in place only if it ran.
 
 The kernel compiles the source itself: a time-stamped .pyc serves stale code for two edits in one second.
 Libraries that change one another's state when they load (the classes of a SQLAlchemy Base, a registry) are
@@ -16,6 +16,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import LibraryError
 from .execution import Compiled, Version, compile_source, execute, restored
@@ -37,9 +38,9 @@ Identity = tuple[bytes, int]
 
 @dataclass(slots=True, eq=False)
 class Load:
-    """A library that is being executed: what it used so far, and the state of what it used as it found it.
+    """A library that is being executed: the libraries that it used so far, and their state before.
 
-    `missing` are the names of the catalogue that it did not find.
+    `missing` are the names of the catalogue that it did not find, `opened` the source files opened meanwhile.
     """
 
     library: Library
@@ -47,18 +48,26 @@ class Load:
     parts: dict[Library, Identity] = field(default_factory=dict)
     states: dict[Library, State] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
     version: Version | None = None
     source: bytes = b""
     digest: bytes = b""
 
     def note(self, part: Library, now: float) -> None:
-        """Remember that a library is used: this one is stale when that one changes, from its first use on."""
+        """Remember that a library is used: when that one changes, this one is stale."""
         load = _of_thread.load_of(part)
         used = {**(load.parts if load else part._parts), part: part.identity(now)}
         self.parts = used | self.parts
         version = part._version_here()
         if version is not None and part not in self.states:
             self.states[part] = state_of(version.module, version.outline.imported)
+
+    def note_opened(self) -> None:
+        """Remember the libraries whose source was read and run without an import: by runpy, a loader, exec."""
+        for path in self.opened:
+            part = self.library.policy.find_file(path, _of_thread.moment)
+            if part is not None and part not in self.parts:
+                self.parts[part] = part.identity(_of_thread.moment)
 
 
 class _OfThread(threading.local):
@@ -81,8 +90,16 @@ class _OfThread(threading.local):
 _of_thread = _OfThread()
 
 
+def _note_open(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and _of_thread.stack and str(arguments[0]).endswith(".py"):
+        _of_thread.stack[-1].opened.add(str(arguments[0]))
+
+
+sys.addaudithook(_note_open)
+
+
 def note_missing(name: str) -> None:
-    """Record that the library being executed did not find a name: it is stale as soon as the name exists."""
+    """Record a name that the library being executed did not find: once it exists, the library is stale."""
     if _of_thread.stack:
         _of_thread.stack[-1].missing.add(name)
 
@@ -177,12 +194,12 @@ class Library:
         return None if _of_thread.load_of(self) else self.version
 
     def identity(self, now: float) -> Identity:
-        """What tells whether the library changed. Reads its file only where its stamp changed."""
+        """A text that changes when the library changes. Reads the file only if its stamp changed."""
         return self._file.digest(now, self.version is not None), self._generation
 
     def _refresh(self, now: float) -> None:
         if self._is_stale(now):
-            with self.policy.lock:
+            with self.policy.loading():
                 if _of_thread.load_of(self) is None and self._is_stale(now):  # no other thread was faster
                     self._load(now)
                     self._report()
@@ -244,6 +261,7 @@ class Library:
         load.source, load.digest = self._file.read(now)
         load.parts[self] = load.digest, self._generation
         self._run(load)
+        load.note_opened()
 
     def _run(self, load: Load) -> None:
         def begin(module: types.ModuleType) -> None:
@@ -289,7 +307,7 @@ class Library:
         try:
             self._run(load)
             self.version, self._loaded_at = load.version, time.time()
-            log.warning("%s: the last version that loaded goes on serving", self.path)
+            log.warning("%s: the last version that loaded continues to serve", self.path)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
             log.warning("%s: its last version does not load either: %s", self.path, error)
 
@@ -310,7 +328,7 @@ class Library:
         return list(group)
 
     def forget(self) -> None:
-        """The file is gone: so is its module, and what it left with its partners goes at their next look."""
+        """Remove the module of a deleted file; its partners drop what it registered at their next check."""
         if self.version is not None and sys.modules.get(self.name) is self.version.module:
             del sys.modules[self.name]
         for partner in self._partners:

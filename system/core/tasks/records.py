@@ -1,6 +1,6 @@
 """The record of each task: a hash in Redis with its status, its last report, its result, and its message.
 
-A final record (SUCCESS, FAILURE, REVOKED) is never written over: a task that is run again cannot lose its result,
+A final record (SUCCESS, FAILURE, REVOKED) is never overwritten: a task that runs again cannot lose its result,
 and a cancelled one does not come back.
 """
 
@@ -16,7 +16,7 @@ from .counts import COUNT, Counts
 from .redis_connection import RedisConnection
 
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
-# words with a meaning of their own, which a report may not use as its state
+# words with their own meaning, which a report may not use as its state
 RESERVED_STATES = FINAL | {"PENDING", "RETRY", "STARTED", "RECEIVED", "REJECTED", "IGNORED"}
 # as many of the newest tasks are listed
 MOST_LISTED = 10_000
@@ -69,12 +69,13 @@ if status == 'STARTED' then
   if ARGV[3] == '0' or (renewed and renewed + lease > now) then return {-3, {}} end
 end
 if lease > 0 then redis.call('ZADD', KEYS[3], now, ARGV[1]) end
-redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, 'run', ARGV[6], unpack(ARGV, 7))
+runs = tonumber(runs or 0) + 1
+redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, 'run', ARGV[6], 'runs', runs, unpack(ARGV, 7))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[5], now, ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -MOST_LISTED - 1)
 note_waiting(KEYS[4], now, tostring(queue), redis.call('ZCARD', KEYS[2] .. tostring(queue)))
-return {redis.call('HINCRBY', KEYS[1], 'runs', 1), redis.call('HGETALL', KEYS[1])}
+return {runs, redis.call('HGETALL', KEYS[1])}
 """.replace("MOST_LISTED", str(MOST_LISTED))
 )
 
@@ -143,7 +144,7 @@ class Records:
     def start(self, task_id: str, run: str, worker: str, redelivered: bool, lease: float) -> tuple[int, Record]:
         """Record that a task runs. Returns the number of its runs and the record, or what _START says.
 
-        `run` is the name of this run: a start that is asked again, because its reply was lost, counts once.
+        `run` is the name of this run: a start that is repeated, because its reply was lost, counts once.
         """
         now = self._redis.now()
         keys = [self.key(task_id), self._redis.key("waiting", ""), self._redis.key("running")]

@@ -21,7 +21,7 @@ log = logging.getLogger("kernkoa.worker")
 
 # as many messages are put back at once
 MOST_RESTORED = 100
-# what a text raises that is no message: not JSON, or JSON of another form
+# what a text raises that is not a message: not JSON, or JSON of another form
 _NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 # messages that this process acknowledged while Redis was away
@@ -55,17 +55,17 @@ class _QoS(kombu_redis.QoS):
             self._acknowledge([delivery_tag])
 
     def settle(self) -> None:
-        """Tell Redis what was acknowledged."""
+        """Send the acknowledgements to Redis."""
         if self._acknowledged:
             self._acknowledge(self.pop_acknowledged())
 
     def pop_acknowledged(self) -> list[str]:
-        """The tags that Redis has not been told of, which are now the caller's to tell."""
+        """The tags that were not yet sent to Redis; the caller has to send them."""
         found, self._acknowledged = self._acknowledged[:MOST_AT_ONCE], self._acknowledged[MOST_AT_ONCE:]
         return found
 
     def _acknowledge(self, tags: list[str]) -> None:
-        """If Redis is away this is done later: see requeue_overdue."""
+        """If Redis is down this is done later: see requeue_overdue."""
         try:
             self.channel.held.acknowledge(tags)
         except self.channel.connection_errors as error:
@@ -73,7 +73,7 @@ class _QoS(kombu_redis.QoS):
             _late_tags.update(tags)
 
     def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
-        """Give a message back. If Redis is away its lease ends, and it is requeued then."""
+        """Return a message to its queue. If Redis is down, it is requeued when its lease ends."""
         try:
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         except self.channel.connection_errors:
@@ -81,7 +81,7 @@ class _QoS(kombu_redis.QoS):
             raise
 
     def _free(self, delivery_tag: Any) -> None:
-        """Take another message in place of this one, and renew its lease no more."""
+        """Take another message in place of this one, and stop renewing its lease."""
         virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
 
     def restore_visible(self, *_: Any, **__: Any) -> None:
@@ -107,11 +107,11 @@ class _QoS(kombu_redis.QoS):
                 self.restore_by_tag(tag, client)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """Put a message that was not acknowledged back, in front of its queue; drop what is no message."""
+        """Put a message that was not acknowledged back, in front of its queue; drop what is not a message."""
         try:
             super().restore_by_tag(tag, client=client)  # type: ignore[no-untyped-call]
         except _NO_MESSAGE as error:
-            log.error("What was kept unacknowledged under %r is no message, and is dropped: %r", tag, error)
+            log.error("What was kept unacknowledged under %r is not a message, and is dropped: %r", tag, error)
             self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
 
 
@@ -195,16 +195,16 @@ class _Channel(kombu_redis.Channel):
             message["properties"]["delivery_tag"] = tag
             self.connection._deliver(message, queue)
         except _NO_MESSAGE as error:
-            log.error("What was in a queue is no message of Celery's, and is dropped: %r", error)
+            log.error("What was in a queue is not a message of Celery's, and is dropped: %r", error)
             self.qos.reject(tag, requeue=False)
 
     def _brpop_read(self, **options: Any) -> Any:
-        """Receive a message. What is in a queue and is no message is dropped, and the worker goes on."""
+        """Receive a message. What is in a queue and is not a message is dropped, and the worker goes on."""
         known = set(self.qos._delivered)
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except _NO_MESSAGE as error:
-            log.error("What was in a queue is no message of Celery's, and is dropped: %r", error)
+            log.error("What was in a queue is not a message of Celery's, and is dropped: %r", error)
             for tag in set(self.qos._delivered) - known:
                 self.qos.reject(tag, requeue=False)
             return None

@@ -1,4 +1,4 @@
-"""Celery's worker, adapted: it renews the leases of its messages, and outlives a restart of Redis.
+"""Celery's worker, adapted: it renews the leases of its messages, and survives a restart of Redis.
 
 Late acknowledgement on Redis means that a message stays "unacknowledged" until its task is done; Celery gives it
 to another worker after an hour of that. Here that time is `leaseSeconds`, and a worker that is alive renews it.
@@ -44,6 +44,8 @@ SOLO = (
 CHECK_SECONDS = 1.0
 # a cancelled task has so long to end after it was asked to; then its process is killed
 KILL_SECONDS = 5.0
+# after a process of the pool closed its pipes
+LOOK_AGAIN_SECONDS = (0.02, 0.1, 1.0)
 
 
 class Renewal(threading.Thread):
@@ -76,7 +78,7 @@ def renew_leases(tasks: Tasks, consumer: Any) -> None:
 
 
 def held_tags(consumer: Any) -> set[str]:
-    """The delivery tags of what a worker runs, or keeps until its time, over whatever connection it came."""
+    """The delivery tags of the tasks that a worker runs or holds until they are due."""
     while True:
         try:
             later = getattr(state, "scheduled_requests", ())  # since Celery 5.7
@@ -111,6 +113,8 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         if not self._renewal.is_alive():
             capture_output()
             let_signals_end_children()  # of a pool of threads; a process of a pool calls it itself
+            if _can_terminate(consumer.pool):
+                replace_promptly(consumer.pool._pool)
             self._renewal.start()
             for warning in list_warnings(self._tasks.redis.client):
                 log.warning("%s", warning)
@@ -167,7 +171,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         }
 
     def check(self, consumer: Any) -> None:
-        """What is done every second."""
+        """Runs every second."""
         if is_orphan():
             os.kill(os.getpid(), signal.SIGQUIT)
         self.end_cancelled(consumer)
@@ -199,13 +203,29 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
                 _end_process(consumer.pool, running[name], signal.SIGKILL)
 
 
+def replace_promptly(pool: Any) -> None:
+    """Let a pool replace a process as soon as it has ended.
+
+    A process closes its pipes a moment before the system counts it as ended. Celery looks at that moment, and next
+    after five seconds.
+    """
+    look = pool._event_process_exit
+
+    def look_again(hub: Any, process: Any) -> None:
+        look(hub, process)
+        for seconds in LOOK_AGAIN_SECONDS:
+            hub.call_later(seconds, pool.maintain_pool)
+
+    pool._event_process_exit = look_again
+
+
 def _end_process(pool: Any, request: Any, number: signal.Signals) -> None:
     log.info("%s[%s] was cancelled: %s to its process", request.name, request.id, number.name)
     pool.terminate_job(request.worker_pid, number)
 
 
 def send_lost(tasks: Tasks, seconds: float) -> None:
-    """Queue again what was lost with a worker that died."""
+    """Requeue the tasks of a lost worker."""
     if tasks.settings.brokerUrl:
         for record in tasks.leases.find_expired(seconds):
             log.warning("%s[%s] lost its worker and is queued again", record["route"], record["task_id"])
@@ -256,7 +276,7 @@ class KoaRequest(Request):  # type: ignore[misc]
 
 
 def prepare_process(**_: Any) -> None:
-    """Make a process of the pool an ordinary one: it may start processes of its own, and print."""
+    """Let a process of the pool start processes and print, like an ordinary process."""
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     let_signals_end_children()
     capture_output()
