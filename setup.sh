@@ -104,7 +104,7 @@ install_test_packages() {
 	PATH=$PATH:/usr/sbin:/sbin
 	missing=$(missing_packages redis-server=redis-server nginx=nginx wrk=wrk git=git shellcheck=shellcheck \
 		chromium=chromium chromedriver=chromium-driver pdftotext=poppler-utils \
-		curl=curl node=nodejs 'php=php-cli php-curl' \
+		curl=curl node=nodejs npm=npm 'php=php-cli php-curl' \
 		mariadbd=mariadb-server pg_createcluster=postgresql rabbitmq-server=rabbitmq-server \
 		faketime=faketime systemd-analyze=systemd debootstrap=debootstrap systemd-nspawn=systemd-container)
 	[ -n "$missing" ] || return 0

@@ -59,9 +59,10 @@ def gunicorn(site: Production) -> Iterator[tuple[int, set[int]]]:
     port, folder = free_port(), site.folder
     text = (folder / "nginx/site.conf").read_text().replace(f":{site.port}", f":{port}")
     text = text.replace(f"listen {site.port}", f"listen {port}")
-    text = text.replace(
-        f"uwsgi_pass unix:{site.run}/uwsgi.sock", f"proxy_pass http://unix:{site.run}/gunicorn.sock"
-    )
+    text = text.replace("uwsgi_pass kernkoa_workers", "proxy_pass http://kernkoa_workers")
+    text = text.replace(f"{site.run}/uwsgi.sock", f"{site.run}/gunicorn.sock")
+    assert "uwsgi_pass" not in text
+    assert "uwsgi.sock" not in text
     (folder / "nginx/gunicorn-site.conf").write_text(text)
     main = (folder / "nginx/nginx.conf").read_text()
     main = main.replace("nginx/site.conf", "nginx/gunicorn-site.conf").replace("nginx/pid", "nginx/gunicorn-pid")

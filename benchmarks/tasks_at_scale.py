@@ -24,6 +24,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.server import cpu_seconds
+from system.core.tasks.counts import COUNT
+from system.core.tasks.records import _END, _START
 from tests.rabbitmq_cluster import Cluster, rabbitmq_cluster
 from tests.servers import Production, production
 from tests.task_bench import Bench, Server, bench
@@ -56,6 +58,7 @@ def main() -> None:
         with bench(folder / "few", **settings) as few, bench(folder / "many", **settings) as many:
             compare(few, many, options.finished, options.queued)
             count_costs(few)
+            count_board(few.server.client)
         if options.rabbitmq:
             with (
                 rabbitmq_cluster(folder / "rabbitmq") as cluster,
@@ -127,6 +130,56 @@ def count_costs(site: Bench, cluster: Cluster | None = None) -> None:
     print(f"connections of a web process and a worker of two processes: {len(client.client_list()) - 1}")
     for name, pids in parts.items():
         print(f"CPU ms a task, {name}: {(cpu_seconds(pids) - spent[name]) / count * 1000:.2f}")
+
+
+# the start and the end of a task, whole and without what the board and its charts need
+NO_COUNTS = "local function note_waiting() end\nlocal function count_ended() end\n"
+NO_INDEXES = ("redis.call('ZADD', KEYS[5]", "redis.call('ZREMRANGEBYRANK'", "redis.call('ZREM', KEYS[3]")
+SLICES, SLICE = 40, 100
+
+
+def count_board(client: Any) -> None:
+    """The commands and microseconds in Redis of a task's start and end, with and without the board's share."""
+    whole = [_START, _END]
+    uncounted = [script.replace(COUNT, NO_COUNTS) for script in whole]
+    bare = [without_lines(script, NO_INDEXES) for script in uncounted]
+    kinds = {"whole": whole, "without charts": uncounted, "without charts and indexes": bare}
+    spent: dict[str, list[tuple[float, int]]] = {name: [] for name in kinds}
+    scripts = {name: [client.register_script(text) for text in texts] for name, texts in kinds.items()}
+    for number in range(SLICES):
+        for name, (start, end) in scripts.items():
+            spent[name].append(start_and_end(client, start, end, f"bench:{number}:{name}"))
+    for name, slices in spent.items():
+        microseconds = statistics.median(each for each, _ in slices[1:])
+        print(f"start and end of a task in Redis, {name}: {slices[-1][1]} commands, {microseconds:.1f} us")
+
+
+def without_lines(script: str, beginnings: tuple[str, ...]) -> str:
+    return "\n".join(line for line in script.splitlines() if not line.strip().startswith(beginnings))
+
+
+def start_and_end(client: Any, start: Any, end: Any, name: str) -> tuple[float, int]:
+    """The microseconds and commands of a task, the mean of a slice."""
+    ids = [f"{name}:{number}" for number in range(SLICE)]
+    for task_id in ids:
+        client.hset(task_id, mapping={"status": "PENDING", "queue": "tasks", "message": "x" * 500})
+    client.config_resetstat()
+    for task_id in ids:
+        now = time.time()
+        keys = [task_id, "bench:waiting", "bench:running", "bench:counts", "bench:started"]
+        start(keys, [task_id, 600, 0, 30, now, "run", "worker", "w@host"])
+        end(
+            [task_id, "bench:counts", "bench:started", "bench:failed"],
+            [task_id, 600, now + 1, "SUCCESS", "result", "1"],
+        )
+    stats = client.info("commandstats")
+    calls = sum(
+        found["calls"]
+        for name, found in stats.items()
+        if name not in ("cmdstat_evalsha", "cmdstat_config|resetstat")
+    )
+    client.delete(*ids)
+    return stats["cmdstat_evalsha"]["usec"] / SLICE, round(calls / SLICE)
 
 
 def family(pid: int) -> set[int]:

@@ -26,6 +26,7 @@ import kernkoa
 from system.deploy.__main__ import _parser
 from system.deploy.workers import wait_for
 from tests.doc_blocks import PAGES, ROOT, Block, blocks_of
+from tests.programs import find_program
 from tests.servers import NGINX, free_port, make_certificate
 from tests.shipped import needs_shipped_site
 
@@ -85,7 +86,7 @@ CHECKED = {
     "text": "a diagram, or the output of the development server that tests/development looks at",
     "yaml": "parsed here; lines for continuous integration, whose commands tests/testing runs",
     "powershell": "the tests have no Windows",
-    "php": "the other side of a comparison; the tests have no PHP",
+    "php": "the other side of a comparison: parsed here",
 }
 # the commands without a "$" are not run with their page; here is why
 REASONS = {
@@ -131,6 +132,13 @@ def test_every_data_block_parses(block: Block) -> None:
         yaml.safe_load(block.text)
     else:
         configparser.ConfigParser().read_string(block.text)
+
+
+@pytest.mark.parametrize("block", blocks_in("php"), ids=place_of)
+def test_every_block_of_php_parses(block: Block) -> None:
+    text = block.text if block.text.startswith("<?php") else f"<?php\n{block.text}"
+    done = subprocess.run([find_program("php"), "-l"], input=text, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("block", blocks_in("sh"), ids=place_of)

@@ -231,6 +231,23 @@ def test_annotations_as_text_resolve_against_the_live_module(site: Any) -> None:
     assert site.client().get("/?later=x&kinds=a").json == ["X", ["A"]]
 
 
+@pytest.mark.parametrize("sent", [["a"], [1, "x"], 5, "text", {"a": 1}, None])
+def test_the_items_of_an_iterable_are_checked_before_the_method_runs(site: Any, sent: Any) -> None:
+    site.write(
+        "index.py",
+        """
+        from collections.abc import Iterable
+
+        class index:
+            def index(self, v: Iterable[int]):
+                return {"v": [*v, *v]}
+        """,
+    )
+    client = site.client()
+    assert client.get("/?v=1&v=2").json == {"v": [1, 2, 1, 2]}
+    assert client.post("/", json={"v": sent}).status_code == 422
+
+
 def test_files_arrive_beside_values(site: Any) -> None:
     client = write(
         site,

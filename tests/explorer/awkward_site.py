@@ -39,7 +39,7 @@ class Tree(BaseModel):
 
 class Order(BaseModel):
     number: int = Field(alias="orderNumber")
-    total: Decimal = Field(ge=0, le=1000)
+    total: Decimal = Field(ge=0, le=1000, max_digits=6, decimal_places=2)
     day: datetime.date | None = None
     at: datetime.datetime | None = None
     tags: set[str] = set()

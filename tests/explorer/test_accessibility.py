@@ -19,7 +19,6 @@ from tests.serving import serving
 from tests.task_bench import Bench, bench
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOT = Path(__file__).resolve().parents[2]
 
 # the package is there for the file that it ships; Playwright itself is not used
 AXE = next(file for file in distribution("axe-playwright-python").files or () if file.name == "axe.min.js")

@@ -39,6 +39,8 @@ CHANGES = [
     ),
     ("class M(BaseModel):\n        a: int = 1", "class M(BaseModel):\n        a: int", ["the body needs a"]),
     ("class M(BaseModel):\n        a: int", "class M(BaseModel):\n        a: int\n        b: int = 1", []),
+    ("class M(BaseModel):\n        a: float = Field(multiple_of=0.1)", "class M(BaseModel):\n        a: float = Field(multiple_of=0.05)", []),
+    ("class M(BaseModel):\n        a: float = Field(multiple_of=0.1)", "class M(BaseModel):\n        a: float = Field(multiple_of=0.2)", ["has to be a multiple of 0.2"]),
     ("class R(BaseModel):\n        a: int\n        b: int", "class R(BaseModel):\n        a: int", ["answer 200 has no b"]),
     ("class R(BaseModel):\n        a: int", "class R(BaseModel):\n        a: int\n        b: int", []),
     ("class R(BaseModel):\n        a: list[int]", "class R(BaseModel):\n        a: list[str]", ["is string and not integer"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -194,15 +193,12 @@ TOOLS = Path(sys.prefix) / "typescript"
 @pytest.fixture(scope="module")
 def tools() -> Path:
     """openapi-typescript and the compiler, from npm."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
+    npm = find_program("npm")
     if not (TOOLS / "node_modules").is_dir():
         packages = ("openapi-typescript@7", "typescript@5")
         command = [npm, "install", "--prefix", str(TOOLS), "--no-audit", "--no-fund", *packages]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode:
-            pytest.skip(f"npm cannot install openapi-typescript: {done.stderr[-200:]}")
+        assert done.returncode == 0, f"npm cannot install openapi-typescript: {done.stderr}"
     return TOOLS / "node_modules"
 
 

@@ -122,3 +122,34 @@ def test_a_method_nested_too_deep_to_read_does_not_hide_the_others(site: Any) ->
         f"class index:\n    def deep(self, params): return {deep}\n    def m(self, params): return params['a']\n"
     )
     assert [parameter.name for parameter in read(site, text).parameters] == ["a"]
+
+
+METHOD = "    def m(self, params):\n        return params['ä']\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"class index:\n{METHOD}".encode(),
+        f"class index:\n{METHOD}".replace("\n", "\r\n").encode(),
+        f"class index:\n{METHOD}".replace("\n", "\r").encode(),
+        f"class index:\n{METHOD}".replace("    ", "\t").encode(),
+        f"\ufeffclass index:\n{METHOD}".encode(),
+        f"# -*- coding: latin-1 -*-\nclass index:\n{METHOD}".encode("latin-1"),
+        f"'''\nclass index:\n{METHOD}\f\u2028\x85'''\nclass index:\n{METHOD}".encode(),
+        f"if True:\n class index:\n  try:\n{METHOD}  finally: pass\n".encode(),
+        b"class index:\n    def m(self, params): return params['\xc3\xa4']",
+        f"class index:\n    @allow(\n'POST')\n    @retry\n{METHOD}".encode(),
+        b"class index:\n    def m(self, params):\n        'Two\nlines.'''\n        return params['\xc3\xa4']\n".replace(
+            b"'Two", b"'''Two"
+        ),
+        f"class index:\n{METHOD}class other:\n{METHOD.replace('ä', 'b')}".encode(),
+    ],
+)
+def test_a_method_is_found_in_every_way_of_writing_a_file(site: Any, content: bytes) -> None:
+    site.write("index.py", "")
+    (site.controllers / "index.py").write_bytes(content)
+    app = site.app()
+    listing, now = Listing(app.catalog), app.catalog.now()
+    method = next(method for library in listing.walk(now) for method in library.methods)
+    assert [parameter.name for parameter in listing.source_of(method, now).parameters] == ["ä"]

@@ -30,6 +30,7 @@ EXAMPLES = int(os.environ.get("KERNKOA_EXAMPLES", "8"))
 
 MODELS = """
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Literal, Optional
 from pydantic import BaseModel, Field
 from werkzeug.datastructures import FileStorage
@@ -39,6 +40,11 @@ from system.core.dispatch.decorators import allow
 class Item(BaseModel):
     name: str
     price: Annotated[float, Field(ge=0)]
+
+class Sum(BaseModel):
+    whole: Decimal = Field(max_digits=5, decimal_places=2)
+    places: Decimal = Field(Decimal("1.5"), decimal_places=1, gt=0)
+    digits: Decimal = Field(Decimal(1), max_digits=4)
 
 @dataclass
 class Point:
@@ -58,6 +64,10 @@ class {name}:
     @allow("POST", "PUT")
     def save(self, item: Item, notify: bool = False):
         return item
+
+    @allow("PUT")
+    def pay(self, amount: Sum):
+        return None
 
     def both(self, a: Point, b: Point):
         return [a, b]
@@ -100,10 +110,26 @@ def test_there_is_an_operation_for_every_url_and_verb(site: Any) -> None:
     both = {"show", "show/{id}", "both", "free", "free/{n}", "old"}
     assert operations == (
         {(verb, f"/shop/models/{name}") for verb in ("get", "post") for name in both}
-        | {("post", "/shop/models/save"), ("put", "/shop/models/save"), ("post", "/shop/models/photo")}
+        | {
+            ("post", "/shop/models/save"),
+            ("put", "/shop/models/save"),
+            ("put", "/shop/models/pay"),
+            ("post", "/shop/models/photo"),
+        }
         | {("get", "/"), ("post", "/")}
     )
     assert "build" not in json.dumps(paths)
+
+
+def test_the_digits_of_a_decimal_limit_its_number(site: Any) -> None:
+    write_models(site)
+    fields = document_of(site)["components"]["schemas"]["Sum"]["properties"]
+    limits = ("multipleOf", "exclusiveMinimum", "exclusiveMaximum")
+    assert {name: [fields[name].get(limit) for limit in limits] for name in ("whole", "places", "digits")} == {
+        "whole": [0.01, -1000, 1000],
+        "places": [0.1, 0, None],
+        "digits": [None, -10000, 10000],
+    }
 
 
 def test_docstrings_are_summary_and_description(site: Any) -> None:

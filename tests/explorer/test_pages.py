@@ -700,12 +700,8 @@ def test_comma_separated_values_are_a_table_and_the_last_calls_lead_back(browser
     browser.get(f"{address}/_koa/at/kinds/Kinds/sheet?rows=2")
     run(browser)
     assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown th")] == ["name", "a, b"]
-    assert [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#shown td")] == [
-        '"x"',
-        '"1"',
-        '"say \\"hi\\""',
-        '"2"',
-    ]
+    cells = browser.find_elements(By.CSS_SELECTOR, "#shown td")
+    assert [cell.text for cell in cells] == ["x", "1", 'say "hi"', "2"]
     browser.get(f"{address}/_koa/at/kinds/Kinds/nothing")
     browser.find_element(By.CSS_SELECTOR, "#calls summary").click()
     last = browser.find_element(By.CSS_SELECTOR, "#calls a")

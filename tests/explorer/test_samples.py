@@ -48,6 +48,8 @@ CALLS: list[dict[str, Any]] = [
     {"verb": "POST", "json": {"a": HOSTILE, "b": [1, None]}, "headers": {"Authorization": "Bearer a.b-c"}},
     {"verb": "PUT", "json": [1], "query": [["q", HOSTILE]]},
     {"verb": "POST", "parts": [["a", [HOSTILE], []], ["f", [], ["a b.txt", "c.txt"]]], "headers": {"X-Key": "k"}},
+    {"verb": "POST", "parts": [['"n"', ["1", "2"], []], ["f", [], ["c.txt"]]]},
+    {"verb": "POST", "parts": [["a", [HOSTILE], []], ["f", [], ["a b.txt"]]]},
     {"verb": "DELETE", "query": [["a", "1"]]},
     {"verb": "POST", "raw": f"@{HOSTILE}", "type": "text/plain"},
     {"verb": "POST"},
@@ -151,8 +153,6 @@ def test_every_language_sends_the_same_request(site: Site, samples: list[dict[st
         for language, runner in runners.items():
             wanted = expected(call)
             got = json.loads(runner(made[language]))
-            if language == "PHP" and "parts" in call:  # it sends the last of a repeated name
-                wanted["files"] = wanted["files"][-1:]
             assert {**got, "form": no_crlf(got["form"])} == wanted, (language, made[language])
 
 
@@ -161,7 +161,7 @@ def no_crlf(form: Any) -> Any:
     return [[name, value.replace("\r\n", "\n")] for name, value in form]
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 9])
 def test_the_command_sends_the_same_request(site: Site, samples: list[dict[str, str]], number: int) -> None:
     sample = samples[number]["kernkoa.py"]
     if "raw" in CALLS[number]:

@@ -126,7 +126,7 @@ def test_the_page_of_a_task_has_params_without_secrets_the_log_and_the_traceback
     [
         ("/pdfs/a.pdf", '<iframe src="/pdfs/a.pdf"'),
         ("/images/a.png", '<img src="/images/a.png"'),
-        ("/static/a.csv", '<a href="/static/a.csv"'),
+        ("/static/a.csv", '<div data-csv="/static/a.csv"></div><p><a href="/static/a.csv" download>'),
         ("https://example.org/a.png", '<a href="https://example.org/a.png"'),
         ("<b>bold</b>", "&lt;b&gt;bold"),
         ("//example.org/a.png", '<p class="result">//example.org'),

@@ -34,6 +34,14 @@ DESK = """
         def rows(self, celery_instance=None):
             return [{"name": "tea", "amount": 1}, {"name": "milk", "amount": 2}]
 
+        def sheet(self, name: str):
+            rows = "".join(f"{number};<b>{number}</b>\\n" for number in range(1200))
+            return Response(f"number;'a; b'\\n{rows}".replace("'", chr(34)), mimetype="text/csv")
+
+        def table(self, celery_instance=None, seconds: float = 0.0):
+            time.sleep(seconds)
+            return {"file": "/desk/sheet/a.csv", "rows": 1200}
+
         def broken(self, celery_instance=None):
             raise LookupError("no such order")
 
@@ -130,6 +138,30 @@ def test_rows_are_a_table_and_an_error_is_told(site: Bench, browser: Any) -> Non
     run(browser)
     wait_for_word(browser, "Failed")
     assert "LookupError: no such order" in browser.find_element(By.CSS_SELECTOR, "#shown .fault").text
+
+
+def read_table(browser: Any, place: str) -> list[str]:
+    """The headings, the last row and the note of a table, once it is there."""
+    look = f"""const cells = [...document.querySelectorAll({place!r} + " :is(th, tr:last-child td)")];
+        return [...cells, ...document.querySelectorAll({place!r} + " .wide + p")].map((cell) => cell.textContent)"""
+    found: list[str] = WebDriverWait(browser, 20, poll_frequency=0.05).until(
+        lambda _: browser.execute_script(look)
+    )
+    return found
+
+
+def test_a_csv_file_is_a_table_in_place(site: Bench, browser: Any) -> None:
+    shown = ["number", "a; b", "999", "<b>999</b>", "The first 1000 rows. The file has more."]
+    open_form(browser, site, "table")
+    run(browser)
+    wait_for_word(browser, "Done")
+    assert read_table(browser, "#shown figure") == shown
+    for seconds in (0, 1):  # the page of a task that has ended, and of one that ends meanwhile
+        _, _, body = site.request("POST", "/_koa/run/desk/Desk/table", {"seconds": seconds})
+        browser.get(f"http://127.0.0.1:{site.port}/status/{json.loads(body)['id']}")
+        assert read_table(browser, "[data-csv]") == shown
+        assert browser.find_element(By.LINK_TEXT, "Download the table").get_attribute("download") is not None
+    assert not [entry for entry in browser.get_log("browser") if "Content Security" in entry["message"]]
 
 
 def test_a_task_is_cancelled_in_place(site: Bench, browser: Any) -> None:

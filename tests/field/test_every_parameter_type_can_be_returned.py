@@ -46,6 +46,7 @@ TYPES = [
     ("ZoneInfo", "Europe/Berlin", "Europe/Berlin"),
     ("collections.deque[int]", "5", [5]),
     ("frozenset[str]", "a", ["a"]),
+    ("typing.Iterable[int]", "5", [5]),
     ("pydantic.ByteSize", "10KB", 10_000),
     ("pydantic.Json", '{"a": 1}', {"a": 1}),
     ("dt.time", "10:11", "10:11:00"),
@@ -102,5 +103,5 @@ def test_a_task_sends_the_same_types() -> None:
     from zoneinfo import ZoneInfo
 
     assert encode_value({"zone": ZoneInfo("Europe/Berlin")}, "params") == b'{"zone":"Europe/Berlin"}'
-    with pytest.raises(NotJson, match=r"params\['x'\] is a range"):
+    with pytest.raises(NotJson, match=r"params\['x'\] is of type range"):
         encode_value({"x": range(3)}, "params")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from system.core.commands.check import check_site
+
 HEAD = """
     import dataclasses
     from typing import Annotated, Any, Literal, NamedTuple, Union
@@ -225,6 +227,53 @@ def test_a_parameter_that_cannot_be_used_is_reported_when_the_library_loads(
 def test_a_parameter_that_can_be_used_is_not_reported(site: Any, caplog: Any, signature: str) -> None:
     assert client_of(site, signature).get("/lib/other").text == "here"
     assert "cannot be used" not in caplog.text
+
+
+WRONG = "cannot be used: a value of type "
+
+
+@pytest.mark.parametrize(
+    ("model", "faults"),
+    [
+        ("class P(BaseModel):\n    age: str = Field(gt=3)", ["line 4: P.age {}str cannot have gt"]),
+        (
+            "class P(BaseModel):\n    n: int\n    a: list[Annotated[int, Field(max_length=3)]] = []",
+            ["P.a {}int cannot have max_length"],
+        ),
+        (
+            "class P(BaseModel):\n    fields: dict[str, int] = Field({}, pattern='a')",
+            ["P.fields {}dict cannot have pattern"],
+        ),
+        (
+            "class P(BaseModel):\n    type: bytes | None = Field(None, multiple_of=2)",
+            ["P.type {}bytes cannot have multiple_of"],
+        ),
+        ("class P(RootModel):\n    root: Annotated[str, Field(ge=3)]", [" P {}str cannot have ge"]),
+        (
+            "@pydantic.dataclasses.dataclass\nclass P:\n    age: Annotated[str, Field(lt=3)]",
+            ["P.age {}str cannot have lt"],
+        ),
+        (
+            "class Q(BaseModel):\n    a: str = Field(gt=3)\nclass P(BaseModel):\n    q: Q\n    b: list[int] = Field(le=1)",
+            ["line 4: Q.a {}str cannot have gt", "line 6: P.b {}list cannot have le"],
+        ),
+        ("class P(BaseModel):\n    age: int = Field(gt=3)\n    default: str = Field('a', max_length=3)", []),
+        ("class P(BaseModel):\n    p: 'P | None' = None\n    later: 'Later' = 1", []),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_reported_when_its_library_loads(
+    site: Any, caplog: Any, model: str, faults: list[str]
+) -> None:
+    imports = "import pydantic\nfrom typing import Annotated\nfrom pydantic import BaseModel, Field, RootModel\n"
+    file = site.write("catalog/model/people.py", imports + model)
+    site.write("lib.py", "from catalog.model.people import P\nclass Lib:\n    def other(self): return 'here'\n")
+    app = site.app()
+    assert app.test_client().get("/lib/other").text == "here"
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == len(faults)
+    assert all(fault.format(WRONG) in line and str(file) in line for fault, line in zip(faults, said, strict=True))
+    found = [str(finding) for finding in check_site(app, app.catalog, app.settings) if finding.path == str(file)]
+    assert len(found) == len(faults)
 
 
 def test_libraries_that_import_one_another_are_reported_when_both_are_complete(site: Any, caplog: Any) -> None:

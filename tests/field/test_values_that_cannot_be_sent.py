@@ -261,16 +261,16 @@ def test_no_json_body_crashes_a_method(client: Any, body: str, method: str) -> N
 @pytest.mark.parametrize(
     ("returned", "place"),
     [
-        ("{'a': [1, {'b': object()}]}", "value['a'][1]['b'] is a object"),
+        ("{'a': [1, {'b': object()}]}", "value['a'][1]['b'] is of type object"),
         ("{'a': b'\\xff'}", "value['a'] is bytes"),
         ("{'a': '\\ud83d'}", "value['a'] is text that UTF-8 cannot hold"),
         ("['x', '\\udc00']", "value[1] is text"),
         ("'\\ud83d'", "text that UTF-8 cannot hold at character 0"),
-        ("object()", "value is a object"),
+        ("object()", "value is of type object"),
         ("loop()", "levels deep, or contains itself"),
         ("{1: {2: {object(): 1}}}", "value[1][2] has the key"),
-        ("Model.model_construct(n=object())", "value['n'] is a object"),
-        ("range(3)", "value is a range"),
+        ("Model.model_construct(n=object())", "value['n'] is of type object"),
+        ("range(3)", "value is of type range"),
     ],
 )
 def test_a_returned_value_that_is_no_json_is_a_500_that_names_the_place(

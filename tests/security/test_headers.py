@@ -65,7 +65,7 @@ def test_every_answer_has_an_id_of_its_own(site: Any) -> None:
     client = site.client()
     seen = [client.get(path).headers["X-Request-ID"] for path in PATHS]
     assert len(set(seen)) == len(PATHS)
-    assert all(re.fullmatch(r"[0-9a-f]{16}", found) for found in seen)
+    assert all(re.fullmatch(r"0x[0-9a-f]{16}", found) for found in seen)
     response = client.get("/page/id", headers={"X-Request-ID": "forged"})
     assert response.get_json()["id"] == response.headers["X-Request-ID"] != "forged"
 

@@ -33,14 +33,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         proxy.close()
 
 
+# the script that takes and acknowledges: the length of the prefix "kernkoa:", how many messages are acknowledged
+EXCHANGE = "\r\n8\r\n$1\r\n{}\r\n"
 STEPS = {
     "put into the queue": "kernkoa.run",
     "received": "BRPOP",
-    "held": "kernkoa:unacked_index\r\n",
+    "held": "ZADD",
+    "taken and held": EXCHANGE.format(0),
     "started": "worker0@",
     "reported": "inProgress",
     "ended": "SUCCESS",
-    "acknowledged": "ZREM",
+    "acknowledged": EXCHANGE.format(1),
 }
 
 

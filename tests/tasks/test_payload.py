@@ -64,10 +64,10 @@ def test_what_can_be_json_becomes_so(value: object, arrives: object) -> None:
 @pytest.mark.parametrize(
     ("value", "place"),
     [
-        ({"rows": [1, {"deep": object()}]}, r"params\['rows'\]\[1\]\['deep'\] is a object,"),
-        ({"db": sqlite3.connect(":memory:")}, r"params\['db'\] is a Connection,"),
-        ({"file": FileStorage()}, r"params\['file'\] is a FileStorage,"),
-        (object(), r"params is a object,"),
+        ({"rows": [1, {"deep": object()}]}, r"params\['rows'\]\[1\]\['deep'\] is of type object,"),
+        ({"db": sqlite3.connect(":memory:")}, r"params\['db'\] is of type Connection,"),
+        ({"file": FileStorage()}, r"params\['file'\] is of type FileStorage,"),
+        (object(), r"params is of type object,"),
     ],
 )
 def test_what_cannot_is_refused_with_its_place(value: Any, place: str) -> None:

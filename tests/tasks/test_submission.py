@@ -118,7 +118,7 @@ def test_results_that_are_nearly_json_become_so(site: Bench) -> None:
 def test_a_result_that_is_no_json_is_a_failure_that_names_the_place(site: Bench) -> None:
     error = site.run("unjsonable")["error"]
     assert error["type"] == "ResultRefused"
-    assert error["message"].startswith("result['bad'][1] is a object,")
+    assert error["message"].startswith("result['bad'][1] is of type object,")
 
 
 def test_a_big_result_is_refused_with_advice(site: Bench) -> None:

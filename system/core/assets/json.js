@@ -1,5 +1,6 @@
 /** Values as what they are: JSON folded, records of one kind as a table, addresses as links, pictures, PDFs. */
 
+import { loadCsv } from "./csv.js";
 import { element } from "./element.js";
 
 const LONGEST_TEXT = 200000;
@@ -17,8 +18,17 @@ export function showValue(value) {
   if (typeof value === "string" && isAddress(value)) box.append(showAddress(value));
   else if (typeof value === "string" && value.includes("\n")) showText(box, value);
   else if (rows && new Set(rows.map((row) => Object.keys(row).join("\n"))).size === 1) box.append(showTable(rows));
-  else box.append(element("div", { className: "json" }, jsonNode(value, 0)));
+  else box.append(element("div", { className: "json" }, jsonNode(value, 0)), ...filesOf(value));
   return box;
+}
+
+const FILE = /^\/[^?#]*\.(pdf|csv|png|jpe?g|gif|webp|svg)$/i;
+const MOST_FILES = 3;
+
+/** The first files of the site that a record names, in place. */
+function filesOf(value) {
+  const values = value === null || typeof value !== "object" || Array.isArray(value) ? [] : Object.values(value);
+  return values.filter((inner) => typeof inner === "string" && isAddress(inner) && FILE.test(inner)).slice(0, MOST_FILES).map(showAddress);
 }
 
 function isFlat(value) {
@@ -30,14 +40,23 @@ function isAddress(text) {
   return /^(https?:\/\/|\/(?!\/))[^\s"<>\\]+$/.test(text);
 }
 
+/** A link; a file of this site below it in place: a PDF, a table, a picture. */
 function showAddress(text) {
   const link = element("a", { href: text, textContent: text });
-  if (/^\/[^?#]*\.pdf$/i.test(text)) return element("div", {}, element("iframe", { src: text, title: "The PDF", className: "tall" }), link);
-  if (!/\.(png|jpe?g|gif|webp|svg)$/i.test(text) || !text.startsWith("/")) return link;
-  return element("figure", {}, element("img", { src: text, alt: "" }), element("figcaption", {}, link));
+  const [, kind] = FILE.exec(text) ?? [];
+  if (!kind) return link;
+  return element("figure", {}, showFile(text, kind.toLowerCase()), element("figcaption", {}, link));
 }
 
-export function showTable(rows) {
+function showFile(address, kind) {
+  if (kind === "pdf") return element("iframe", { src: address, title: "The PDF", className: "tall" });
+  if (kind !== "csv") return element("img", { src: address, alt: "" });
+  const place = element("div");
+  loadCsv(place, address).catch(() => {}); // the link is there
+  return place;
+}
+
+function showTable(rows) {
   const names = Object.keys(rows[0]);
   const head = element("tr", {}, ...names.map((name) => element("th", { scope: "col", textContent: name })));
   const lines = rows.slice(0, 1000).map((row) =>

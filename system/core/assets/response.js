@@ -1,9 +1,10 @@
 /** The response to a call: its status and headers, its content as it comes, and what it is at the end. */
 
+import { showCsv } from "./csv.js";
 import { element } from "./element.js";
 import { markFaults } from "./form.js";
 import { showPage } from "./frame.js";
-import { jsonNode, showTable, showText, showValue } from "./json.js";
+import { jsonNode, showText, showValue } from "./json.js";
 import { followTask } from "./task.js";
 
 /** Shows a response. `signal` ends it, with what had come until then. */
@@ -120,7 +121,7 @@ const SHOWN = [
   [/^image\//, showImage],
   [/[/+]json$/, showJson],
   [/^application\/pdf$/, showPdf],
-  [/^text\/csv$/, showCsv],
+  [/^text\/csv$/, async (shown, content) => shown.replaceChildren(showCsv(await content.text()))],
   [/^text\/html$/, async (shown, content, response) => { shown.replaceChildren(); showPage(shown, await content.text(), response.url); }],
   [/^text\//, async (shown, content) => { shown.replaceChildren(); showText(shown, await content.text()); }],
 ];
@@ -131,26 +132,6 @@ function showImage(shown, content) {
 
 function showPdf(shown, content) {
   shown.append(element("iframe", { src: URL.createObjectURL(content), title: "The PDF that was answered", className: "tall" }));
-}
-
-/** A table of comma-separated values: RFC 4180. */
-async function showCsv(shown, content) {
-  const rows = parseCsv(await content.text());
-  shown.replaceChildren();
-  if (rows.length < 2) return showText(shown, await content.text());
-  const [names, ...values] = rows;
-  shown.append(element("div", { className: "value" }, showTable(values.map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? ""]))))));
-}
-
-function parseCsv(text) {
-  const rows = [[]];
-  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
-    const isLast = end === "" && quoted === undefined && plain === "" && !rows.at(-1).length;
-    if (!isLast) rows.at(-1).push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    if (end === "") break;
-    if (end !== ",") rows.push([]);
-  }
-  return rows.filter((row) => row.length);
 }
 
 /** JSON; true for a task, which is followed. */

@@ -52,17 +52,38 @@ function javascript({ verb, url, headers, body, parts }) {
 
 function php({ verb, url, headers, body, parts }) {
   const options = ["CURLOPT_RETURNTRANSFER => true"];
+  let before = "";
   if (verb !== "GET") options.push(`CURLOPT_CUSTOMREQUEST => ${asPhp(verb)}`);
   const named = Object.entries(headers).map(([name, value]) => asPhp(`${name}: ${value}`));
-  if (named.length) options.push(`CURLOPT_HTTPHEADER => [${named.join(", ")}]`);
-  if (parts.length) {
+  const names = parts.flatMap(({ name, values, files }) => [...values, ...files].map(() => name));
+  if (new Set(names).size < names.length) {
+    // an array of PHP has a name once: the body is made by hand
+    before = PHP_PARTS + parts.map(phpParts).join("") + '$body .= "--$boundary--\\r\\n";\n';
+    named.push('"Content-Type: multipart/form-data; boundary=$boundary"');
+    options.push("CURLOPT_POSTFIELDS => $body");
+  } else if (parts.length) {
     const fields = parts.flatMap(({ name, values, files }) => [
       ...values.map((value) => `${asPhp(name)} => ${asPhp(value)}`),
       ...files.map((file) => `${asPhp(name)} => new CURLFile(${asPhp(file.name)})`),
     ]);
-    options.push(`CURLOPT_POSTFIELDS => [${fields.join(", ")}]`); // PHP sends the last of a repeated name
+    options.push(`CURLOPT_POSTFIELDS => [${fields.join(", ")}]`);
   } else if (body !== undefined) options.push(`CURLOPT_POSTFIELDS => ${asPhp(body)}`);
-  return `<?php\n$call = curl_init(${asPhp(url)});\ncurl_setopt_array($call, [\n${lines(options, "    ")}]);\necho curl_exec($call);`;
+  if (named.length) options.push(`CURLOPT_HTTPHEADER => [${named.join(", ")}]`);
+  return `<?php\n${before}$call = curl_init(${asPhp(url)});\ncurl_setopt_array($call, [\n${lines(options, "    ")}]);\necho curl_exec($call);`;
+}
+
+const PHP_PARTS = `$boundary = bin2hex(random_bytes(16));
+$body = '';
+$part = fn ($head, $content) => "--$boundary\\r\\nContent-Disposition: form-data; $head\\r\\n\\r\\n$content\\r\\n";
+`;
+
+/** The parts of a name, escaped as browsers do: https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data */
+function phpParts({ name, values, files }) {
+  const quoted = (text) => `"${text.replaceAll("\n", "%0A").replaceAll("\r", "%0D").replaceAll('"', "%22")}"`;
+  const head = `name=${quoted(name)}`;
+  const made = values.map((value) => `$body .= $part(${asPhp(head)}, ${asPhp(value)});\n`);
+  for (const file of files) made.push(`$body .= $part(${asPhp(`${head}; filename=${quoted(file.name)}`)}, file_get_contents(${asPhp(file.name)}));\n`);
+  return made.join("");
 }
 
 function command({ verb, url, headers, body, parts }) {

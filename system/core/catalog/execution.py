@@ -24,8 +24,23 @@ class Version:
     endpoints: dict[tuple[str, str], Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A source as it can be run."""
+
+    code: types.CodeType
+    outline: Outline
+
+
+def compile_source(source: bytes, path: str) -> Compiled:
+    """Compile a source. Raises SyntaxError, ValueError."""
+    with collection_paused():
+        tree = ast.parse(source, path)
+        return Compiled(compile(tree, path, "exec", dont_inherit=True), read_outline(tree))
+
+
 def execute(
-    source: bytes,
+    compiled: Compiled,
     path: str,
     name: str,
     builtins: dict[str, Any],
@@ -35,17 +50,12 @@ def execute(
 
     `begin` receives the module before it runs. Raises what the source raises; sys.modules is then as before.
     """
-    with collection_paused():
-        tree = ast.parse(source, path)
-        code = compile(tree, path, "exec", dont_inherit=True)
-        outline = read_outline(tree)
-        del tree
     module = _new_module(path, name, builtins)
     begin(module)
     with restored(name):
         sys.modules[name] = module
-        exec(code, module.__dict__)  # noqa: S102 - a file of the user's own catalogue
-    return Version(module, outline)
+        exec(compiled.code, module.__dict__)  # noqa: S102 - a file of the user's own catalogue
+    return Version(module, compiled.outline)
 
 
 @contextmanager

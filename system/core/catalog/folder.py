@@ -79,6 +79,7 @@ class Folder:
         "above",
         "due",
         "folders",
+        "is_guarded",
         "libraries",
         "module",
         "path",
@@ -101,6 +102,7 @@ class Folder:
         self.folders: dict[str, Folder] = {}
         self.libraries: dict[str, Library] = {}
         self.due = -1.0
+        self.is_guarded = False  # whether `guard` has anything to say; read at each request
         self._roots = roots
         self._is_linked = is_linked
         self._fault = ""
@@ -192,8 +194,9 @@ class Folder:
             self.policy.guards[self.name] = libraries[GUARD]
         fault = "" if GUARD in libraries else self._fault_without_guard()
         self._fault = fault or self._fault  # closed before it is swapped in, opened after
+        self.is_guarded = self.is_guarded or bool(fault) or GUARD in libraries
         self.folders, self.libraries = folders, libraries
-        self._fault = fault
+        self._fault, self.is_guarded = fault, bool(fault) or GUARD in libraries
         for item in gone:
             item.forget()
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..errors import LibraryError
-from .execution import Version, execute, restored
+from .execution import Compiled, Version, compile_source, execute, restored
 from .live_file import LiveFile
 from .load_error import describe, describe_refusal
 from .policy import LivePolicy
@@ -49,6 +49,7 @@ class Load:
     missing: set[str] = field(default_factory=set)
     version: Version | None = None
     source: bytes = b""
+    digest: bytes = b""
 
     def note(self, part: Library, now: float) -> None:
         """Remember that a library is used: this one is stale when that one changes, from its first use on."""
@@ -94,6 +95,7 @@ class Library:
     """
 
     __slots__ = (
+        "_compiled",
         "_failed_at",
         "_file",
         "_generation",
@@ -121,6 +123,7 @@ class Library:
         self.error: LibraryError | None = None
         self.due = -1.0
         self._file = LiveFile(policy, path)
+        self._compiled: tuple[bytes, Compiled] | None = None  # of the file with this digest
         self._generation = 0
         self._parts: dict[Library, Identity] = {}  # what it was made of: its own file and those it used
         self._missing: set[str] = set()
@@ -238,8 +241,8 @@ class Library:
             self._swap_in(load)
 
     def _execute(self, load: Load, now: float) -> None:
-        load.source, digest = self._file.read(now)
-        load.parts[self] = digest, self._generation
+        load.source, load.digest = self._file.read(now)
+        load.parts[self] = load.digest, self._generation
         self._run(load)
 
     def _run(self, load: Load) -> None:
@@ -247,7 +250,16 @@ class Library:
             load.module = module
 
         with _executing(load):
-            load.version = execute(load.source, self.path, self.name, self.policy.builtins, begin)
+            load.version = execute(self._compile(load), self.path, self.name, self.policy.builtins, begin)
+
+    def _compile(self, load: Load) -> Compiled:
+        """The compiled source of a load; an unchanged file, run again for what it uses, is not compiled again."""
+        if self._compiled is not None and self._compiled[0] == load.digest:
+            return self._compiled[1]
+        compiled = compile_source(load.source, self.path)
+        if load.digest:
+            self._compiled = load.digest, compiled
+        return compiled
 
     def _load_together(self, now: float) -> Load:
         """The load of this library among its partners, executed where one of them needs it first."""

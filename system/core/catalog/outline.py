@@ -33,7 +33,7 @@ class MethodOutline:
     """A function in the body of a class; `hidden` is the reason why no URL reaches it, empty if one does.
 
     `segments` are the names of the parameters that take the remaining segments of a path; the last is "*" and its
-    name where it takes any number of them.
+    name where it takes any number of them. `lines` are its first line, decorators included, and its last.
     """
 
     name: str
@@ -44,6 +44,7 @@ class MethodOutline:
     is_task: bool
     hidden: str
     segments: tuple[str, ...] = ()
+    lines: tuple[int, int] = (0, 0)
 
     @property
     def summary(self) -> str:
@@ -104,15 +105,6 @@ def read_outline(tree: ast.Module) -> Outline:
     return Outline(ast.get_docstring(tree) or "", classes, dict(_imported(tree)))
 
 
-def functions_in(tree: ast.Module) -> Iterator[tuple[ast.ClassDef, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """The functions in the bodies of the classes at the top level, each with its class."""
-    for node in _statements(tree.body):
-        if isinstance(node, ast.ClassDef):
-            for item in _statements(node.body):
-                if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-                    yield node, item
-
-
 def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
@@ -162,6 +154,7 @@ def _read_method(node: ast.FunctionDef | ast.AsyncFunctionDef) -> MethodOutline:
         is_task=is_task,
         hidden=_why_hidden(node, decorators, is_task),
         segments=tuple(_segments(arguments)),
+        lines=(min(item.lineno for item in (node, *node.decorator_list)), node.end_lineno or 0),
     )
 
 

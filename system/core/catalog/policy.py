@@ -43,7 +43,8 @@ class LivePolicy:
 
     def now(self) -> float:
         """The moment of a request: taken once, so that each file is looked at once."""
-        return max(time.monotonic(), self.least_moment)
+        now = time.monotonic()
+        return now if now > self.least_moment else self.least_moment
 
     def look_again(self) -> None:
         """From now on every file is looked at again when it is used next, however young the last look at it."""

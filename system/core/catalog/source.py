@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -172,6 +173,15 @@ def _read_names(path: str, former: Names | None) -> Names:
 def parse(path: str) -> ast.Module | None:
     """The syntax tree of a file; None where it does not compile."""
     try:
-        return ast.parse(Path(path).read_bytes(), path)
+        with collection_paused():
+            return ast.parse(Path(path).read_bytes(), path)
     except (OSError, ValueError, SyntaxError, RecursionError):
         return None
+
+
+def read_lines(path: str) -> list[str]:
+    """The lines of a file as Python counts them; none where it cannot be read."""
+    try:
+        return decode_source(Path(path).read_bytes()).split("\n")
+    except (OSError, ValueError, SyntaxError):
+        return []

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from ..catalog.execution import Version
 from ..catalog.folder import GUARD, Folder, is_name
 from ..catalog.library import Library
+from ..catalog.source import collection_paused
 from ..catalog.tree import Catalog
 from ..catalog.writes import writers_of
 from ..dispatch.routing import kept_names
+from ..dispatch.signature_check import find_wrong_fields
 from ..errors import LibraryError
 from ..explorer.access import PUBLIC
 from ..explorer.descriptions import Descriptions
@@ -39,6 +42,7 @@ class Finding:
         return f"{self.path}:{self.line}: {self.what}" if self.line else f"{self.path}: {self.what}"
 
 
+@collection_paused()
 def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Finding]:
     """Load every library and compile every template; returns all faults, sorted by file."""
     with _quiet():
@@ -83,8 +87,11 @@ def _check_libraries(catalog: Catalog) -> Iterator[Finding]:
             if error is not None:
                 said = error.detail.rpartition(f"{error.path}, line {error.line}: ")[2]
                 yield Finding(error.path or library.path, error.line, said)
-            elif kind == "controller":
-                yield from _check_methods(library)
+            elif library.version is not None:
+                wrong = find_wrong_fields(library.version)
+                yield from (Finding(library.path, line, what) for line, what in wrong)
+                if kind == "controller":
+                    yield from _check_methods(library.path, library.version)
 
 
 def _error_of(library: Library) -> LibraryError | None:
@@ -96,12 +103,11 @@ def _error_of(library: Library) -> LibraryError | None:
     return library.error
 
 
-def _check_methods(library: Library) -> Iterator[Finding]:
-    assert library.version is not None  # noqa: S101 - it has loaded
-    for controller in library.version.outline.classes.values():
+def _check_methods(path: str, version: Version) -> Iterator[Finding]:
+    for controller in version.outline.classes.values():
         for method in controller.methods.values():
             if "self" in method.hidden:
-                yield Finding(library.path, method.line, f"{controller.name}.{method.name} {method.hidden}")
+                yield Finding(path, method.line, f"{controller.name}.{method.name} {method.hidden}")
 
 
 def _check_names(catalog: Catalog) -> Iterator[Finding]:

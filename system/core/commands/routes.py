@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog.folder import Folder
+from ..catalog.source import collection_paused
 from ..catalog.tree import Catalog
 from ..dispatch.routing import kept_names
 from ..explorer.listing import ListedLibrary, ListedMethod, Listing
@@ -40,6 +41,7 @@ class Mark:
         return word.lower() in f"{self.place} {self.what}".lower()
 
 
+@collection_paused()
 def list_routes(settings: Settings, word: str = "") -> tuple[list[RouteLine], list[Mark]]:
     """The routes and marks that contain `word`; all if it is empty."""
     folders: dict[str, Path] = {kind: settings.folder(name) for kind, name in settings.libs.items()}

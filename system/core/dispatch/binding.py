@@ -105,7 +105,7 @@ class TypedBinding:
         kwargs: dict[str, Any] = {}
         try:
             for slot in self.slots:
-                text = params.get(slot.name, MISSING)
+                text = dict.get(params, slot.name, MISSING)
                 if text is not MISSING and text:
                     kwargs[slot.parameter.name] = slot.convert_text(text)
                 elif text is not MISSING or slot.is_required or slot.is_copied:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import CoroutineType
 from typing import Any
 
 from flask import Response
@@ -26,8 +27,10 @@ _NONE: Arguments = ((), {})
 
 def run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> Any:
     """Run a method with its arguments."""
-    args, kwargs = bind(resolved.endpoint, resolved.arguments, read)
-    return finish(resolved.endpoint.function(controller, *args, **kwargs))
+    endpoint = resolved.endpoint
+    args, kwargs = (endpoint.binding or binding_of(endpoint))(resolved.arguments, read)
+    answer = endpoint.function(controller, *args, **kwargs)
+    return answer if type(answer) is not CoroutineType else finish(answer)
 
 
 def call(

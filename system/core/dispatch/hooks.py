@@ -18,8 +18,11 @@ def read_hooks(endpoint: Endpoint) -> list[Hooks]:
     """The hooks of an endpoint: those of its folders, outermost first, of its class, then of the method."""
     if endpoint.own_hooks is None:
         endpoint.own_hooks = _own_hooks(endpoint)
-    hooks = [vars(guard) for folder in endpoint.folders if (guard := folder.guard()) is not None]
-    return [*hooks, *endpoint.own_hooks] if hooks else endpoint.own_hooks
+    own: list[Hooks] = endpoint.own_hooks
+    for folder in endpoint.folders:
+        if folder.is_guarded:
+            return [*(hooks for folder in endpoint.folders if (hooks := folder_hooks(folder))), *own]
+    return own
 
 
 def _own_hooks(endpoint: Endpoint) -> list[Hooks]:

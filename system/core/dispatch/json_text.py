@@ -99,7 +99,7 @@ class _Finder:
         try:
             self.encode({key: None})
         except ENCODING_ERRORS:
-            return f"{_shorten(place)} has the key {key!r:.80}, a {type(key).__name__}"
+            return f"{_shorten(place)} has the key {key!r:.80} of type {type(key).__name__}"
         return ""
 
     def _describe(self, value: Any) -> str:
@@ -116,7 +116,7 @@ class _Finder:
             if isinstance(value, float):
                 return f"is the number {value}"
             is_unknown = isinstance(error, PydanticSerializationError) and "unknown type" in str(error)
-            return f"is a {type(value).__name__}" + ("" if is_unknown else f": {error}")
+            return f"is of type {type(value).__name__}" + ("" if is_unknown else f": {error}")
         return ""
 
 

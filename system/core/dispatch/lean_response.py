@@ -1,8 +1,8 @@
 """A response of text or JSON that costs little as long as nobody looks into it.
 
 Werkzeug's response makes headers, a status and an iterable, and copies the headers for the server. This one holds
-its body and content type, and sends them as they are. Reading or setting anything else first makes it a complete
-response of Werkzeug: after_request functions, hooks and the session see no difference.
+its body and content type, and sends them as they are. Reading these or setting anything turns it into a complete
+response of Flask: after_request functions, hooks and the session see no difference.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ class _Made:
         if response is None:
             return self
         response.complete()
-        return response.__dict__[self._name]
+        return getattr(response, self._name)
 
 
 class LeanResponse(Response):
-    """A body of bytes with its content type; a 200 unless `status` is another, as in "404 NOT FOUND"."""
+    """A body of bytes with its content type; a 200 unless `status` is another, as in "404 NOT FOUND".
 
+    It is of this class as long as it is as it was made: `complete` makes it a Response.
+    """
+
+    _lean: tuple[bytes, str, str, Headers]
     headers = _Made()
     response = _Made()
     direct_passthrough = _Made()
@@ -43,33 +47,29 @@ class LeanResponse(Response):
     def __init__(
         self, body: bytes, content_type: str, status: str = "200 OK", headers: Headers = _NO_HEADERS
     ) -> None:
-        self._lean = body, content_type, status, headers
+        object.__setattr__(self, "_lean", (body, content_type, status, headers))
 
-    @property
-    def is_untouched(self) -> bool:
-        """Whether it is still as it was made."""
-        return len(self.__dict__) == 1
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.complete()
+        setattr(self, name, value)
 
     def complete(self) -> None:
-        """Make the attributes of Werkzeug's response that were not set meanwhile."""
+        """Become Flask's response with the same content."""
         body, content_type, status, headers = self._lean
-        whole = Response(body, status, list(headers), content_type=content_type)
-        for name, value in whole.__dict__.items():
-            self.__dict__.setdefault(name, value)
+        object.__setattr__(self, "__class__", Response)
+        Response.__init__(self, body, status, list(headers), content_type=content_type)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if not self.is_untouched:
-            return super().__call__(environ, start_response)
         return self.send(environ, start_response, ())
 
     @property
     def is_bare(self) -> bool:
-        """Whether it is untouched and has no headers but those of its body."""
-        return len(self.__dict__) == 1 and not self._lean[3]
+        """Whether it has no headers but those of its body."""
+        return not self._lean[3]
 
     def send(self, environ: dict[str, Any], start_response: Callable[..., Any], more: Headers) -> Iterable[bytes]:
-        """Answer with an untouched response, and `more` headers."""
+        """Answer with these headers, and `more`."""
         body, content_type, status, headers = self._lean
-        own = [("Content-Type", content_type), *headers, ("Content-Length", str(len(body)))]
-        start_response(status, [*own, *more])
+        length = str(len(body))
+        start_response(status, [("Content-Type", content_type), *headers, ("Content-Length", length), *more])
         return _EMPTY if environ["REQUEST_METHOD"] == "HEAD" else (body,)

@@ -94,7 +94,8 @@ def _shape_of_one(annotation: Any) -> Shape:
         return "file"
     if is_record_type(base):
         return "record"
-    if issubclass(base, collections.abc.Collection) and not issubclass(base, str | bytes | bytearray | Enum):
+    is_collection = issubclass(base, collections.abc.Collection) or base is collections.abc.Iterable
+    if is_collection and not issubclass(base, str | bytes | bytearray | Enum):
         arguments = [item for argument in typing.get_args(annotation) for item in members(argument)]
         return (
             "files"

@@ -44,7 +44,7 @@ class Params(dict[str, Any]):
         for name, value in pairs or ():
             if name not in self and name not in _VIEWS:
                 self[name] = value
-        for source in (query, form, json_body if isinstance(json_body, dict) else None):
+        for source in (query, form, json_body if isinstance(json_body, dict) else None) if pairs is None else ():
             if source:
                 self.update({name: source[name] for name in source if name not in _VIEWS})
         self._query = query

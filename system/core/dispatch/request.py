@@ -164,7 +164,7 @@ def _read_pairs(query: bytes) -> list[tuple[str, str]]:
     text = query.decode("ascii")
     if "%" in text or "+" in text:
         return parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
-    parts = (part.partition("=") for part in text.split("&") if part)
+    parts = [part.partition("=") for part in text.split("&") if part]
     return [(name, value) for name, _, value in parts]
 
 

@@ -52,7 +52,7 @@ def respond(value: Any) -> Response:
 
     Raises AnswerError, which names the method and the place in the value, for what cannot be sent.
     """
-    if isinstance(value, str) and not isinstance(value, Enum):
+    if type(value) is str or (isinstance(value, str) and not isinstance(value, Enum)):
         return _text(value)
     if type(value) in (dict, list):
         return _json_of(value)
@@ -118,7 +118,7 @@ def no_store(response: Response) -> Response:
 
 def check_sendable(response: Response) -> Response:
     """The response itself. Raises AnswerError, and removes the header, for one that HTTP cannot carry."""
-    if isinstance(response, LeanResponse) and response.is_untouched:
+    if type(response) is LeanResponse:  # nobody changed it
         return response
     if not 200 <= response.status_code <= 599:
         raise _refuse(f"the status {response.status}, which is none of HTTP: use 200 to 599")

@@ -21,7 +21,7 @@ class Schemas(GenerateJsonSchema):
             return {"type": "string"}
         limits = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
         found = {name: float(schema[key]) for key, name in limits.items() if key in schema}  # type: ignore[literal-required]
-        return {"type": "number", **found}
+        return {"type": "number", **_limits_of_digits(schema), **found}
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
         """The values of an Enum; of flags a number, as several can be set."""
@@ -35,3 +35,13 @@ class Schemas(GenerateJsonSchema):
         """A default as JSON; that of a number is a number."""
         is_number = isinstance(dft, Decimal) and self.mode == "validation"
         return float(dft) if is_number else super().encode_default(dft)
+
+
+def _limits_of_digits(schema: core_schema.DecimalSchema) -> dict[str, float]:
+    """What `decimal_places` and `max_digits` mean for a number. `max_digits` alone limits only its size here."""
+    places, digits = schema.get("decimal_places"), schema.get("max_digits")
+    found = {} if places is None else {"multipleOf": 10.0**-places if places else 1}
+    if digits is not None:
+        bound = 10.0 ** (digits - (places or 0))
+        found |= {"exclusiveMinimum": -bound, "exclusiveMaximum": bound}
+    return found

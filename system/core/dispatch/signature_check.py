@@ -1,4 +1,4 @@
-"""Reports the methods whose signature cannot be used when their library loads, not at their first request.
+"""Reports methods and models that cannot be used when their library loads, not at their first request.
 
 Most annotations are known to be usable at a glance; only the others are given to pydantic.
 """
@@ -34,7 +34,9 @@ _CONTAINERS = (list, dict, set, frozenset, tuple, typing.Union, types.UnionType)
 
 
 def report_unusable(version: Version) -> None:
-    """Log each method of a library that has a parameter which cannot be used: a call of it is a 500."""
+    """Log the methods and the models of a library that cannot be used: a call that needs one is a 500."""
+    for line, fault in find_wrong_fields(version):
+        log.error("%s, line %d: %s", version.module.__file__, line, fault)
     for method, function in _methods(version):
         if _is_known(function):
             continue
@@ -47,6 +49,30 @@ def report_unusable(version: Version) -> None:
                 TypedBinding(signature)
         except LibraryError as error:
             log.error("%s", error.detail)
+
+
+def find_wrong_fields(version: Version) -> Iterator[tuple[int, str]]:
+    """The fields of a library's models with a constraint that their type cannot have: line of the class, fault."""
+    for kind, schema in _models(version):
+        from .value_rules import find_wrong_constraints
+
+        outline = version.outline.classes.get(kind.__name__)
+        for found in find_wrong_constraints(schema):
+            if found.owner is kind:
+                yield (
+                    outline.line if outline else 0,
+                    f"{found.place} cannot be used: {found.reason}",
+                )
+
+
+def _models(version: Version) -> Iterator[tuple[type, Any]]:
+    """The models and pydantic's dataclasses that a library defines, each with its core schema."""
+    for kind in [*vars(version.module).values()]:
+        # not isinstance: it would ask a lazy value such as kernkoa's celery what it is, which imports Celery
+        if issubclass(type(kind), type) and kind.__module__ == version.module.__name__:
+            schema = vars(kind).get("__pydantic_core_schema__")
+            if schema is not None:
+                yield kind, schema
 
 
 def _methods(version: Version) -> Iterator[tuple[MethodOutline, types.FunctionType]]:

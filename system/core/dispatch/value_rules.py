@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from enum import Flag
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator
@@ -35,7 +34,8 @@ _LISTS = frozenset({"list", "tuple", "set", "frozenset"})
 def make_validator(adapter: TypeAdapter[Any], fail_fast: bool = False) -> Any:
     """A validator that follows the rules; with `fail_fast` it stops at the first wrong item of a list.
 
-    Not-a-number and infinity are refused, dates are ISO 8601 text, a Literal's or Enum's numbers may be text.
+    Not-a-number and infinity are refused, dates are ISO 8601 text, a Literal's or Enum's numbers may be text, an
+    Iterable is a list.
     """
     schema: Any = _apply(dict(adapter.core_schema), fail_fast)
     try:
@@ -60,7 +60,9 @@ def _apply(schema: Any, fail_fast: bool) -> Any:
     }
     if kind == "float":
         return {"allow_inf_nan": False, **made}
-    if kind in _LISTS and fail_fast:
+    if kind == "generator":  # of an Iterable: pydantic would check its items when the method reads them
+        made = made | {"type": "list"}
+    if made["type"] in _LISTS and fail_fast:
         return made | {"fail_fast": True}
     if kind in _ISO_8601:
         return _before(_iso_only(kind), made)
@@ -126,6 +128,10 @@ def _spell(choice: object) -> str:
     return str(choice).lower() if isinstance(choice, bool) else str(getattr(choice, "value", choice))
 
 
+# the schemas of classes with fields
+_RECORDS = frozenset({"model", "dataclass", "typed-dict"})
+# how pydantic names a constraint that it cannot apply
+_CONSTRAINT = re.compile("constraint '(\\w+)'")
 # a value of each plain type, to try a constraint on
 _SAMPLES: dict[str, Any] = {
     "str": "a",
@@ -138,18 +144,46 @@ _SAMPLES: dict[str, Any] = {
 }
 
 
+class WrongConstraint(NamedTuple):
+    """A constraint that its type cannot have. `owner` and `field` are of the model that it stands in, if any."""
+
+    owner: type | None
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}" if self.owner else self.reason
+
+    @property
+    def place(self) -> str:
+        """Person.age; of a root model its name alone."""
+        return ".".join(filter(None, (self.owner.__name__ if self.owner else "", self.field)))
+
+
 def check_constraints(schema: Any) -> None:
-    """Raises TypeError for a constraint that its type cannot have, such as `gt` of a text.
+    """Raises TypeError for a constraint that its type cannot have, such as `gt` of a text."""
+    for found in find_wrong_constraints(schema):
+        raise TypeError(str(found))
+
+
+def find_wrong_constraints(schema: Any) -> Iterator[WrongConstraint]:
+    """The constraints that their types cannot have.
 
     Pydantic finds that out with the first value. Only its own checks are tried, no code of the site.
     """
-    for node in _nodes(schema):
+    for node, owner, field in _nodes(schema):
         first, check = (node.get("steps") or [None])[0], (node.get("steps") or [None])[-1]
         if node["type"] == "function-after":
             first, check = node["schema"], node
         if isinstance(first, dict) and first.get("type") in _SAMPLES and _is_constraint(check):
-            with suppress(ValidationError):
+            try:
                 SchemaValidator(cast("Any", node)).validate_python(_SAMPLES[first["type"]])
+            except ValidationError:
+                continue
+            except TypeError as error:
+                named = _CONSTRAINT.search(str(error))
+                reason = f"a value of type {first['type']} cannot have {named[1]}" if named else str(error)
+                yield WrongConstraint(owner, field, reason)
 
 
 def _is_constraint(node: CoreSchema) -> bool:
@@ -161,14 +195,26 @@ def _is_constraint(node: CoreSchema) -> bool:
     )
 
 
-def _nodes(schema: Any) -> Iterator[CoreSchema]:
-    """Every node of a core schema."""
-    stack = [schema]
+def _nodes(schema: Any) -> Iterator[tuple[CoreSchema, type | None, str]]:
+    """Every node of a core schema, with the model and the field that it is in."""
+    stack: list[tuple[Any, type | None, str]] = [(schema, None, "")]
     while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
+        item, owner, field = stack.pop()
+        if isinstance(item, list | tuple):
+            stack += ((inner, owner, field) for inner in item)
+        elif isinstance(item, dict):
+            if item.get("type") in _RECORDS:
+                owner = item["cls"]
+            elif item.get("type") == "dataclass-field":
+                field = item["name"]
             if isinstance(item.get("type"), str):
-                yield item
-            stack += item.values()
-        elif isinstance(item, list | tuple):
-            stack += item
+                yield item, owner, field
+            stack += _inner(item, owner, field)
+
+
+def _inner(node: CoreSchema, owner: type | None, field: str) -> Iterator[tuple[Any, type | None, str]]:
+    for key, value in node.items():
+        if key == "fields" and isinstance(value, dict):
+            yield from ((inner, owner, name) for name, inner in value.items())
+        elif key not in _NO_SCHEMA:
+            yield value, owner, field

@@ -137,3 +137,6 @@ def _tightened(old: Schema, new: Schema, what: str) -> Iterator[str]:
         before = old.get(limit, float("-inf") if is_least else float("inf"))
         if after is not None and (after > before if is_least else after < before):
             yield f"{what} has a {limit} of {after}"
+    after, before = new.get("multipleOf"), old.get("multipleOf")
+    if after is not None and (before is None or not (before / after).is_integer()):
+        yield f"{what} has to be a multiple of {after}"

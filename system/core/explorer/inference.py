@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..catalog.outline import TASK_PARAMETER, functions_in
+from ..catalog.outline import TASK_PARAMETER
 from ..dispatch.json_schema import Schema
 from .parameters import FILE, Parameter, Where
 from .plain_json import plain_json
@@ -51,22 +51,22 @@ class MethodSource:
     returned: tuple[str, ...] = ()
 
 
-def read_methods(tree: ast.Module) -> dict[tuple[str, str], MethodSource]:
-    """What the methods of a file show, by class and method."""
-    return {(owner.name, function.name): _read_alone(function) for owner, function in functions_in(tree)}
+def read_method(source: str) -> MethodSource:
+    """What the lines of a method show, indented as they stand in its class.
 
-
-def _read_alone(node: Function) -> MethodSource:
-    """What a method shows; one that is nested too deep to be read may read any name."""
+    One that is nested too deep to be read may read any name.
+    """
     try:
-        return read_method(node)
+        nodes = ast.walk(ast.parse(f"if 1:\n{source}\n"))
+        return next((_read(node) for node in nodes if isinstance(node, Function)), MethodSource())
+    except (SyntaxError, ValueError):  # the file is being edited: the next look reads it again
+        return MethodSource()
     except RecursionError as error:
-        log.warning("The method %s, line %d, cannot be described: %s", node.name, node.lineno, error)
+        log.warning("A method cannot be described: %s: %s", error, source.strip().partition("\n")[0])
         return MethodSource(is_open=True)
 
 
-def read_method(node: Function) -> MethodSource:
-    """What the source of a method shows."""
+def _read(node: Function) -> MethodSource:
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args][1:] + arguments.kwonlyargs
     declared = [item for item in named if item.arg != TASK_PARAMETER]
@@ -74,19 +74,20 @@ def read_method(node: Function) -> MethodSource:
     body = _Body(params[-1] if params else "")
     body.visit_all(node.body)
     known = {item.arg for item in declared}
+    inner = list(ast.walk(node))
     is_typed = len(declared) > len(params) or bool(arguments.vararg or arguments.kwarg)
     return MethodSource(
         parameters=tuple(item for item in body.parameters() if item.name not in known),
         is_open=body.is_open or arguments.kwarg is not None,
         is_typed=is_typed,
         is_live=is_typed or node.returns is not None,
-        refusals=frozenset(_refusals(node)),
-        returned=_returned(node),
+        refusals=frozenset(_refusals(inner)),
+        returned=_returned(inner),
     )
 
 
-def _refusals(node: ast.AST) -> Iterator[int]:
-    for inner in ast.walk(node):
+def _refusals(nodes: list[ast.AST]) -> Iterator[int]:
+    for inner in nodes:
         said: ast.expr | None = None
         if isinstance(inner, ast.Call) and getattr(inner.func, "id", "") == "abort" and inner.args:
             said = inner.args[0]
@@ -97,9 +98,9 @@ def _refusals(node: ast.AST) -> Iterator[int]:
             yield status
 
 
-def _returned(node: Function) -> tuple[str, ...]:
+def _returned(nodes: list[ast.AST]) -> tuple[str, ...]:
     """The names in the dicts that a method returns, written out; none where it returns anything else."""
-    values = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
+    values = [inner.value for inner in nodes if isinstance(inner, ast.Return)]
     names: dict[str, None] = {}
     for value in values:
         if not isinstance(value, ast.Dict):

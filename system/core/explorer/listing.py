@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
 from ..catalog.outline import TASK_PARAMETER, ClassOutline, MethodOutline
-from ..catalog.source import Broken, parse
+from ..catalog.source import Broken, Reading, collection_paused, read_lines
 from ..catalog.tree import Catalog
 from ..dispatch.routing import complete_verbs
-from .inference import MethodSource, read_methods
+from .inference import MethodSource, read_method
 from .kept import Kept
 from .moment import Moment, Used
 from .plain_json import plain_json
 from .urls import Addresses
 
 log = logging.getLogger("kernkoa")
+
+# of how many files the lines are kept: the methods of one file are described one after the other
+MOST_SOURCES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Listing:
         self.catalog = catalog
         self._home = home
         self._libraries: Kept[ListedLibrary] = Kept(50_000)
-        self._methods: Kept[dict[tuple[str, str], MethodSource]] = Kept()
+        self._lines: Kept[list[str]] = Kept(MOST_SOURCES)
 
     def walk(
         self,
@@ -135,7 +138,8 @@ class Listing:
             return known[1]
         moment = Moment(self.catalog, now)
         try:
-            listed = self._list(library, moment)
+            with collection_paused():
+                listed = self._list(library, moment)
         except Exception as error:  # one library must not take the lists down
             log.error("%s cannot be listed: %s", library.path, error, exc_info=error)
             listed = ListedLibrary(library.place, library, "", {}, Broken(f"{type(error).__name__}: {error}"))
@@ -147,8 +151,13 @@ class Listing:
         library = self.catalog.find(method.origin_name, now)
         if not isinstance(library, Library):
             return MethodSource()
-        methods = self._methods.get(library.path, self.catalog.read(library), lambda: _read_methods(library))
-        return methods.get((method.defined_in, method.name), MethodSource())
+        reading = self.catalog.read(library)
+        outline = _find(reading, method)
+        if outline is None:
+            return MethodSource()
+        lines = self._lines.get(library.path, reading, lambda: read_lines(library.path))
+        first, last = outline.lines
+        return read_method("\n".join(lines[first - 1 : last]))
 
     def _list(self, library: Library, moment: Moment) -> ListedLibrary:
         reading = moment.read(library)
@@ -170,9 +179,9 @@ def _schedules(outline: MethodOutline) -> Iterator[str]:
             yield str(decorator.values[0])
 
 
-def _read_methods(library: Library) -> dict[tuple[str, str], MethodSource]:
-    tree = parse(library.path)
-    return read_methods(tree) if tree else {}
+def _find(reading: Reading, method: ListedMethod) -> MethodOutline | None:
+    owner = reading.outline.classes.get(method.defined_in) if reading.outline else None
+    return owner.methods.get(method.name) if owner else None
 
 
 def _list_class(

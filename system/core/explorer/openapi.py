@@ -39,6 +39,7 @@ class Documents:
         self._settings = settings
         self._encoded: Kept[bytes] = Kept(MOST_DOCUMENTS)
 
+    @collection_paused()
     def encode(
         self,
         server: str,
@@ -55,6 +56,7 @@ class Documents:
         return self._encoded.get(name, shown, lambda: _encode(make_document(shown, self._settings, server)))
 
 
+@collection_paused()
 def document_of(catalog: Catalog, settings: Settings, server: str) -> dict[str, Any]:
     """The document of a whole catalogue."""
     listing = Listing(catalog, settings.home)
@@ -67,7 +69,6 @@ def _keys(listed: ListedLibrary) -> frozenset[tuple[str, str]]:
     return frozenset((method.controller, method.name) for method in listed.methods)
 
 
-@collection_paused()
 def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> dict[str, Any]:
     """The document of these libraries."""
     components = Components(dict(SCHEMAS))

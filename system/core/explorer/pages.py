@@ -43,8 +43,11 @@ def is_shown(settings: Settings) -> bool:
 
 
 def add_explorer(app: Flask, tasks: Tasks) -> None:
-    """Add the pages, if the settings say so."""
-    if not is_shown(tasks.settings):
+    """Add the pages, if the settings say so, and their scripts; else those alone that the page of a task needs."""
+    shown = is_shown(tasks.settings)
+    names = "<name>" if shown else "<any('csv.js', 'element.js'):name>"
+    app.add_url_rule(f"/_koa/assets/{names}", "kernel_asset", lambda name: send_from_directory(ASSETS, name))
+    if not shown:
         return
     explorer = Explorer(tasks)
     app.add_url_rule("/_koa/", "explorer", explorer.show, defaults={"path": ""})
@@ -52,7 +55,6 @@ def add_explorer(app: Flask, tasks: Tasks) -> None:
     app.add_url_rule("/_koa/run/<path:path>", "explorer_run", explorer.start_task, methods=["POST"])
     app.add_url_rule("/_koa/find", "explorer_find", explorer.find)
     app.add_url_rule("/_koa/openapi.json", "openapi", explorer.document)
-    app.add_url_rule("/_koa/assets/<name>", "explorer_asset", lambda name: send_from_directory(ASSETS, name))
 
 
 class Explorer:

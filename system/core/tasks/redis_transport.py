@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from functools import cached_property
 from queue import Empty
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
-from kombu.utils.json import dumps
+from kombu.utils.json import dumps, loads
 
+from .held_messages import MOST_AT_ONCE, HeldMessages
 from .redis_address import ShownAddress
 from .redis_client import make_pool, tries
 from .server_clock import ServerClock
@@ -29,27 +31,46 @@ _late_tags: set[str] = set()
 class _QoS(kombu_redis.QoS):
     """What a worker holds unacknowledged, with the moments at which it got it by the server's clock."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self.taken: set[str] = set()  # held in Redis already, and not delivered yet
+        self._acknowledged: list[str] = []  # Redis is told at the next turn of the event loop
+
     def append(self, message: Any, delivery_tag: str) -> None:
         """Keep a message until it is acknowledged."""
-        place = message.delivery_info
-        with self.channel.conn_or_acquire() as client:
-            pipe = client.pipeline(transaction=False)
-            pipe.zadd(self.unacked_index_key, {delivery_tag: self.channel.clock.now(client)})
+        if delivery_tag in self.taken:
+            self.taken.discard(delivery_tag)
+        else:
+            place = message.delivery_info
             text = dumps([message._raw, place["exchange"], place["routing_key"]])  # type: ignore[no-untyped-call]
-            pipe.hset(self.unacked_key, delivery_tag, text).execute()
+            self.channel.held.hold(delivery_tag, text)
         virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
 
     def ack(self, delivery_tag: Any) -> None:
-        """Acknowledge a message. If Redis is away this is done later: see requeue_overdue."""
+        """Acknowledge a message: with the next one that is taken, or at the next turn of the event loop."""
+        self._free(delivery_tag)
+        if self.channel.is_polled:
+            self._acknowledged.append(delivery_tag)
+        else:
+            self._acknowledge([delivery_tag])
+
+    def settle(self) -> None:
+        """Tell Redis what was acknowledged."""
+        if self._acknowledged:
+            self._acknowledge(self.pop_acknowledged())
+
+    def pop_acknowledged(self) -> list[str]:
+        """The tags that Redis has not been told of, which are now the caller's to tell."""
+        found, self._acknowledged = self._acknowledged[:MOST_AT_ONCE], self._acknowledged[MOST_AT_ONCE:]
+        return found
+
+    def _acknowledge(self, tags: list[str]) -> None:
+        """If Redis is away this is done later: see requeue_overdue."""
         try:
-            with self.channel.conn_or_acquire() as client:
-                pipe = client.pipeline(transaction=False)
-                pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
-            self._free(delivery_tag)
+            self.channel.held.acknowledge(tags)
         except self.channel.connection_errors as error:
-            log.warning("The message %s is acknowledged later: %s", delivery_tag, error)
-            _late_tags.add(delivery_tag)
-            self._free(delivery_tag)
+            log.warning("The messages %s are acknowledged later: %s", tags, error)
+            _late_tags.update(tags)
 
     def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
         """Give a message back. If Redis is away its lease ends, and it is requeued then."""
@@ -105,6 +126,15 @@ class _Channel(kombu_redis.Channel):
         super().__init__(connection, *args, **options)  # type: ignore[no-untyped-call]
         self.clock = ServerClock(self.visibility_timeout / 3)
 
+    @cached_property
+    def held(self) -> HeldMessages:
+        return HeldMessages(self)
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether an event loop looks at this channel at each turn: not with threads, not once it is closed."""
+        return not self.closed and self.connection is not None and self.connection._loop is not None
+
     def _get_pool(self, asynchronous: bool = False) -> Any:
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=self._address.options["db"])
         if not asynchronous:
@@ -129,12 +159,44 @@ class _Channel(kombu_redis.Channel):
         with contextlib.suppress(Empty, *self.connection_errors):
             if self._in_poll:
                 self._brpop_read()
+        self.qos.settle()
         super().close()  # type: ignore[no-untyped-call]
 
     def _do_restore_message(self, payload: Any, exchange: str, routing_key: str, pipe: Any, *more: Any) -> None:
         """Put a message back, and its task among those who wait: it may be lost on its second way, too."""
         super()._do_restore_message(payload, exchange, routing_key, pipe, *more)  # type: ignore[no-untyped-call]
         pipe.zadd(f"waiting:{routing_key}", {payload["headers"]["id"]: 0})
+
+    def _brpop_start(self, *args: Any, **options: Any) -> None:
+        """Take what is in the queues. Wait for more only if there is room for it."""
+        if self.is_polled:
+            self._take()
+        if self.qos.can_consume():
+            super()._brpop_start(*args, **options)  # type: ignore[no-untyped-call]
+
+    def _take(self) -> None:
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        if not queues:
+            return
+        tags = self.qos.pop_acknowledged()
+        try:
+            taken = self.held.take(tags, queues, self.qos.can_consume_max_estimate() or 1)
+        except self.connection_errors:
+            _late_tags.update(tags)
+            raise
+        self.qos.taken = {tag for tag, _, _ in taken}
+        for tag, queue, text in taken:
+            self._queue_cycle.rotate(queue)
+            self._deliver(tag, queue, text)
+
+    def _deliver(self, tag: str, queue: str, text: bytes) -> None:
+        try:
+            message = loads(text)  # type: ignore[no-untyped-call]
+            message["properties"]["delivery_tag"] = tag
+            self.connection._deliver(message, queue)
+        except _NO_MESSAGE as error:
+            log.error("What was in a queue is no message of Celery's, and is dropped: %r", error)
+            self.qos.reject(tag, requeue=False)
 
     def _brpop_read(self, **options: Any) -> Any:
         """Receive a message. What is in a queue and is no message is dropped, and the worker goes on."""
@@ -148,11 +210,23 @@ class _Channel(kombu_redis.Channel):
             return None
 
 
+class _Poller(kombu_redis.MultiChannelPoller):
+    def on_poll_start(self) -> None:
+        """Take messages, and tell Redis what was acknowledged and has not gone with that."""
+        super().on_poll_start()  # type: ignore[no-untyped-call]
+        for channel in self._channels:
+            channel.qos.settle()
+
+
 class RedisTransport(kombu_redis.Transport):
     """Named as text in Celery's settings."""
 
     Channel = _Channel
     _loop: Any = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self.cycle: Any = _Poller()  # type: ignore[no-untyped-call]
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Let the event loop of a worker read from a connection. kombu never takes back what it adds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from flask import render_template
@@ -19,7 +20,11 @@ from .records import Record
 
 _ADDRESS = re.compile(r"(?:https?://|/(?!/))[^\s\"<>\\\\]+")
 _QUOTED_ADDRESS = re.compile(r"&#34;((?:https?://|/(?!/))[^\s&\\\\]+)&#34;")
-_IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
+_FILES = {".pdf": "pdf", ".csv": "csv"} | dict.fromkeys(
+    (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"), "image"
+)
+# as many files that a record names are shown in place
+_MOST_FILES = 3
 LONGEST_PARAMS = 20_000
 
 
@@ -94,26 +99,30 @@ def _time_left(record: Record, share: float | None) -> str:
 
 
 def _show_result(value: Any) -> dict[str, Any]:
-    """A result by its kind: nothing, an image, a PDF, a link, a table, text, or JSON in lines."""
+    """A result by its kind: nothing, a link, a table, text, or JSON in lines; and its files of this site."""
     if value is None:
         return {"kind": "nothing"}
     if isinstance(value, str):
-        return {"kind": _kind_of_text(value), "text": value}
+        kind = "link" if _ADDRESS.fullmatch(value) else "text"
+        return {"kind": kind, "text": value, "files": _find_files([value])}
     if _is_table(value):
         return {"kind": "table", "names": list(value[0]), "rows": [[*row.values()] for row in value[:1000]]}
     if isinstance(value, dict | list):
-        return {"kind": "json", "text": _link(json.dumps(value, indent=2, ensure_ascii=False))}
+        files = _find_files([*value.values()] if isinstance(value, dict) else [])
+        return {"kind": "json", "text": _link(json.dumps(value, indent=2, ensure_ascii=False)), "files": files}
     return {"kind": "text", "text": json.dumps(value)}
 
 
-def _kind_of_text(text: str) -> str:
-    """What a text is; only files of this site are shown in place."""
-    if not _ADDRESS.fullmatch(text):
-        return "text"
-    path = text.lower().partition("?")[0]
-    if not text.startswith("/"):
-        return "link"
-    return "image" if path.endswith(_IMAGES) else "pdf" if path.endswith(".pdf") else "link"
+def _find_files(values: list[Any]) -> list[tuple[str, str]]:
+    """The first of these values that are images, PDFs or CSV files of this site: (kind, address)."""
+    texts = (value for value in values if isinstance(value, str) and value.startswith("/"))
+    kinds = ((_kind_of_file(text), text) for text in texts if _ADDRESS.fullmatch(text))
+    return [(kind, text) for kind, text in kinds if kind][:_MOST_FILES]
+
+
+def _kind_of_file(address: str) -> str:
+    path = address.lower().partition("?")[0].partition("#")[0]
+    return _FILES.get(PurePosixPath(path).suffix, "")
 
 
 def _is_table(value: Any) -> bool:

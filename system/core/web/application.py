@@ -40,7 +40,7 @@ from .guarded import RootGuard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
-from .origins import Origins
+from .origins import SAFE, Origins
 from .sessions import Sessions
 from .short_way import ShortWay
 from .sizes import limit_body
@@ -159,8 +159,10 @@ class KernKoa(ShortWay):
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         request: Any = _cv_request.get().request  # a KernelRequest: a cast costs as much as a step
-        self.hosts.check(request.environ)
-        self.origins.check(request)
+        if request.environ.get("HTTP_HOST") not in self.hosts.known:
+            self.hosts.check(request.environ)
+        if request.method not in SAFE:
+            self.origins.check(request)
         if self.check_rate is not None:
             self.check_rate(request)
         if request.resolved is None:
@@ -198,15 +200,17 @@ class KernKoa(ShortWay):
         return answer_again(request, page, error)
 
     def process_response(self, response: Response) -> Response:
-        request: Any = _cv_request.get().request
+        context: Any = _cv_request.get()
+        request = context.request
         if request.hooks:
             # an error in a hook makes another response: no hook runs for that
             hooks, request.hooks = request.hooks, ()
             response = run_after(request.controller, hooks, response)
-        self.origins.add_headers(request, response)
+        if self.origins.trusted or (request.resolved is not None and request.resolved.endpoint.origins):
+            self.origins.add_headers(request, response)
         if request.nonce:
             response.headers.setdefault(HEADER, policy_of(request.nonce))
-        response = check_sendable(super().process_response(response))
+        response = check_sendable(self.keep_session(context, response))
         if request.answer_stream is not None:
             enter_stream(request, response)
         return response

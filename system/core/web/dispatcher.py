@@ -14,7 +14,6 @@ from ..catalog.folder import Folder, is_public
 from ..catalog.tree import Catalog
 from ..dispatch.calling import Runner, ask_hooks, call, run
 from ..dispatch.hooks import folder_hooks, read_hooks
-from ..dispatch.params import Params
 from ..dispatch.request import KernelRequest
 from ..dispatch.routing import Endpoint, Route, match
 from ..dispatch.walk import Resolved, resolve, resolve_until
@@ -35,24 +34,28 @@ class Dispatcher:
 
     def __init__(self, catalog: Catalog, settings: Settings, tasks: Tasks) -> None:
         self._catalog = catalog
+        self._now = catalog.policy.now
         self._settings = settings
         self._tasks = tasks
         self._home = match(settings.home)
         self._kept: dict[str, tuple[Resolved, float]] = {}
+        self._kept_until = 0.0
 
     def resolve(self, request: KernelRequest) -> Resolved:
         """The live method of a request. Raises NotFound without one, LibraryError for a broken file.
 
-        What a path led to is kept until the first file on the way is looked at again.
+        What a path led to is kept until the first file on the way is looked at again, and all of them are
+        forgotten as often: no memory is held by the paths that somebody guessed.
         """
-        path, now = request.path, self._catalog.now()
+        path, now = request.path, self._now()
         kept = self._kept.get(path)
         if kept is not None and now < kept[1]:
             return kept[0]
         kept = resolve_until(self._catalog, self._route(request), now)
         if len(path) <= LONGEST_KEPT and now < kept[1]:
-            if len(self._kept) >= MOST_KEPT:
+            if now >= self._kept_until or len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
+                self._kept_until = kept[1]
             self._kept[path] = kept
         return kept[0]
 
@@ -73,18 +76,17 @@ class Dispatcher:
     def answer(self, request: KernelRequest) -> Response:
         """Run the method of a resolved request after its `before` hooks; nothing is revealed before these."""
         resolved = request.resolved
-        hooks, runner = read_hooks(resolved.endpoint), self._runner(request)
+        endpoint, method = resolved.endpoint, request.method
+        is_plain = method in endpoint.verbs and method != "OPTIONS" and "HTTP_PREFER" not in request.environ
+        hooks, runner = read_hooks(endpoint), run if is_plain else self._runner(request)
         if hooks:  # from here on `after` hooks see the response, of an error too
-            request.controller, request.hooks = resolved.endpoint.controller(), hooks
+            request.controller, request.hooks = endpoint.controller(), hooks
             if ADMITTED in request.environ:
                 runner = partial(_note_admission, request.environ[ADMITTED], runner)
-        controller = request.controller or resolved.endpoint.controller()
-        return call(resolved, controller, hooks, self._reader(request), runner)
-
-    def _reader(self, request: KernelRequest) -> Callable[[], Params]:
-        resolved = request.resolved
-        segments = resolved.segments if resolved is not None else self._route(request).segments
-        return lambda: request.params(self._settings, segments)
+        controller = request.controller or endpoint.controller()
+        return call(
+            resolved, controller, hooks, partial(request.params, self._settings, resolved.segments), runner
+        )
 
     def _runner(self, request: KernelRequest) -> Runner:
         """What answers behind the hooks."""
@@ -96,7 +98,9 @@ class Dispatcher:
     def refuse(self, request: KernelRequest, error: Exception) -> Response:
         """The answer to a path that leads to no method: the error, unless a guard on the way answers first."""
         hooks = [hooks for folder in self._folders(request) if (hooks := folder_hooks(folder))]
-        answer = ask_hooks(object(), hooks, self._reader(request)()) if hooks else None
+        answer = None
+        if hooks:
+            answer = ask_hooks(object(), hooks, request.params(self._settings, self._route(request).segments))
         if answer is None:
             raise error
         return answer

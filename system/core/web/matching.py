@@ -13,22 +13,41 @@ from ..dispatch.request import KernelRequest
 from ..errors import LibraryError
 from .dispatcher import Dispatcher, rule_of, view_args_of
 
+# paths that are remembered, and the longest of them
+MOST_FREE = 4096
+LONGEST_FREE = 256
+
 
 class RuleMap(Map):
-    """Flask's URL map, which knows whether a rule may match a path before it is searched."""
+    """Flask's URL map, which knows whether a rule may match a path before it is searched.
+
+    `free` are paths of earlier requests that no rule claims, and that Werkzeug reads as they are in the environ.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._claimed: set[str] = set()
+        self.free: set[str] = set()
         super().__init__(*args, **kwargs)
 
     def add(self, rulefactory: RuleFactory) -> None:
         firsts = (rule.rule.split("/")[1] for rule in rulefactory.get_rules(self) if not rule.build_only)
         self._claimed |= {"<" if "<" in first else first for first in firsts}
+        self.free.clear()
         super().add(rulefactory)
 
     def claims(self, path: str) -> bool:
         """Whether a rule may match a path, by its first segment; "<" stands for a variable one."""
         return path.split("/", 2)[1] in self._claimed or "<" in self._claimed
+
+    def is_free(self, path: str) -> bool:
+        """Whether a path of the environ is plain and no rule claims it; it is remembered then."""
+        if path[:1] != "/" or path[:2] == "//" or not path.isascii() or self.claims(path):
+            return False
+        if len(path) <= LONGEST_FREE:
+            if len(self.free) >= MOST_FREE:
+                self.free.clear()
+            self.free.add(path)
+        return True
 
 
 class Adapter:

@@ -30,7 +30,7 @@ class Origins:
     """The origins that a site trusts."""
 
     def __init__(self, settings: Settings) -> None:
-        self._trusted = tuple(settings.origins)
+        self.trusted = tuple(settings.origins)
         self._own_host = urlsplit(settings.site_url).netloc
 
     def check(self, request: KernelRequest) -> None:
@@ -70,9 +70,9 @@ class Origins:
     def _origins_of(self, request: KernelRequest) -> Sequence[str]:
         resolved = request.resolved
         if resolved is None:
-            return self._trusted
+            return self.trusted
         own: tuple[str, ...] = resolved.endpoint.origins
-        return self._trusted + own if own else self._trusted
+        return self.trusted + own if own else self.trusted
 
     def _admits(self, environ: Mapping[str, Any], origins: Sequence[str]) -> bool:
         """`*` admits no request that carries what a browser adds by itself: cookies, a password it remembers."""

@@ -25,10 +25,11 @@ from ..dispatch.request import KernelRequest
 from ..errors import LibraryError, NotFound
 from .dispatcher import Dispatcher
 from .headers import ResponseHeaders, StartResponse
-from .lean_request import Lazy, LeanRequest, is_plain
+from .lean_request import Lazy, LeanRequest
 from .matching import RuleMap
 from .sessions import Sessions
 
+VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 IS_KNOWN_FLASK = importlib.metadata.version("flask").startswith("3.1.")
 PRESERVE = "werkzeug.debug.preserve_context"  # of the test client, which reads the contexts after the request
 
@@ -38,24 +39,24 @@ class LeanAppContext(AppContext):
 
     url_adapter = Lazy(lambda context: context.app.create_url_adapter(None))
     g = Lazy(lambda context: context.app.app_ctx_globals_class())
+    _cv_tokens = Lazy(lambda context: [])
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self._cv_tokens = []
 
 
 class LeanContext(RequestContext):
     """A RequestContext whose URL adapter and session are made when they are read."""
 
     url_adapter = Lazy(lambda context: context.app.create_url_adapter(context.request))
+    _cv_tokens = Lazy(lambda context: [])
+    _session: SessionMixin | None = None
     flashes: list[tuple[str, str]] | None = None
 
     def __init__(self, app: Flask, request: LeanRequest) -> None:
         self.app = app
         self.request = request
-        self._session = None
         self._after_request_functions = []
-        self._cv_tokens = []
 
     def copy(self) -> LeanContext:
         """A context of the same request and session for another thread."""
@@ -106,16 +107,18 @@ class ShortWay(Flask):
 
     def _send(self, response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Send a response with the headers that every one gets."""
-        if isinstance(response, LeanResponse) and response.is_bare:
+        if type(response) is LeanResponse and response.is_bare:
             return response.send(environ, start_response, self.headers.of(environ))
         return response(environ, self.headers.adding(environ, start_response))
 
     def _is_short(self, environ: dict[str, Any]) -> bool:
         """Whether a request is one of the catalogue, outside of any context, and nothing of Flask is replaced."""
+        path = environ.get("PATH_INFO", "")
         return (
             IS_KNOWN_FLASK
-            and is_plain(environ)
-            and not self.url_map.claims(environ["PATH_INFO"])
+            and environ.get("REQUEST_METHOD") in VERBS
+            and (path in self.url_map.free or self.url_map.is_free(path))
+            and environ.get("QUERY_STRING", "").isascii()
             and PRESERVE not in environ
             and _cv_app.get(None) is None
             and self.request_class is KernelRequest
@@ -125,10 +128,10 @@ class ShortWay(Flask):
     def _enter(self, environ: dict[str, Any]) -> tuple[LeanContext, LeanAppContext]:
         """What AppContext.push and the start of RequestContext.push do."""
         context, above = LeanContext(self, LeanRequest(environ)), LeanAppContext(self)
-        above._cv_tokens.append(_cv_app.set(above))
+        above._cv_tokens = [_cv_app.set(above)]
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self, _async_wrapper=self.ensure_sync)
-        context._cv_tokens.append((_cv_request.set(context), above))
+        context._cv_tokens = [(_cv_request.set(context), above)]
         return context, above
 
     def _open(self, context: LeanContext) -> None:
@@ -158,11 +161,11 @@ class ShortWay(Flask):
             request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
         return response
 
-    def process_response(self, response: Response) -> Response:
-        context = _cv_request.get()
+    def keep_session(self, context: Any, response: Response) -> Response:
+        """What Flask.process_response does."""
         if self.after_request_funcs or context._after_request_functions:
-            return super().process_response(response)
-        session: Any = context._session  # None: unread, which only Sessions knows
+            return Flask.process_response(self, response)
+        session = context._session  # None: unread, which only Sessions knows
         if session is None and "HTTP_COOKIE" not in context.request.environ:
             return response
         if not self.session_interface.is_null_session(session):
