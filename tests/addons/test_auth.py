@@ -472,3 +472,19 @@ def test_the_explorer_opens_in_production_to_a_role(site: Site, redis: Server, a
         assert opened.test_client().get(path, headers=basic("ann", PASSWORD)).status_code == 200, path
     without = site.app(explorer="staff")
     assert without.test_client().get("/_koa/").status_code == 403
+
+
+def test_the_statements_for_sql_server_keep_every_letter() -> None:
+    """Compiled only: VARCHAR would store most letters as "?", and `user` is a reserved word there."""
+    from sqlalchemy.dialects import mssql
+    from sqlalchemy.schema import CreateTable
+
+    from system.addons.auth import tables
+
+    made = {
+        name: str(CreateTable(table).compile(dialect=mssql.dialect()))
+        for name, table in tables.metadata.tables.items()
+    }
+    assert "name NVARCHAR(150) NOT NULL" in made["koa_users"]
+    assert "[user] NVARCHAR(150) NOT NULL" in made["koa_audit"]
+    assert "scopes NVARCHAR(1000) NOT NULL" in made["koa_keys"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 
 from sqlalchemy import (
@@ -63,19 +65,22 @@ version = Table("koa_auth_version", MetaData(), Column("version", Integer, nulla
 
 # each brings the tables from the version of its position to the next one
 STEPS: tuple[Callable[[Connection], None], ...] = (metadata.create_all,)
-ATTEMPTS = 3
+ATTEMPTS = 6
+PAUSE_SECONDS = 0.1
 
 
 def migrate(engine: Engine) -> None:
     """Create the tables, or bring them up to date; safe when several processes start at once."""
     for attempt in range(ATTEMPTS):
-        try:
-            with engine.begin() as connection:
-                _migrate(connection)
-            break
-        except SQLAlchemyError:  # another process was faster: look again
-            if attempt == ATTEMPTS - 1:
-                raise
+        with engine.connect() as connection:  # a database that is away fails here, at once
+            try:
+                with connection.begin():
+                    _migrate(connection)
+                return
+            except SQLAlchemyError:  # another process was faster: look again
+                if attempt == ATTEMPTS - 1:
+                    raise
+        time.sleep(random.uniform(0.5, 1) * PAUSE_SECONDS * 2**attempt)  # noqa: S311 - jitter
 
 
 def _migrate(connection: Connection) -> None:
