@@ -31,7 +31,7 @@ libs = {
     "language": "catalog/language",
     "addon": "system/addons",
 }
-# the files of system/addons that are switched on: ["auth"]. limits works in production only
+# the addons that are switched on; "auth" adds users and logins. limits works in production only
 addons = ["agents", "limits"]
 
 pdfPath = "pdfs"

@@ -11,7 +11,7 @@ KernKoaError
 │   ├── OutOfMemory          it raised MemoryError
 │   ├── TaskExited           it called sys.exit()
 │   ├── TaskTimeout          it ran longer than taskSeconds
-│   ├── ResultRefused        what it returned is no JSON, or too big
+│   ├── ResultRefused        what it returned is not JSON, or too big
 │   └── WorkerKilled         it ended its worker every time it was tried
 ├── DatabaseError            the database refused a statement
 │   ├── DatabaseConflict     409  a unique or foreign key refused it
@@ -35,7 +35,7 @@ KernKoaError
     ├── InvalidParameters    422  values that the signature refuses
     └── IdempotencyReused    422  an Idempotency-Key that came with another request before
 
-TaskCancelled is no KernKoaError, nor even an Exception: it ends a task that was cancelled, and no
+TaskCancelled is not a KernKoaError, nor even an Exception: it ends a task that was cancelled, and no
 `except Exception` of the task's author is meant to stop it.
 
 `status` is the HTTP status that an error answers with when nobody caught it. `detail` is the sentence

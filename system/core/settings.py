@@ -179,7 +179,7 @@ def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) ->
 
 
 def _misspelled(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each name of config.py or of the environment that is no setting but is spelled like one."""
+    """A sentence for each name of config.py or the environment that looks like a misspelled setting."""
     fields = setting_names()
     for name in values:
         near = near_names(name, fields, 1, 0.8)

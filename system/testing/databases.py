@@ -126,7 +126,7 @@ class RolledBack(Database):
 
 
 def roll_back(databases: Databases, settings: Settings) -> Mapping[str, RolledBack]:
-    """Replace the databases that are no SQLite files by ones that a test rolls back; returns them."""
+    """Replace the databases that are not SQLite files by ones that a test rolls back; returns them."""
     kept = {}
     for name, entry in settings.databases.items():
         if entry.get("driver") != "sqlite" and not str(entry.get("url", "")).startswith("sqlite"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +12,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.browser import chromium
 
 from .test_supervisor import Clone
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("chromium") and shutil.which("chromedriver")),
-    reason="Chromium is needed: sh setup.sh test installs it",
-)
 
 # the answer is nowhere in the source, which the pages show
 GOOD = "class index:\n    def index(self):\n        return 'men' + 'ded'\n"

@@ -31,6 +31,23 @@ DOORS = {
         "words = {!r}\n",
         "from .helper import read; words = read()",
     ),
+    "runpy": (
+        "catalog/model/words.py",
+        "words = {!r}\n",
+        "import runpy; words = runpy.run_path(ROOT + '/catalog/model/words.py')['words']",
+    ),
+    "a loader of importlib": (
+        "catalog/model/words.py",
+        "words = {!r}\n",
+        "from importlib.util import module_from_spec, spec_from_file_location as find; "
+        "spec = find('words', ROOT + '/catalog/model/words.py'); "
+        "words = module_from_spec(spec); spec.loader.exec_module(words); words = words.words",
+    ),
+    "exec": (
+        "catalog/model/words.py",
+        "words = {!r}\n",
+        "from pathlib import Path; exec(Path(ROOT + '/catalog/model/words.py').read_text())",
+    ),
     "a base class": (
         "catalog/model/words.py",
         "class Base:\n    text = {!r}\n",
@@ -52,7 +69,8 @@ def test_an_edit_renews_what_was_made_of_it(site: Any, door: str, place: str) ->
     indent = "\n    " if place == "class" else "\n"
     site.write(
         "lib.py",
-        "from runtime_of_test import load\n" + PLACES[place].format(statement=statement.replace("\n", indent)),
+        "from runtime_of_test import ROOT, load\n"
+        + PLACES[place].format(statement=statement.replace("\n", indent)),
     )
     app = site.app()
     provide_load(app)
@@ -68,7 +86,7 @@ def provide_load(app: Any) -> None:
     import types
 
     module = types.ModuleType("runtime_of_test")
-    vars(module)["load"] = app.load
+    vars(module).update(load=app.load, ROOT=str(app.settings.path))
     sys.modules["runtime_of_test"] = module
 
 
@@ -341,3 +359,31 @@ def test_a_library_that_uses_two_partners_uses_them_as_they_are_after_each_edit(
     for answer in ("two", "three", "four"):
         site.write("catalog/model/lib/plug.py", plug.format(answer))
         assert client.get("/lib").text == answer
+
+
+def test_a_thread_that_loads_cannot_be_waited_for_without_end(
+    site: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("system.core.catalog.policy.LONGEST_WAIT", 0.2)
+    site.write("catalog/model/words.py", "words = 'one'\n")
+    site.write(
+        "lib.py",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def read():
+            from catalog.model.words import words
+            return words
+
+        with ThreadPoolExecutor() as pool:
+            words = pool.submit(read).result()
+
+        class Lib:
+            def index(self): return words
+        """,
+    )
+    assert site.client().get("/lib").status_code == 500
+    assert (
+        "A file that starts threads while it loads, and waits for them, imports first what they need"
+        in caplog.text
+    )

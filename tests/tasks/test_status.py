@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,11 +14,6 @@ from system.core.tasks.description import describe_task, measure, show_seconds
 from tests.browser import chromium
 from tests.conftest import BROWSER
 from tests.task_bench import Bench, bench, wait_for
-
-needs_chromium = pytest.mark.skipif(
-    not (shutil.which("chromium") and shutil.which("chromedriver")),
-    reason="Chromium is needed: sh setup.sh test installs it",
-)
 
 PROMPT = """
     from kernkoa import *
@@ -127,7 +121,6 @@ def test_the_page_works_without_scripts(site: Bench) -> None:
     assert "Cancelled" in site.request("GET", headers["location"], headers=BROWSER)[2].decode()
 
 
-@needs_chromium
 def test_the_page_moves_from_the_click_to_the_result(site: Bench, browser: Any) -> None:
     browser.get(f"http://127.0.0.1:{site.port}/prompt")
     browser.find_element(By.LINK_TEXT, "watch it").click()
@@ -154,7 +147,6 @@ def read_text(browser: Any, selector: str) -> str:
     return str(browser.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
 
 
-@needs_chromium
 def test_the_cancel_button_cancels(site: Bench, browser: Any) -> None:
     task_id = site.start("sleep", {"seconds": 60})
     browser.get(f"http://127.0.0.1:{site.port}/status/{task_id}")
@@ -163,7 +155,6 @@ def test_the_cancel_button_cancels(site: Bench, browser: Any) -> None:
     assert site.status(task_id)["status"] == "REVOKED"
 
 
-@needs_chromium
 def test_the_board_shows_tasks_workers_and_schedules(site: Bench, browser: Any) -> None:
     done = site.start("echo", 1)
     site.end(done)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, render_template
+from flask import Response, render_template, url_for
 from mcp_types.jsonrpc import INVALID_PARAMS
 from werkzeug.exceptions import Forbidden, NotAcceptable, UnsupportedMediaType
 
@@ -17,6 +17,7 @@ from system.core.dispatch.request import request
 from system.core.errors import KernKoaError
 from system.core.explorer.access import PUBLIC, Visitor
 from system.core.explorer.listing import Listing
+from system.core.explorer.markdown import render_line
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
 
@@ -144,6 +145,8 @@ class Door:
             "site": self.app.settings.name,
             "address": address,
             "policy": self.policy,
+            "explorer": url_for("explorer") if "explorer" in self.app.view_functions else "",
+            "line": render_line,
             "snippets": _snippets(self.app.settings, address),
             "tools": [*TASK_TOOLS, *(tool.described for tool in self.tools.every(visit))],
             "calls": self.last_calls.newest() if self._sees_calls() else [],

@@ -28,7 +28,7 @@ HEADERS = {
 
 
 class Front:
-    """WSGI middleware. All that is no plain call of a method goes on to the view, which answers or refuses it."""
+    """WSGI middleware. Passes everything but plain calls of methods on to the view."""
 
     def __init__(self, app: KernKoa, policy: str, door: Callable[[], Door]) -> None:
         self._next = app.wsgi_app

@@ -44,7 +44,7 @@ class LastCalls:
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        """A forked process has a file of its own."""
+        """A forked process has its own file."""
         self._ring = None
 
     def add(self, tool: str, milliseconds: float, failed: bool) -> None:

@@ -198,7 +198,7 @@ def encode_tool(described: dict[str, Any]) -> bytes:
 
 
 def read_message(body: bytes) -> dict[str, Any]:
-    """The message in a body: one JSON object in the form of JSON-RPC 2.0; batches are no part of the protocol."""
+    """The message in a body: one JSON object in the form of JSON-RPC 2.0; batches are not part of the protocol."""
     try:
         message = from_json(body, allow_inf_nan=False)
     except ValueError as error:

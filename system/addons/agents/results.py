@@ -41,7 +41,7 @@ def describe(answer: Answer, settings: Settings) -> dict[str, Any] | bytes:
 
 
 def _describe_json(content: bytes) -> dict[str, Any] | bytes | None:
-    """A JSON body as text and as structured content, as it stands; None for what is no JSON after all."""
+    """A JSON body as text and as structured content, as it stands; None for what is not JSON after all."""
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError:

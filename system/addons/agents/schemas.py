@@ -39,7 +39,7 @@ def input_schema(parameters: Iterable[Parameter], library: str) -> Schema:
 def output_schema(answers: Sequence[Answer], library: str) -> Schema | None:
     """What a tool answers as structured content; None where the method does not say it, or says several things.
 
-    A value that is no object stands under the name `result`, as the protocol wants an object.
+    The protocol requires an object, so any other value is under the name `result`.
     """
     if len(answers) != 1 or answers[0].media != JSON or answers[0].schema is None:
         return None
@@ -62,6 +62,6 @@ def _follow(schema: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 def _fields(schema: Schema, definitions: dict[str, Schema]) -> Schema | None:
-    """The schema of a record with its fields; None for what is no object of named fields."""
+    """The schema of a record with its fields; None for what is not an object of named fields."""
     found = _follow(schema, definitions)
     return found if found.get("type") == "object" and "properties" in found else None

@@ -14,6 +14,7 @@ from flask import Flask
 from pydantic_core import to_json
 from werkzeug.http import parse_options_header
 
+from system.core.dispatch.request import JSON_BODY
 from system.core.log import REQUEST_ID
 from system.core.web.dispatcher import ADMITTED
 from system.core.web.headers import PROXY_REQUEST_ID
@@ -106,6 +107,8 @@ def _make_environ(outer: Mapping[str, Any], verb: str, path: str, arguments: Map
     environ["CONTENT_LENGTH"] = str(len(body)) if body else ""
     environ["HTTP_ACCEPT"] = "application/json, text/*;q=0.9, */*;q=0.5"
     environ["wsgi.input"] = BytesIO(body)
+    if b"Infinity" not in body:  # a number beyond the range of a float is refused where the body is read
+        environ[JSON_BODY] = body, arguments
     environ[PROXY_REQUEST_ID] = outer.get(REQUEST_ID, "")
     return environ
 

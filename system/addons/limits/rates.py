@@ -81,4 +81,4 @@ def _parse(rate: str) -> RateLimitItem:
     try:
         return parse(rate)
     except ValueError as error:
-        raise SettingsError(f"{rate!r} is no rate. Write it as 10/minute or 100 per hour.") from error
+        raise SettingsError(f"{rate!r} is not a rate. Write it as 10/minute or 100 per hour.") from error

@@ -56,7 +56,7 @@ def _share_counts(folder: Path) -> None:
 
 
 class Metrics:
-    """The counts of an app, in a registry of its own."""
+    """The counts of an app, in its own registry."""
 
     def __init__(self, app: Any) -> None:
         from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -91,7 +91,7 @@ class Metrics:
         return response
 
     def show(self) -> Response:
-        """The metrics as Prometheus reads them. Raises NotFound for anyone who is no monitor."""
+        """The metrics as Prometheus reads them. Raises NotFound for anyone who is not a monitor."""
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .tree import PACKAGES
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-# the source of a library by its dotted name, None for what is no library of the site
+# the source of a library by its dotted name, None for what is not a library of the site
 Read = Callable[[str], ast.Module | None]
 
 

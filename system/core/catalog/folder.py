@@ -167,7 +167,7 @@ class Folder:
             return
         stamp = stamp_of(self.path)
         if stamp != self._stamp:
-            with self.policy.lock:
+            with self.policy.loading():
                 self._scan()
             settled = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) > RACY_NS
             self._stamp = stamp if settled else None
@@ -204,7 +204,7 @@ class Folder:
         """Why the folder is closed that has no guard that can be read; empty where it never had one."""
         path = os.path.join(self.path, f"{GUARD}.py")
         if os.path.lexists(path):
-            fault = "it is no regular file, or leads out of the catalogue"
+            fault = "it is not a regular file, or leads out of the catalogue"
         elif self._had_guard() and os.path.isdir(self.path):
             fault = "it was there and is gone; to open the folder put an empty one in its place"
         else:

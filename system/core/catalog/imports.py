@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import os
 import sys
 import types
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,15 @@ class Imports(MetaPathFinder, Loader):
                 return root
             if name.startswith(f"{root.name}."):
                 return _descend(root, name[len(root.name) + 1 :].split("."), now)
+        return None
+
+    def find_file(self, path: str, now: float) -> Library | None:
+        """The library that a path names, or None."""
+        for root in self._roots.values():
+            inside = os.path.abspath(path).removeprefix(os.path.join(root.path, ""))
+            if not os.path.isabs(inside):
+                found = _descend(root, inside.removesuffix(".py").split(os.sep), now)
+                return found if isinstance(found, Library) else None
         return None
 
     def install(self) -> None:

@@ -16,6 +16,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import LibraryError
 from .execution import Compiled, Version, compile_source, execute, restored
@@ -39,7 +40,7 @@ Identity = tuple[bytes, int]
 class Load:
     """A library that is being executed: what it used so far, and the state of what it used as it found it.
 
-    `missing` are the names of the catalogue that it did not find.
+    `missing` are the names of the catalogue that it did not find, `opened` the source files opened meanwhile.
     """
 
     library: Library
@@ -47,6 +48,7 @@ class Load:
     parts: dict[Library, Identity] = field(default_factory=dict)
     states: dict[Library, State] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
     version: Version | None = None
     source: bytes = b""
     digest: bytes = b""
@@ -59,6 +61,13 @@ class Load:
         version = part._version_here()
         if version is not None and part not in self.states:
             self.states[part] = state_of(version.module, version.outline.imported)
+
+    def note_opened(self) -> None:
+        """Remember the libraries whose source was read and run without an import: by runpy, a loader, exec."""
+        for path in self.opened:
+            part = self.library.policy.find_file(path, _of_thread.moment)
+            if part is not None and part not in self.parts:
+                self.parts[part] = part.identity(_of_thread.moment)
 
 
 class _OfThread(threading.local):
@@ -79,6 +88,14 @@ class _OfThread(threading.local):
 
 
 _of_thread = _OfThread()
+
+
+def _note_open(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and _of_thread.stack and str(arguments[0]).endswith(".py"):
+        _of_thread.stack[-1].opened.add(str(arguments[0]))
+
+
+sys.addaudithook(_note_open)
 
 
 def note_missing(name: str) -> None:
@@ -182,7 +199,7 @@ class Library:
 
     def _refresh(self, now: float) -> None:
         if self._is_stale(now):
-            with self.policy.lock:
+            with self.policy.loading():
                 if _of_thread.load_of(self) is None and self._is_stale(now):  # no other thread was faster
                     self._load(now)
                     self._report()
@@ -244,6 +261,7 @@ class Library:
         load.source, load.digest = self._file.read(now)
         load.parts[self] = load.digest, self._generation
         self._run(load)
+        load.note_opened()
 
     def _run(self, load: Load) -> None:
         def begin(module: types.ModuleType) -> None:

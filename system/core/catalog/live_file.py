@@ -125,7 +125,7 @@ def _read(path: str) -> tuple[bytes, bool]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", path)
+            raise OSError(errno.EINVAL, "is not a regular file", path)
         with open(descriptor, "rb", closefd=False) as stream:
             return stream.read(), _is_open_for_writing(descriptor)
     finally:

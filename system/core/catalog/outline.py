@@ -13,10 +13,10 @@ _DESCRIPTORS = {
     "cached_property": "is a property",
     "staticmethod": "is a static method",
     "classmethod": "is a class method",
-    "cache": "is no plain function",
-    "lru_cache": "is no plain function",
-    "partialmethod": "is no plain function",
-    "singledispatchmethod": "is no plain function",
+    "cache": "is not a plain function",
+    "lru_cache": "is not a plain function",
+    "partialmethod": "is not a plain function",
+    "singledispatchmethod": "is not a plain function",
 }
 
 
@@ -57,7 +57,7 @@ class MethodOutline:
 
     @property
     def verbs(self) -> tuple[str, ...] | None:
-        """The verbs of `@allow("…")` as written; None without one, or where they are no literals."""
+        """The verbs of `@allow("…")` as written; None without one, or where they are not literals."""
         for decorator in self.decorators:
             if decorator.name == "allow" and decorator.values is not None:
                 return tuple(str(value).upper() for value in decorator.values)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import ServiceUnavailable
 from .execution import Version
 from .last_good import LastGood
 
 # A file is read when it has been quiet for this long where the version before can serve meanwhile.
 SETTLED_SECONDS = 0.1
+# A thread waits this long for another one that loads.
+LONGEST_WAIT = 20
 
 
 @dataclass(slots=True)
@@ -22,7 +26,7 @@ class LivePolicy:
 
     `live_seconds` is 0 to look every time, infinite to never look again. `plain_verbs` are those of methods that
     do not say theirs. `report` is called with each version that was loaded, `find` gives
-    the folder or library of a dotted name.
+    the folder or library of a dotted name, `find_file` the library of a path.
     """
 
     live_seconds: float
@@ -31,10 +35,24 @@ class LivePolicy:
     plain_verbs: frozenset[str] = frozenset({"GET", "POST"})
     report: Callable[[Version], None] = lambda version: None
     find: Callable[[str, float], object | None] = lambda name, now: None
+    find_file: Callable[[str, float], Any] = lambda path, now: None
     least_moment: float = 0.0
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     guards: dict[str, Any] = field(default_factory=dict)  # the guard that each folder has or had, by its name
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Load alone: one thread at a time. Raises ServiceUnavailable after LONGEST_WAIT seconds."""
+        if not self.lock.acquire(timeout=LONGEST_WAIT):
+            raise ServiceUnavailable(
+                f"Another thread has been loading files of the catalogue for {LONGEST_WAIT} seconds. Try again. "
+                "A file that starts threads while it loads, and waits for them, imports first what they need."
+            )
+        try:
+            yield
+        finally:
+            self.lock.release()
 
     @property
     def may_wait(self) -> bool:

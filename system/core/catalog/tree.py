@@ -59,7 +59,7 @@ class Catalog:
         self.sources = SourceCache()
         self._imports = Imports(self.policy, self.roots)
         self.policy.builtins = {**vars(builtins), "__import__": self._imports.statement}
-        self.policy.find = self._imports.find
+        self.policy.find, self.policy.find_file = self._imports.find, self._imports.find_file
         self._imports.install()
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The path without scheme, host and query, with the words that are no parameters as further segments."""
+        """The path without scheme, host and query, with the words that are not parameters as further segments."""
         arguments = [quote(word, safe="") for word in self.words if "=" not in word]
         return "/".join([self._split.path.strip("/"), *arguments]).strip("/")
 

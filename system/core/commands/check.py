@@ -57,7 +57,7 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
 
 
 def find_notes(catalog: Catalog, settings: Settings) -> Iterator[Finding | str]:
-    """What is no fault but worth a look: an explorer open to everyone, methods that answer GET and write."""
+    """What is not a fault but worth a look: an explorer open to everyone, methods that answer GET and write."""
     if settings.explorer == PUBLIC:
         yield "explorer = 'public': in production everyone can read the explorer and the board of tasks."
     for library in catalog.libraries("controller", catalog.now()):

@@ -58,7 +58,7 @@ def _as_number(value: Decimal) -> int | float | str:
 
 def _refuse(advice: str) -> Change:
     def refuse(value: Any) -> Any:
-        raise ArgumentError(f"a {type(value).__name__} is no value of a column: {advice}")
+        raise ArgumentError(f"a {type(value).__name__} is not a value of a column: {advice}")
 
     return refuse
 

@@ -173,7 +173,7 @@ class Pages:
         )
 
     def _files_behind(self, error: Exception, traces: Iterable[Trace]) -> list[str]:
-        """The site's files that the error went through: a change in one of them may mend it."""
+        """The site's files that the error went through: a change in one of them may fix it."""
         paths = [frame.path for trace in traces for frame in trace.own]
         if isinstance(error, LibraryError) and error.path:
             paths += [error.path, os.path.dirname(error.path)]

@@ -185,7 +185,7 @@ def _why_no_method(stop: Stop, controller: type, outline: ClassOutline) -> str:
     if fault := _why_no_name(name):
         return fault
     if own is not None:
-        return f"{name} {own.hidden or 'is no plain method: a decorator replaced it by something else'}"
+        return f"{name} {own.hidden or 'is not a plain method: a decorator replaced it by something else'}"
     if name in vars(controller):
         made = "a class inside the class" if isinstance(vars(controller)[name], type) else "an attribute"
         return f"{name} is {made}, not a method written with def in {outline.name}"

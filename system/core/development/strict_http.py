@@ -74,7 +74,7 @@ def find_fault(headers: Message, version: str) -> tuple[HTTPStatus, str] | None:
     faults = {
         "A header is malformed": _has_defects(headers) or any(map(_is_malformed, headers.items())),
         "A request has one Host": len(headers.get_all("Host", [])) != 1 and version != "HTTP/1.0",
-        "Content-Length is no number": len(lengths) > 1 or any(not _is_number(length) for length in lengths),
+        "Content-Length is not a number": len(lengths) > 1 or any(not _is_number(length) for length in lengths),
         "Content-Length and Transfer-Encoding contradict each other": bool(lengths and codings),
     }
     for reason, is_true in faults.items():

@@ -18,7 +18,7 @@ def read_field(parameter: Parameter, place: tuple[str, str, int]) -> Parameter:
     """Apply the Field() of a parameter. Raises LibraryError for a Field that a parameter cannot have."""
     default, annotation = parameter.default, parameter.annotation
     if isinstance(default, ModelPrivateAttr | dataclasses.Field):
-        raise unusable(place, f"{parameter.name}: {type(default).__name__} is no default of a parameter")
+        raise unusable(place, f"{parameter.name}: {type(default).__name__} is not a default of a parameter")
     is_field = isinstance(default, FieldInfo)
     written = [item for item in typing.get_args(annotation)[1:] if isinstance(item, FieldInfo)]
     if not is_field and not (typing.get_origin(annotation) is typing.Annotated and written):

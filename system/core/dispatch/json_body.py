@@ -43,10 +43,16 @@ _EXACT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_
 def decode_json(body: bytes, most_values: int, most_levels: int, what: str = "The JSON body") -> Any:
     """The value of a JSON body; None for an empty one. `what` is its name in the errors.
 
-    Raises MalformedBody for what is no JSON (RFC 8259), has half of a surrogate pair, a number beyond the range of
+    Raises MalformedBody for invalid JSON (RFC 8259), half of a surrogate pair, a number beyond the range of
     a float or too many levels; TooLarge for too many values.
     """
     value = _decode(body, _DECODER.decode, what)
+    check_json(value, body, most_values, most_levels, what)
+    return value
+
+
+def check_json(value: Any, body: bytes, most_values: int, most_levels: int, what: str = "The JSON body") -> None:
+    """Raises what decode_json raises for a value that was decoded from this body."""
     opened = body.count(b"[") + body.count(b"{")
     if opened > most_levels or opened + body.count(b",") >= most_values:
         _check_size(value, most_values, most_levels, what)
@@ -54,7 +60,6 @@ def decode_json(body: bytes, most_values: int, most_levels: int, what: str = "Th
         _check_text(value, what)
     if _HUGE.search(body) and any(isinstance(item, float) and not math.isfinite(item) for item in _leaves(value)):
         raise MalformedBody(f"{what} has a number beyond the range of a float. Send it as text.")
-    return value
 
 
 def decode_json_text(text: str, name: str, limits: tuple[int, int]) -> Any:

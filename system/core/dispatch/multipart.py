@@ -25,7 +25,7 @@ codecs.register(_find_codec)
 
 
 class _StrictMultiPartParser(MultiPartParser):
-    """Raises ValueError for a field, a name or a file name that is no UTF-8 text."""
+    """Raises ValueError for a field, a name or a file name that is not UTF-8 text."""
 
     def get_part_charset(self, headers: Headers) -> str:
         _check_names(headers)

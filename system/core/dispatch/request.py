@@ -17,9 +17,12 @@ from werkzeug.utils import secure_filename
 
 from ..errors import MalformedBody, TooLarge
 from ..settings import Settings
-from .json_body import decode_json
+from .json_body import check_json, decode_json
 from .multipart import StrictParser
 from .params import NO_VALUES, Params
+
+# in the environ of a request that the site makes to itself: the text of its JSON body and the value of that
+JSON_BODY = "kernkoa.json_body"
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _ESCAPED = re.compile(rb"%[89a-fA-F]")
@@ -138,6 +141,10 @@ class KernelRequest(Request):
     def _read_body(self, args: MultiDict[str, str], segments: Sequence[str], settings: Settings) -> Params:
         own: int = getattr(self.resolved.endpoint.function, "koa_values", 0) if self.resolved else 0
         most, limits = own or settings.maxParams, (own or settings.maxJsonValues, settings.maxJsonDepth)
+        raw, body = self.environ.get(JSON_BODY, (b"", None))
+        if raw and len(raw) <= settings.maxParamsBytes:
+            check_json(body, raw, *limits)
+            return Params(query=args, json_body=body, raw_json=raw, segments=segments)
         if self.is_json:
             self._limit(settings.maxParamsBytes)
             raw = self.get_data(cache=True)
@@ -181,7 +188,7 @@ def is_local(environ: Mapping[str, Any]) -> bool:
 
 
 def _check_text(sent: bytes, part: str) -> None:
-    """Raises MalformedBody for a query or form that is no UTF-8: its values would be changed."""
+    """Raises MalformedBody for a query or form that is not UTF-8: its values would be changed."""
     if not sent.isascii() or _ESCAPED.search(sent):
         try:
             unquote_to_bytes(sent).decode()

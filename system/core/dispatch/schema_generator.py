@@ -42,6 +42,7 @@ def _limits_of_digits(schema: core_schema.DecimalSchema) -> dict[str, float]:
     places, digits = schema.get("decimal_places"), schema.get("max_digits")
     found = {} if places is None else {"multipleOf": 10.0**-places if places else 1}
     if digits is not None:
-        bound = 10.0 ** (digits - (places or 0))
+        whole = digits - (places or 0)
+        bound: float = 10**whole if 0 <= whole <= 15 else 10.0**whole
         found |= {"exclusiveMinimum": -bound, "exclusiveMaximum": bound}
     return found

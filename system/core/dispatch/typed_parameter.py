@@ -49,7 +49,7 @@ def text_rules_of(annotation: Any) -> TextRules:
 
 
 def _is_textual(member: Any) -> bool:
-    """Whether an empty text is a value of its own, and not a field that was left empty."""
+    """Whether an empty text is a value itself, and not a field that was left empty."""
     if member is Any or member is object or isinstance(member, typing.TypeVar):
         return True
     if typing.get_origin(member) is typing.Literal:
@@ -64,7 +64,7 @@ class Slot:
 
     `convert` makes its value of one that a JSON body holds, `convert_text` of a text of the path, the query or a
     form. `names` are those under which it is sent, `fields` the rules of the names
-    that a record takes; None for what is no record, or one of any names.
+    that a record takes; None for what is not a record, or one of any names.
     """
 
     def __init__(self, parameter: Parameter, signature: Signature) -> None:

@@ -118,7 +118,7 @@ def _known_flags(flags: type[Flag]) -> Callable[[Any], Any]:
 
 
 def _spellings(schema: CoreSchema) -> Mapping[Any, Any]:
-    """How the values of a Literal or an Enum are written in a URL or a form, where they are no text."""
+    """How the values of a Literal or an Enum are written in a URL or a form, where they are not text."""
     choices = schema["members"] if schema["type"] == "enum" else schema["expected"]
     values = (choice.value if schema["type"] == "enum" else choice for choice in choices)
     return {_spell(value): value for value in values if not isinstance(value, str)}

@@ -12,7 +12,7 @@ DEEPEST = 12
 
 
 def breaking_changes(old: Document, new: Document) -> list[str]:
-    """What a client written for the old document may trip over, a line each; nothing where it all still works.
+    """Each change that can break a client of the old document, as a line; nothing where it all still works.
 
     An operation, an answer or a field of one that is gone; a parameter that is new and required, or required by
     now, or that takes less than it did.

@@ -38,7 +38,7 @@ class Found(NamedTuple):
 
 
 def sections_of(path: str, source: str) -> Iterator[Section]:
-    """The sections of a page; a `#` in a block of code is no heading."""
+    """The sections of a page; a `#` in a block of code is not a heading."""
     hidden = _FENCE.sub(lambda block: re.sub("[^\n]", "x", block[0]), source)
     headings = [*_HEADING.finditer(hidden)]
     title = plain(headings[0][1]) if headings else path

@@ -37,7 +37,7 @@ class ListedMethod:
     (shop/orders) and `path` are of the file that the URL names; `origin` is the file in which
     an inherited method is written and `origin_name` its module, `defined_in` the class there.
     `is_background`: a request may ask for it to run in a worker. `is_guarded`: it has
-    a guard of its own. `schedules`: 5m, 0 2 * * *.
+    its own guard. `schedules`: 5m, 0 2 * * *.
     """
 
     name: str

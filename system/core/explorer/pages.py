@@ -106,7 +106,7 @@ class Explorer:
     def start_task(self, path: str) -> Response:
         """Hand a task method to a worker, with what a form or a JSON body sent.
 
-        Who may start it is who may see it. Raises NotFound for what is no task method.
+        Who may start it is who may see it. Raises NotFound for what is not a task method.
         """
         visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
         place = self._navigation.find_place(path, now)

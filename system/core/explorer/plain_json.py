@@ -15,7 +15,7 @@ _LEFT_OUT: Any = object()
 def plain_json(value: Any) -> Any:
     """A value of dicts, lists and scalars without what JSON cannot say; None where nothing is left.
 
-    Infinite and not-a-number, bytes that are no UTF-8 and whatever is nested too deep are left out; the halves
+    Infinite and not-a-number, bytes that are not UTF-8 and whatever is nested too deep are left out; the halves
     of surrogate pairs become question marks.
     """
     made = _plain(value, 0)

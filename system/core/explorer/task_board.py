@@ -213,7 +213,7 @@ def _filter_of(given: Any) -> dict[str, str]:
 
 
 def _read_filter(given: Any) -> Filter:
-    """The filter of a query or a form; what is no number there is passed over."""
+    """The filter of a query or a form; what is not a number there is passed over."""
     since, before = given.get("since", 0.0, type=float), given.get("before", math.inf, type=float)
     return Filter(
         status=given.get("status", ""),

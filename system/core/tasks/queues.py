@@ -224,7 +224,7 @@ class Queues:
 
 
 def read_task_id(raw: bytes) -> str:
-    """The id in a message; "" if it is no message."""
+    """The id in a message; "" if it is not a message."""
     try:
         found: Any = from_json(raw)["headers"]["id"]
     except (ValueError, LookupError, TypeError):

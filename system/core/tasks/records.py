@@ -16,7 +16,7 @@ from .counts import COUNT, Counts
 from .redis_connection import RedisConnection
 
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
-# words with a meaning of their own, which a report may not use as its state
+# words with their own meaning, which a report may not use as its state
 RESERVED_STATES = FINAL | {"PENDING", "RETRY", "STARTED", "RECEIVED", "REJECTED", "IGNORED"}
 # as many of the newest tasks are listed
 MOST_LISTED = 10_000

@@ -21,7 +21,7 @@ log = logging.getLogger("kernkoa.worker")
 
 # as many messages are put back at once
 MOST_RESTORED = 100
-# what a text raises that is no message: not JSON, or JSON of another form
+# what a text raises that is not a message: not JSON, or JSON of another form
 _NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 # messages that this process acknowledged while Redis was away
@@ -107,11 +107,11 @@ class _QoS(kombu_redis.QoS):
                 self.restore_by_tag(tag, client)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """Put a message that was not acknowledged back, in front of its queue; drop what is no message."""
+        """Put a message that was not acknowledged back, in front of its queue; drop what is not a message."""
         try:
             super().restore_by_tag(tag, client=client)  # type: ignore[no-untyped-call]
         except _NO_MESSAGE as error:
-            log.error("What was kept unacknowledged under %r is no message, and is dropped: %r", tag, error)
+            log.error("What was kept unacknowledged under %r is not a message, and is dropped: %r", tag, error)
             self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]
 
 
@@ -195,16 +195,16 @@ class _Channel(kombu_redis.Channel):
             message["properties"]["delivery_tag"] = tag
             self.connection._deliver(message, queue)
         except _NO_MESSAGE as error:
-            log.error("What was in a queue is no message of Celery's, and is dropped: %r", error)
+            log.error("What was in a queue is not a message of Celery's, and is dropped: %r", error)
             self.qos.reject(tag, requeue=False)
 
     def _brpop_read(self, **options: Any) -> Any:
-        """Receive a message. What is in a queue and is no message is dropped, and the worker goes on."""
+        """Receive a message. What is in a queue and is not a message is dropped, and the worker goes on."""
         known = set(self.qos._delivered)
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except _NO_MESSAGE as error:
-            log.error("What was in a queue is no message of Celery's, and is dropped: %r", error)
+            log.error("What was in a queue is not a message of Celery's, and is dropped: %r", error)
             for tag in set(self.qos._delivered) - known:
                 self.qos.reject(tag, requeue=False)
             return None

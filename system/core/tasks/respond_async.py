@@ -61,7 +61,7 @@ def _read_preferences(request: Request) -> dict[str, str]:
 
 
 def _read_wait(preferences: dict[str, str]) -> float:
-    """RFC 7240, section 4.3: whole seconds. What is no number is passed over, as every preference may be."""
+    """RFC 7240, section 4.3: whole seconds. What is not a number is passed over, as every preference may be."""
     text = preferences.get("wait", "")
     return min(LONGEST_WAIT, float(text)) if text.isdecimal() and text.isascii() else 0.0
 

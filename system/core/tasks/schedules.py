@@ -24,7 +24,7 @@ log = logging.getLogger("kernkoa.schedules")
 Report = Callable[[str, int, str], None]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_INTERVAL = re.compile(r"(?<!\d)(\d++(?:\.\d++)?)\s*+([smhd])")
 
 
 @dataclass(frozen=True, slots=True)

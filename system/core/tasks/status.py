@@ -109,7 +109,7 @@ def _read_wait(request: Request) -> float:
     try:
         seconds = float(text)
     except ValueError as error:
-        raise MalformedBody(f"wait={text!r} is no number of seconds. Write wait=10.") from error
+        raise MalformedBody(f"wait={text!r} is not a number of seconds. Write wait=10.") from error
     return min(LONGEST_WAIT, seconds) if seconds > 0 else 0.0
 
 

@@ -40,7 +40,7 @@ class Readiness:
         self._until = 0.0
 
     def answer(self) -> Response:
-        """The checks by name, each "ok" or what is wrong. Raises NotFound for anyone who is no monitor."""
+        """The checks by name, each "ok" or what is wrong. Raises NotFound for anyone who is not a monitor."""
         if not is_monitor(request.environ, self._settings):
             raise NotFound
         with self._lock:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Site
+from tests.programs import find_program
 from tests.serving import serving
 from tests.task_bench import PATIENCE, Bench
 
@@ -154,12 +154,12 @@ await client.close();
 @pytest.fixture(scope="session")
 def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the official TypeScript client."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are not installed")
+    find_program("node")
     folder = tmp_path_factory.mktemp("typescript")
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "client.js").write_text(TYPESCRIPT)
-    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "@modelcontextprotocol/sdk@1.32.2"]
+    options = ("--silent", "--no-audit", "--no-fund")
+    command = [find_program("npm"), "install", *options, "@modelcontextprotocol/sdk@1.32.2"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=240)
     return folder
 
