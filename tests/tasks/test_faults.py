@@ -295,3 +295,12 @@ def test_starting_the_site_connects_to_nothing(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=made.environ, check=False).returncode == 0
     assert time.monotonic() - began < 10
     assert os.listdir(made.root / "redis") == [] if (made.root / "redis").exists() else True
+
+
+def test_a_process_that_has_run_its_share_of_tasks_is_replaced_at_once(tmp_path: Path) -> None:
+    with bench(tmp_path / "site", workers=0, tasksPerChild=1) as site:
+        worker = site.start_worker("--concurrency=1")
+        began, first = time.monotonic(), site.children(worker)
+        assert [site.run("echo", number)["data"] for number in range(4)] == [0, 1, 2, 3]
+        assert site.children(worker) != first
+        assert time.monotonic() - began < 4  # Celery's own look comes after five seconds

@@ -18,9 +18,9 @@ _STEPS = 2
 
 # ARGV of the scripts have the time as `now`; `counts` is the key of its hour
 COUNT = f"""
+local function keep(counts) redis.call('EXPIRE', counts, {KEPT_HOURS * HOUR}) end
 local function count(counts, now, what)
-  redis.call('HINCRBY', counts, math.floor(now / 60) .. ' ' .. what, 1)
-  redis.call('EXPIRE', counts, {KEPT_HOURS * HOUR})
+  if redis.call('HINCRBY', counts, math.floor(now / 60) .. ' ' .. what, 1) == 1 then keep(counts) end
 end
 local function count_ended(counts, now, status, started)
   count(counts, now, status)
@@ -30,10 +30,12 @@ local function count_ended(counts, now, status, started)
 end
 local function note_waiting(counts, now, queue, number)
   local minute = math.floor(now / 60)
-  redis.call('HSET', counts, minute .. ' waiting ' .. queue, number)
   local most = minute .. ' most ' .. queue
-  if number > tonumber(redis.call('HGET', counts, most) or 0) then redis.call('HSET', counts, most, number) end
-  redis.call('EXPIRE', counts, {KEPT_HOURS * HOUR})
+  redis.call('HSET', counts, minute .. ' waiting ' .. queue, number)
+  if number > tonumber(redis.call('HGET', counts, most) or -1) then
+    redis.call('HSET', counts, most, number)
+    keep(counts)
+  end
 end
 """
 

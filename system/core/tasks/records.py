@@ -69,12 +69,13 @@ if status == 'STARTED' then
   if ARGV[3] == '0' or (renewed and renewed + lease > now) then return {-3, {}} end
 end
 if lease > 0 then redis.call('ZADD', KEYS[3], now, ARGV[1]) end
-redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, 'run', ARGV[6], unpack(ARGV, 7))
+runs = tonumber(runs or 0) + 1
+redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, 'run', ARGV[6], 'runs', runs, unpack(ARGV, 7))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[5], now, ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -MOST_LISTED - 1)
 note_waiting(KEYS[4], now, tostring(queue), redis.call('ZCARD', KEYS[2] .. tostring(queue)))
-return {redis.call('HINCRBY', KEYS[1], 'runs', 1), redis.call('HGETALL', KEYS[1])}
+return {runs, redis.call('HGETALL', KEYS[1])}
 """.replace("MOST_LISTED", str(MOST_LISTED))
 )
 

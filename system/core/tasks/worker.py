@@ -44,6 +44,8 @@ SOLO = (
 CHECK_SECONDS = 1.0
 # a cancelled task has so long to end after it was asked to; then its process is killed
 KILL_SECONDS = 5.0
+# after a process of the pool closed its pipes
+LOOK_AGAIN_SECONDS = (0.02, 0.1, 1.0)
 
 
 class Renewal(threading.Thread):
@@ -111,6 +113,8 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         if not self._renewal.is_alive():
             capture_output()
             let_signals_end_children()  # of a pool of threads; a process of a pool calls it itself
+            if _can_terminate(consumer.pool):
+                replace_promptly(consumer.pool._pool)
             self._renewal.start()
             for warning in list_warnings(self._tasks.redis.client):
                 log.warning("%s", warning)
@@ -197,6 +201,22 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
                 _end_process(consumer.pool, running[name], signal.SIGTERM)
             elif now - since > KILL_SECONDS:
                 _end_process(consumer.pool, running[name], signal.SIGKILL)
+
+
+def replace_promptly(pool: Any) -> None:
+    """Let a pool replace a process as soon as it has ended.
+
+    A process closes its pipes a moment before the system counts it as ended. Celery looks at that moment, and next
+    after five seconds.
+    """
+    look = pool._event_process_exit
+
+    def look_again(hub: Any, process: Any) -> None:
+        look(hub, process)
+        for seconds in LOOK_AGAIN_SECONDS:
+            hub.call_later(seconds, pool.maintain_pool)
+
+    pool._event_process_exit = look_again
 
 
 def _end_process(pool: Any, request: Any, number: signal.Signals) -> None:
