@@ -13,8 +13,10 @@ from typing import Any
 import pyotp
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy.dialects import mssql
+from sqlalchemy.schema import CreateTable
 
-from system.addons.auth import passwords
+from system.addons.auth import passwords, tables
 from tests.conftest import Site
 from tests.task_bench import Server
 
@@ -476,11 +478,6 @@ def test_the_explorer_opens_in_production_to_a_role(site: Site, redis: Server, a
 
 def test_the_statements_for_sql_server_keep_every_letter() -> None:
     """Compiled only: VARCHAR would store most letters as "?", and `user` is a reserved word there."""
-    from sqlalchemy.dialects import mssql
-    from sqlalchemy.schema import CreateTable
-
-    from system.addons.auth import tables
-
     made = {
         name: str(CreateTable(table).compile(dialect=mssql.dialect()))
         for name, table in tables.metadata.tables.items()
