@@ -93,7 +93,7 @@ def _add_explorer(app: KernKoa) -> None:
 
 
 def _make_pages(app: KernKoa) -> Pages | None:
-    """The pages that explain errors: of the development server alone, so only it imports them."""
+    """The pages that explain errors. Only the development server imports them."""
     if not app.settings.development:
         return None
     from .development.error_pages import Pages

@@ -1,4 +1,4 @@
-"""The one app of this process, and its parts. With kernkoa.py the only reader of config.py."""
+"""The application of this process, and its parts. Only this file and kernkoa.py read config.py."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ dbs = app.dbs
 def start() -> KernKoa:
     """The app, after catalog/startup.py and the addons have set it up; that happens once.
 
-    Not part of making it: they may import `kernkoa`, which needs the names above.
+    It is a separate step, because they may import `kernkoa`, which needs the names above.
     """
     set_up_log(settings)
     start_app(app)

@@ -81,4 +81,4 @@ def test_the_command_reports_breaking_changes_and_ends_with_1(tmp_path: Path) ->
     assert (done.returncode, done.stdout) == (0, "Nothing that a client uses has changed.\n")
     done = run_diff(tmp_path, "[1]")
     assert done.returncode == 1
-    assert "is no OpenAPI document: it has no paths." in done.stderr
+    assert "is not an OpenAPI document: it has no paths." in done.stderr

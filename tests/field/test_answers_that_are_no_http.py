@@ -168,4 +168,4 @@ def test_a_generator_of_text_stays_text(site: Any, body: str, text: str) -> None
 
 def test_a_first_piece_that_fails_is_a_500(site: Any, caplog: Any) -> None:
     assert get(site, "yield object()").status_code == 500
-    assert "lib/Lib/it returned a stream with a piece that is no JSON" in caplog.text
+    assert "lib/Lib/it returned a stream with a piece that is not JSON" in caplog.text

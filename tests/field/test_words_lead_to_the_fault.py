@@ -223,7 +223,7 @@ def test_call_shows_a_redirect_and_leaves_bytes_alone(tool: Any) -> None:
     ("words", "said"),
     [
         (("tool/upload", "file=@nothing.csv"), "nothing.csv cannot be read"),
-        (("tool/echo", "-H", "X-Test"), "is no header"),
+        (("tool/echo", "-H", "X-Test"), "is not a header"),
         (("http://localhost:5000",), "404"),
         (("",), "404"),
         (("tool/ecco?name=x",), "Tool has no method ecco"),

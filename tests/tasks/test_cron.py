@@ -193,5 +193,5 @@ def test_the_zone_of_the_machine(tmp_path: Path) -> None:
 def test_an_unknown_zone_is_refused_at_start(name: str, tmp_path: Path) -> None:
     from system.core.app import create_app
 
-    with pytest.raises(SettingsError, match="is no time zone"):
+    with pytest.raises(SettingsError, match="is not a time zone"):
         create_app(Settings(path=tmp_path, timezone=name))

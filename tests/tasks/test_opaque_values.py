@@ -51,7 +51,7 @@ def nested(depth: int) -> Any:
         ({"n": float("inf")}, r"params\['n'\] is the number inf, which cannot"),
         ({"rows": {1: "a", "1": "b"}}, r"params\['rows'\] has two keys that are '1' in JSON, which cannot"),
         ({"x": "\ud83d"}, r"params\['x'\] is text that UTF-8 cannot hold: '\\ud83d', which cannot"),
-        ({"x": b"\xff"}, r"params\['x'\] is bytes that are no UTF-8 text, which cannot"),
+        ({"x": b"\xff"}, r"params\['x'\] is bytes that are not UTF-8 text, which cannot"),
         ({"x": {"\ud83d": 1}}, r"params\['x'\]"),
     ],
 )

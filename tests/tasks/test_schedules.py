@@ -46,7 +46,7 @@ def test_schedules_are_found_without_importing(site: Site, caplog: pytest.LogCap
         {"route": "jobs/nightly/Night/sweep", "when": "5m", "queue": "tasks"},
     ]
     said = caplog.text
-    assert "@every('often') is no interval" in said
+    assert "@every('often') is not an interval" in said
     assert "@cron('61 2 * * *') cannot be used" in said
     assert "needs a parameter celery_instance" in said
 
@@ -70,7 +70,7 @@ def test_intervals(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "5", "m", "0s", "5 minutes", "-5m", "5m!"])
 def test_what_is_no_interval_is_told(text: str) -> None:
-    with pytest.raises(TaskError, match="is no interval"):
+    with pytest.raises(TaskError, match="is not an interval"):
         read_interval(text)
 
 

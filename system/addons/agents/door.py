@@ -37,7 +37,7 @@ TOOLS_A_PAGE = 1000
 
 
 class Door:
-    """What assistants reach of a site. `policy` is the setting `agents`; empty, the developer's machine only."""
+    """The interface for assistants. `policy` is the setting `agents`; if empty, only this machine has access."""
 
     def __init__(self, app: KernKoa, policy: str) -> None:
         self.app = app
@@ -107,7 +107,7 @@ class Door:
         return result
 
     def _start_task(self, tool: MethodTool, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Task methods have no URL: they are started as exeTask starts them, their guards asked before."""
+        """Task methods have no URL: they are started like exeTask does, after their guards."""
         try:
             return describe_handle(self.app.tasks.exeTask(None, tool.method.place, arguments or None))
         except KernKoaError as error:
@@ -156,7 +156,7 @@ class Door:
         return response
 
     def _sees_calls(self) -> bool:
-        """The last calls are for this machine, and for who has the role that the setting `explorer` names."""
+        """Whether the client may see the last calls: this machine, and users with the role in `explorer`."""
         role = self.app.settings.explorer
         if request.is_local or not isinstance(role, str) or role == PUBLIC:
             return request.is_local

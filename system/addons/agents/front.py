@@ -1,4 +1,4 @@
-"""Calls of tools, answered in front of Flask: the request of the method is the only one that makes contexts."""
+"""Answers calls of tools before Flask, so that only the request of the method makes contexts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools that follow a job: task_status and task_cancel."""
+"""The tools for running jobs: task_status and task_cancel."""
 
 from __future__ import annotations
 

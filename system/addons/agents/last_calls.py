@@ -48,7 +48,7 @@ class LastCalls:
         self._ring = None
 
     def add(self, tool: str, milliseconds: float, failed: bool) -> None:
-        """Keep a call that has just ended. A disk that is full or read-only stops no call."""
+        """Keep a call that has just ended. Errors of the disk (full, read-only) are ignored."""
         with suppress(OSError):
             if self._ring is None:
                 self._ring = self._open()

@@ -1,6 +1,6 @@
 """One message of the Model Context Protocol: checked, handed to its handler, answered. No Flask, no catalogue.
 
-Two ways of speaking are served. Since revision 2026-07-28 every request carries its version and the client's
+Two forms of the protocol are served. Since revision 2026-07-28 every request carries its version and the client's
 capabilities in `params._meta`, and HTTP headers repeat what a proxy needs to see. The revisions before it begin
 with the request `initialize`. The models are those of the package mcp-types.
 https://modelcontextprotocol.io/specification
@@ -84,7 +84,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What speaks: its name, version and instructions for the model, and a handler for each method it serves."""
+    """The server: its name, version and instructions for the model, and a handler for each method."""
 
     name: str
     version: str
@@ -134,7 +134,7 @@ class Server:
         return result
 
     def _encode_result(self, method: str, version: str, result: dict[str, Any]) -> bytes:
-        """A result as JSON, in the words of a revision."""
+        """A result as JSON, in the form of a revision."""
         if version in MODERN_PROTOCOL_VERSIONS:
             result = self._envelope(method) | result
         return _encode(serialize_server_result(method, version, result))
@@ -216,7 +216,7 @@ def read_message(body: bytes) -> dict[str, Any]:
 
 
 def find_version(message: Mapping[str, Any], headers: Mapping[str, str] | None) -> str:
-    """The revision in which a request speaks.
+    """The revision of a request.
 
     Raises ProtocolError for a revision that is not served, and where headers and message do not agree.
     """
@@ -251,7 +251,7 @@ def _unsupported(requested: object) -> ProtocolError:
 
 
 def _check_headers(message: Mapping[str, Any], stated: object, headers: Mapping[str, str]) -> None:
-    """The headers must say what the message says: a proxy that reads them decides by the truth."""
+    """Check that the headers agree with the message, because proxies may rely on them."""
     expected = {"mcp-protocol-version": stated, "mcp-method": message["method"]}
     name = NAMED_BY.get(message["method"])
     if name is not None and name in message["params"]:
@@ -276,7 +276,7 @@ def _is_handshake(headers: Mapping[str, str] | None) -> bool:
 
 
 def _accept_notification(headers: Mapping[str, str] | None) -> Reply:
-    """A notification is accepted and asks for nothing: no state outlives a request."""
+    """Accept a notification. It has no effect, because the server keeps no state between requests."""
     sent = headers.get("mcp-protocol-version") if headers is not None else None
     if sent is not None and sent not in VERSIONS:
         return _as_reply(_unsupported(sent), None, handshake=False)

@@ -1,4 +1,4 @@
-"""The results of tools as a model can read them: text, data, a picture, or what went wrong and what to do."""
+"""The results of tools for a model: text, data, an image, or an error with advice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def describe(answer: Answer, settings: Settings) -> dict[str, Any] | bytes:
 
 
 def _describe_json(content: bytes) -> dict[str, Any] | bytes | None:
-    """A JSON body as text and as structured content, as it stands; None for what is not JSON after all."""
+    """A JSON body as text and as structured content, unchanged; None for invalid JSON."""
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError:
@@ -64,7 +64,7 @@ def describe_handle(handle: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failure(text: str) -> dict[str, Any]:
-    """The result of a tool that did not work, in words that let a model do better."""
+    """The result of a tool that failed, with a text that helps the model to correct its call."""
     return {"content": [_text(text)], "isError": True}
 
 
@@ -80,7 +80,7 @@ def _describe_content(answer: Answer, site: str) -> dict[str, Any]:
 
 
 def _refusal(answer: Answer) -> str:
-    """Why the site refused, with each fault that it found."""
+    """The reason of a refusal, with each fault."""
     try:
         problem = json.loads(answer.content)
     except ValueError:

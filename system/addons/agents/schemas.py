@@ -37,7 +37,7 @@ def input_schema(parameters: Iterable[Parameter], library: str) -> Schema:
 
 
 def output_schema(answers: Sequence[Answer], library: str) -> Schema | None:
-    """What a tool answers as structured content; None where the method does not say it, or says several things.
+    """The schema of the structured content; None without a return annotation, or with several results.
 
     The protocol requires an object, so any other value is under the name `result`.
     """

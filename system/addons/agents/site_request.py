@@ -1,4 +1,4 @@
-"""Runs a method for an assistant as one request to the site: what guards a URL guards a tool too."""
+"""Runs a method for an assistant as a request to the site, so that all guards of the URL apply."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _KEPT = (
 
 @dataclass(slots=True)
 class Answer:
-    """What the site answered: its status, headers, type (application/json), and as much of the body as is kept."""
+    """The response of the site: status, headers, media type, and the kept part of the body."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -115,7 +115,7 @@ def _make_environ(outer: Mapping[str, Any], verb: str, path: str, arguments: Map
 
 @lru_cache(1000)
 def _keep(keys: tuple[str, ...]) -> list[str]:
-    """The variables of the outer request that stand in that to the method too."""
+    """The variables of the outer request that the request to the method gets too."""
     return [key for key in keys if key.startswith(_KEPT) and not key.startswith(_DROPPED)]
 
 

@@ -1,4 +1,4 @@
-"""The methods of the catalogue as tools: which there are, what they are called, what they take."""
+"""The methods of the catalogue as tools: their names, descriptions and parameters."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Tools:
     def find(self, name: str, visit: Visit) -> MethodTool | None:
         """The tool of a name; None where there is none for the visitor.
 
-        The guards of a method with a URL answer for themselves when it is called.
+        The guards of a method with a URL run when it is called.
         """
         now = self._catalog.now()
         if now >= self._looked_at.get(name, now):
@@ -170,7 +170,7 @@ class Tools:
 def name_of(place: str) -> str:
     """The name of a tool from its route: shop/orders/Orders/show is shop_orders_Orders_show.
 
-    A longer one keeps its end, which says most, behind a digest of the whole.
+    A longer name is shortened to a digest of the whole and its end.
     """
     name = place.replace("/", "_")
     return name if len(name) <= LONGEST_NAME else f"{_digest(place)}_{name[-(LONGEST_NAME - 9) :]}"

@@ -1,4 +1,4 @@
-"""Who asks, and what they may see: the setting `agents` and the `before` hooks decide."""
+"""The client and what it may see: the setting `agents` and the `before` hooks decide."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from system.core.settings import Settings
 class Visit:
     """One request of an assistant. `environ` is the WSGI environment that its calls are made with.
 
-    `needs_guard`: only what stands behind a `before` hook is shown; `is_guarded`: the hooks are asked.
+    `needs_guard`: only methods with a `before` hook are shown; `is_guarded`: the hooks are run.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ const KEPT = "koa-authorization";
 const CALLS = "koa-calls";
 const MOST_CALLS = 10;
 
-/** {verb, url, headers, body, parts} of what the page holds now. Throws for text that is no JSON. */
+/** {verb, url, headers, body, parts} of what the page holds now. Throws for text that is not JSON. */
 export function build() {
   const [verb, encoding] = document.getElementById("way").value.split(" ");
   const [url, entries] = fillPath(form.dataset.url, collect());

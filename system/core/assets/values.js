@@ -30,6 +30,6 @@ export function parse(name, text) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${name} is no JSON: ${error.message}`);
+    throw new Error(`${name} is not JSON: ${error.message}`);
   }
 }

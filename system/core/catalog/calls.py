@@ -22,7 +22,7 @@ class Callee(NamedTuple):
 
 
 class Source:
-    """One file: its functions by class and name, and what its names stand for in other files."""
+    """One file: its functions by class and name, and the meaning of its names in other files."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
         self.module = module
@@ -70,7 +70,7 @@ def _functions_in(body: list[ast.stmt], controller: str) -> Iterator[tuple[tuple
 
 
 def _imported_in(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Each imported name and the dotted name of what it stands for."""
+    """Each imported name and the dotted name of what was imported."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)

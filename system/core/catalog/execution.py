@@ -1,4 +1,4 @@
-"""Runs the source of a library as a new module, beside the one that serves."""
+"""Runs the source of a library as a new module; the old one continues to serve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .source import collection_paused
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    """A library as it ran once. A request in flight keeps the one that it began with."""
+    """A library as it ran once. A request in progress keeps the version it started with."""
 
     module: types.ModuleType
     outline: Outline
@@ -26,7 +26,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A source as it can be run."""
+    """A compiled source."""
 
     code: types.CodeType
     outline: Outline

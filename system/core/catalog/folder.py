@@ -60,7 +60,7 @@ class Package(types.ModuleType):
 
 
 def folder_of(package: types.ModuleType) -> Folder:
-    """The folder that a package stands for."""
+    """The folder of a package."""
     folder: Folder = vars(package)["__folder__"]
     return folder
 
@@ -158,7 +158,7 @@ class Folder:
             raise FolderClosed from error
 
     def has_package(self, name: str) -> bool:
-        """Whether a name is that of an addon with an `__init__.py`: Python imports it itself, and once."""
+        """Whether a name is an addon with an `__init__.py`, which Python itself imports, once."""
         return self.name == ADDONS and os.path.isfile(os.path.join(self.path, name, "__init__.py"))
 
     def refresh(self, now: float) -> None:
@@ -201,7 +201,7 @@ class Folder:
             item.forget()
 
     def _fault_without_guard(self) -> str:
-        """Why the folder is closed that has no guard that can be read; empty where it never had one."""
+        """Why a folder without a readable guard is closed; empty if it never had a guard."""
         path = os.path.join(self.path, f"{GUARD}.py")
         if os.path.lexists(path):
             fault = "it is not a regular file, or leads out of the catalogue"
@@ -215,7 +215,7 @@ class Folder:
         return fault
 
     def _had_guard(self) -> bool:
-        """Whether this process saw a guard here, or another one before it: var/loaded remembers."""
+        """Whether this process, or an earlier one (see var/loaded), saw a guard here."""
         return self.name in self.policy.guards or self.policy.last_good.holds(f"{self.name}.{GUARD}")
 
     @property
@@ -224,7 +224,7 @@ class Folder:
         return self._fault
 
     def forget(self) -> None:
-        """The folder is gone: so are the modules of what was in it."""
+        """Remove the modules of a folder that no longer exists."""
         inside: list[Folder | Library] = [*self.libraries.values(), *self.folders.values()]
         for item in inside:
             item.forget()
@@ -256,11 +256,11 @@ class Folder:
         return self._holds(entry) and not self._goes_round(entry) and not self.has_package(entry.name)
 
     def _holds(self, entry: os.DirEntry[str]) -> bool:
-        """A symbolic link counts only where it leads to a place in the catalogue."""
+        """Whether a symbolic link leads to a place in the catalogue; others are ignored."""
         return not entry.is_symlink() or os.path.realpath(entry.path).startswith(self._roots)
 
     def _goes_round(self, entry: os.DirEntry[str]) -> bool:
-        """Whether a link makes the tree endless: one that leads upwards, or one behind another link."""
+        """Whether a link would make the tree endless: it leads upwards, or is behind another link."""
         if not entry.is_symlink():
             return False
         target = os.path.join(os.path.realpath(entry.path), "")

@@ -48,13 +48,13 @@ class Imports(MetaPathFinder, Loader):
         return None
 
     def install(self) -> None:
-        """Take part in the import system."""
+        """Add the finder to the import system."""
         sys.meta_path.insert(0, self)
         for root in self._roots.values():
             _register(root)
 
     def remove(self) -> None:
-        """Leave the import system, and take the catalogue's modules out of it."""
+        """Remove the finder and the catalogue's modules from the import system."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
         prefixes = tuple(f"{root.name}." for root in self._roots.values())
@@ -69,7 +69,7 @@ class Imports(MetaPathFinder, Loader):
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> types.ModuleType:
-        """The import statement of a library: files of the catalogue live, anything else as ever.
+        """The import statement of a library: live for files of the catalogue, unchanged for everything else.
 
         A name that no package on this machine has may be that of a file or folder beside the library.
         """
@@ -100,7 +100,7 @@ class Imports(MetaPathFinder, Loader):
         return place.use(self._policy.now())
 
     def _find_again(self, name: str) -> Folder | Library | None:
-        """What is found now; what is missing is looked for once more, however young the last look is."""
+        """What a name leads to now; a missing name is looked up again without waiting for the next check."""
         found = self.find(name, self._policy.now()) or self.find(name, self._policy.after_every_look())
         if found is None:
             note_missing(name)
@@ -122,11 +122,11 @@ class Imports(MetaPathFinder, Loader):
         return self.module(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """The catalogue has run it."""
+        """Does nothing: the catalogue has run the module already."""
 
 
 class _Importlib(types.ModuleType):
-    """What a library gets for `importlib`: Python's, but for an import_module that looks at the disk again."""
+    """The `importlib` of a library: Python's, with an import_module that checks the disk again."""
 
     def __init__(self, imports: Imports) -> None:
         super().__init__("importlib", importlib.__doc__)

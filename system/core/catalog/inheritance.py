@@ -13,7 +13,7 @@ from .source import Reading
 
 
 class Reader(Protocol):
-    """How files are read and found, by one look at the catalogue."""
+    """Reads and finds files, from one state of the catalogue."""
 
     def read(self, library: Library) -> Reading:
         """A file's outline, or why it has none."""
@@ -38,7 +38,7 @@ class FoundMethod:
 
 
 class Inheritance:
-    """Finds what the dispatcher would find in a class, as far as its bases are in the catalogue."""
+    """Finds the methods that the dispatcher would find in a class, if its bases are in the catalogue."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

@@ -12,7 +12,7 @@ log = logging.getLogger("kernkoa.catalog")
 
 
 class LastGood:
-    """Keeps sources in a folder, signed: what was not written with this key is never run.
+    """Keeps signed sources in a folder; a source without a valid signature is never run.
 
     The signature is the first line of a file. Without a folder nothing is kept.
     """
@@ -38,7 +38,7 @@ class LastGood:
             log.warning("%s cannot be kept: %s", kept, error)
 
     def read(self, name: str, since: float) -> bytes | None:
-        """The source that any process kept last, where that was after `since`, seconds since the epoch."""
+        """The newest source that any process kept after `since`, in seconds since the epoch; else None."""
         if self._folder is None:
             return None
         kept = self._folder / f"{name}.py"
@@ -54,7 +54,7 @@ class LastGood:
         return None
 
     def holds(self, name: str) -> bool:
-        """Whether any process kept a source that is not empty, whoever signed it."""
+        """Whether any process kept a source that is not empty, whatever its signature."""
         try:
             kept = (self._folder / f"{name}.py").read_bytes() if self._folder else b""
         except OSError:

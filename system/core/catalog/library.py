@@ -1,4 +1,4 @@
-"""One live file of the catalogue: read, compiled, executed aside, swapped in only if it ran.
+"""One live file of the catalogue: read, compiled, executed, and put in place only if it ran.
 
 The kernel compiles the source itself: a time-stamped .pyc serves stale code for two edits in one second.
 Libraries that change one another's state when they load (the classes of a SQLAlchemy Base, a registry) are
@@ -38,7 +38,7 @@ Identity = tuple[bytes, int]
 
 @dataclass(slots=True, eq=False)
 class Load:
-    """A library that is being executed: what it used so far, and the state of what it used as it found it.
+    """A library that is being executed: the libraries that it used so far, and their state before.
 
     `missing` are the names of the catalogue that it did not find, `opened` the source files opened meanwhile.
     """
@@ -54,7 +54,7 @@ class Load:
     digest: bytes = b""
 
     def note(self, part: Library, now: float) -> None:
-        """Remember that a library is used: this one is stale when that one changes, from its first use on."""
+        """Remember that a library is used: when that one changes, this one is stale."""
         load = _of_thread.load_of(part)
         used = {**(load.parts if load else part._parts), part: part.identity(now)}
         self.parts = used | self.parts
@@ -99,7 +99,7 @@ sys.addaudithook(_note_open)
 
 
 def note_missing(name: str) -> None:
-    """Record that the library being executed did not find a name: it is stale as soon as the name exists."""
+    """Record a name that the library being executed did not find: once it exists, the library is stale."""
     if _of_thread.stack:
         _of_thread.stack[-1].missing.add(name)
 
@@ -194,7 +194,7 @@ class Library:
         return None if _of_thread.load_of(self) else self.version
 
     def identity(self, now: float) -> Identity:
-        """What tells whether the library changed. Reads its file only where its stamp changed."""
+        """A text that changes when the library changes. Reads the file only if its stamp changed."""
         return self._file.digest(now, self.version is not None), self._generation
 
     def _refresh(self, now: float) -> None:
@@ -307,7 +307,7 @@ class Library:
         try:
             self._run(load)
             self.version, self._loaded_at = load.version, time.time()
-            log.warning("%s: the last version that loaded goes on serving", self.path)
+            log.warning("%s: the last version that loaded continues to serve", self.path)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
             log.warning("%s: its last version does not load either: %s", self.path, error)
 
@@ -328,7 +328,7 @@ class Library:
         return list(group)
 
     def forget(self) -> None:
-        """The file is gone: so is its module, and what it left with its partners goes at their next look."""
+        """Remove the module of a deleted file; its partners drop what it registered at their next check."""
         if self.version is not None and sys.modules.get(self.name) is self.version.module:
             del sys.modules[self.name]
         for partner in self._partners:

@@ -52,9 +52,9 @@ class LiveFile:
         self._ends_with_newline = False
 
     def digest(self, now: float, has_version: bool) -> bytes:
-        """What identifies the content now; empty where the file is gone.
+        """A digest of the content; empty if the file does not exist.
 
-        `has_version` says that a version before can serve while the file is still being written.
+        `has_version`: an earlier version can serve while the file is still being written.
         """
         if now < self.due or now == self._looked_at:
             return self._digest
@@ -72,7 +72,7 @@ class LiveFile:
         return self._digest
 
     def _is_for_later(self, stamp: Stamp, now: float) -> bool:
-        """Whether the file is perhaps still being written, and the version before can serve meanwhile.
+        """Whether the file may still be being written, while an earlier version can serve.
 
         Where every file is to be looked at again, only one that is empty or open for writing is left for later.
         """
@@ -86,7 +86,7 @@ class LiveFile:
         return may_wait and age < UNFINISHED_SECONDS and self._looks_unfinished(content)
 
     def read(self, now: float) -> tuple[bytes, bytes]:
-        """The content, once it has been quiet for a moment, and its digest. Raises OSError."""
+        """The content, after a moment without changes, and its digest. Raises OSError."""
         self.due, self._looked_at = self.policy.next_look(now), now
         began = time.monotonic()
         while True:
@@ -120,7 +120,7 @@ class LiveFile:
 def _read(path: str) -> tuple[bytes, bool]:
     """The content of a regular file, and whether a process has it open for writing. Raises OSError.
 
-    A pipe in its place would block, and is refused.
+    A pipe would block, so it is refused.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -135,7 +135,7 @@ def _read(path: str) -> tuple[bytes, bool]:
 def _is_open_for_writing(descriptor: int) -> bool:
     """Whether a process has a file open for writing: Linux gives no read lease of it then, see fcntl(2).
 
-    False where nobody can tell: on other systems and some file systems, and for a file of another user.
+    False if this is unknown: on other systems, on some file systems, and for files of other users.
     """
     if not hasattr(fcntl, "F_SETLEASE"):
         return False

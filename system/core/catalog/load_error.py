@@ -1,4 +1,4 @@
-"""What went wrong when a library was loaded, as an error that names its file and line."""
+"""An error that names the file and line of a library that failed to load."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ RESTART = (
 
 
 class Refused(LibraryError):
-    """A library that did not load because another did not that it shares state with."""
+    """A library that did not load because a library that shares state with it did not load."""
 
 
 def describe(error: BaseException, path: str, has_version: bool = False) -> LibraryError:
     """The error of the library at `path`, with the file and the line that its author should look at.
 
-    `has_version` says that a version before is loaded.
+    `has_version`: an earlier version is loaded.
     """
     if isinstance(error, Refused):
         return error

@@ -17,7 +17,7 @@ from .tree import PACKAGES, Catalog
 class Loader:
     """Reaches the files of the catalogue by name; `folder` is written with slashes: "sales/europe".
 
-    Every method raises LoadError, with near names, for what is not there, and LibraryError for a broken file.
+    Every method raises LoadError, with near names, for a missing name, and LibraryError for a broken file.
     """
 
     def __init__(self, catalog: Catalog) -> None:

@@ -110,7 +110,7 @@ def _plain(name: str) -> str:
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a body, those under `if`, `try` and `with` too: they bind names at its level."""
+    """The statements of a body, also those under `if`, `try` and `with`, which bind names at the same level."""
     for node in body:
         yield node
         if isinstance(node, ast.If | ast.Try | ast.With):

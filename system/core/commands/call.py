@@ -71,7 +71,7 @@ class Call:
         for header in self.headers:
             name, sign, value = header.partition(":")
             if not sign or not name.strip():
-                raise click.ClickException(f"{header!r} is no header. Write -H 'Name: value'.")
+                raise click.ClickException(f"{header!r} is not a header. Write -H 'Name: value'.")
             fields.add(name.strip(), value.strip())
         return fields
 

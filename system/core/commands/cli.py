@@ -183,9 +183,9 @@ def _read_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise click.ClickException(f"{path} is no OpenAPI document: {error}") from error
+        raise click.ClickException(f"{path} is not an OpenAPI document: {error}") from error
     if not isinstance(document, dict) or "paths" not in document:
-        raise click.ClickException(f"{path} is no OpenAPI document: it has no paths.")
+        raise click.ClickException(f"{path} is not an OpenAPI document: it has no paths.")
     return document
 
 

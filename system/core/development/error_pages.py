@@ -1,4 +1,4 @@
-"""What the development server shows the author of a site: the 404 that explains, exceptions, broken libraries.
+"""The error pages of the development server: 404 with explanation, exceptions, broken libraries.
 
 Each is one record and two answers: a page for a browser, members of the problem document for everyone else.
 In production, and for a request that did not come from this machine, there is none of it.
@@ -87,7 +87,7 @@ class Pages:
         app.add_url_rule("/_koa/changed", "changed", self._changed)
 
     def answer(self, error: Exception, problem: Problem) -> Response | None:
-        """The explaining answer to an error; None where the plain one is right."""
+        """The response that explains an error; None if the plain one is right."""
         if not self._settings.flaskDebug or not request.is_local:
             return None
         try:
@@ -96,7 +96,7 @@ class Pages:
             if is_fault(error, problem):
                 return self._exception(error, problem)
         except Exception:  # an explanation that fails must not hide what it explains
-            log.exception("The page that explains could not be made")
+            log.exception("The error page of the development server could not be rendered")
         return None
 
     def _changed(self) -> Response:
@@ -259,7 +259,7 @@ def _answering() -> dict[str, Any] | None:
 
 
 def _read_form() -> tuple[dict[str, str], dict[str, FileStorage]]:
-    """The form and files of the request; nothing where reading them is what failed."""
+    """The form and files of the request; empty if reading them failed."""
     try:
         return request.form.to_dict(), request.files.to_dict()
     except Exception:  # noqa: BLE001 - a page about one error does not raise another

@@ -23,7 +23,7 @@ from ..spelling import did_you_mean
 
 
 def find_hint(error: BaseException) -> str:
-    """What to do about an error; empty where no rule knows more than its own message."""
+    """What to do about an error; empty if no rule applies."""
     if isinstance(error, LibraryError) and error.__cause__ is not None:
         error = error.__cause__
     return next((hint for rule in _RULES if (hint := rule(error))), "")

@@ -1,4 +1,4 @@
-"""Starts what tasks need beside the development server: Valkey, a worker and beat.
+"""Starts the services for tasks next to the development server: Valkey, a worker and beat.
 
     services = start_services(settings)   # in the process that lives as long as the terminal does
     services.check()                      # now and then: starts what does not run
@@ -38,7 +38,7 @@ PROCESSES = 2
 
 
 def start_services(settings: Settings, environ: Mapping[str, str] = os.environ) -> Services:
-    """Start what tasks need. With redisUrl set nothing is started: the user's own Redis and workers count."""
+    """Start what tasks need. With redisUrl set nothing is started: the user's own Redis and workers are used."""
     services = Services(settings, environ)
     services.start()
     return services
@@ -82,7 +82,7 @@ class Services:
             self._ensure_server()
 
     def lines(self) -> list[str]:
-        """What runs, for the person who reads the start-up."""
+        """The running services, for the start-up banner."""
         if self._settings.redisUrl:
             return ["redisUrl is set: start a worker with celery -A kernkoa.celery worker --loglevel=info"]
         if self._program is None:
@@ -94,7 +94,7 @@ class Services:
         return [f"{name} ({found}, {_shorten(self.socket)}), a worker with {PROCESSES} processes, beat"]
 
     def check(self) -> None:
-        """Start what does not run."""
+        """Start the services that do not run."""
         if self._program is None:
             return
         self._retired = [process for process in self._retired if process.poll() is None]
@@ -115,7 +115,7 @@ class Services:
         self._worker = self._beat = None
 
     def stop(self) -> None:
-        """End all of it; what a worker has not done within a second or two is queued again."""
+        """End all of it; tasks that take longer than a second or two are requeued."""
         helpers = [process for process in (self._beat, self._worker, *self._retired) if process is not None]
         for process in helpers:
             _signal(process, signal.SIGQUIT)

@@ -1,4 +1,4 @@
-"""What answers while the development server cannot start: the error, and a page that waits for the repair."""
+"""Responds while the development server cannot start: the error, and a page that waits for the fix."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLACE = re.compile(r'(?:File "(?P<quoted>[^"\n]+)"|(?<!\S)(?P<bare>/\S+?\.py)),
 
 
 class StandIn:
-    """A WSGI application that answers everything with why the server did not start."""
+    """A WSGI application that answers every request with the reason why the server did not start."""
 
     def __init__(self, said: str, settings: Settings) -> None:
         self._said = mask(said.strip("\n"), settings)

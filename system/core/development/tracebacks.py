@@ -1,4 +1,4 @@
-"""An exception as the author of the site wants to see it: the own frames, their source, their values."""
+"""An exception for the author of the site: own frames first, with source and values."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _read_frame(frame: FrameType, line: int, settings: Settings) -> Frame:
 
 
 def _named(values: dict[str, Any], passed_over: frozenset[str]) -> Iterator[tuple[str, Any]]:
-    """The values worth showing: no modules and what they keep for themselves, nothing that every template has."""
+    """The values to show: without modules, private names of modules and globals of every template."""
     for name, value in list(values.items()):
         if not name.startswith("__") and not isinstance(value, ModuleType) and name not in passed_over:
             yield name, value

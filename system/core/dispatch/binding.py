@@ -203,14 +203,14 @@ class TypedBinding:
 
 
 def _missing_hint(call: Call, name: str, known: Collection[str]) -> str:
-    """What to do about a missing name: near it may be one that was sent and is not known."""
+    """A hint for a missing name: perhaps a similar, unknown name was sent."""
     every = (*call.params, *call.params.files)  # a part of a multipart body may have no name at all
     near = near_names(name, (sent for sent in every if isinstance(sent, str) and sent not in known), 1)
     return f"You sent '{near[0]}'; did you mean '{name}'?" if near else f"Send '{name}'; it is missing."
 
 
 def _keep(call: Call, slot: Slot, source: str, value: Any, name: str = "") -> None:
-    """Convert a value and keep it among the arguments, or note what is wrong with it."""
+    """Convert a value and add it to the arguments, or note its fault."""
     try:
         if isinstance(value, str) and source in ("path", "query", "form"):
             value = slot.convert_text(value)
@@ -232,7 +232,7 @@ def _put(call: Call, slot: Slot, value: Any, name: str = "") -> None:
 
 
 def _keep_default(call: Call, slot: Slot) -> None:
-    """Pass the default where Python would not, or would pass one that is shared by all calls."""
+    """Pass the default explicitly where Python would not pass it, or would share it between calls."""
     if slot.by_position or slot.is_copied:
         _put(call, slot, slot.make_default())
 

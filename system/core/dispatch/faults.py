@@ -23,7 +23,7 @@ def make_fault(name: str, source: str, expected: str, got: Any, hint: str) -> Fa
 
 
 def _shorten(value: Any) -> Any:
-    """A value as it is shown back: a long one is cut."""
+    """A value as errors show it: a long one is cut."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float) and math.isfinite(value) and abs(value) < 2**63:

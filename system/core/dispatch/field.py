@@ -44,7 +44,7 @@ def read_field(parameter: Parameter, place: tuple[str, str, int]) -> Parameter:
 
 
 def _checked(info: FieldInfo) -> Any:
-    """The annotation with what a Field() checks and tells, without its default and alias."""
+    """The annotation with the checks and the description of a Field(), without its default and alias."""
     told = Field(
         title=info.title,
         description=info.description,

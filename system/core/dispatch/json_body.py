@@ -1,4 +1,4 @@
-"""JSON bodies: decoded within limits, without values that could not be sent on."""
+"""JSON bodies: decoded within limits, without values that other systems cannot hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HUGE = re.compile(rb"\d[eE]\+?\d{3}|\d{309}")
 
 
 class ExactFloat(float):
-    """A float that knows its text: a Decimal made of it has all the digits that were sent."""
+    """A float with its original text: a Decimal made from it has all the digits that were sent."""
 
     __slots__ = ("text",)
     text: str
@@ -33,7 +33,7 @@ def _make_exact(text: str) -> ExactFloat:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
@@ -122,5 +122,5 @@ def _check_text(value: Any, what: str) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        text = f"{what} has half of a surrogate pair (\\ud800 to \\udfff), which is no text."
+        text = f"{what} has half of a surrogate pair (\\ud800 to \\udfff), which is not text."
         raise MalformedBody(text) from error

@@ -1,4 +1,4 @@
-"""What a value has to be, as JSON Schema and in words."""
+"""The requirements of a value, as JSON Schema and in words."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _LIMITS = {
 
 
 def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None = None) -> str:
-    """What a schema asks for, for people: "a whole number, at least 1", "one of m, cm"."""
+    """A schema in words, for people: "a whole number, at least 1", "one of m, cm"."""
     known = definitions if definitions is not None else schema.get("$defs", {})
     schema = follow(schema, known)
     if "enum" in schema or "const" in schema:

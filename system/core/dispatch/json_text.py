@@ -112,7 +112,7 @@ class _Finder:
             if isinstance(value, str):
                 return f"is text that UTF-8 cannot hold: {value!r:.80}"
             if isinstance(value, bytes | bytearray):
-                return "is bytes that are no UTF-8 text"
+                return "is bytes that are not UTF-8 text"
             if isinstance(value, float):
                 return f"is the number {value}"
             is_unknown = isinstance(error, PydanticSerializationError) and "unknown type" in str(error)

@@ -1,4 +1,4 @@
-"""A response of text or JSON that costs little as long as nobody looks into it.
+"""A response of text or JSON that is cheap as long as no code reads its parts.
 
 Werkzeug's response makes headers, a status and an iterable, and copies the headers for the server. This one holds
 its body and content type, and sends them as they are. Reading these or setting anything turns it into a complete
@@ -33,7 +33,7 @@ class _Made:
 class LeanResponse(Response):
     """A body of bytes with its content type; a 200 unless `status` is another, as in "404 NOT FOUND".
 
-    It is of this class as long as it is as it was made: `complete` makes it a Response.
+    It keeps this class until it is changed: `complete` turns it into a Response.
     """
 
     _lean: tuple[bytes, str, str, Headers]

@@ -1,4 +1,4 @@
-"""Forms that are read as they were sent: what cannot be read is a ValueError, no replaced or dropped field."""
+"""Strict forms: an unreadable part is a ValueError, where Werkzeug replaces or drops it."""
 
 from __future__ import annotations
 
@@ -61,4 +61,4 @@ def _check_names(headers: Headers) -> None:
     if "*" not in written or _REPLACED in written or "%ef%bf%bd" in written.lower():
         return
     if any(_REPLACED in value for value in parse_options_header(written)[1].values()):
-        raise ValueError("the name of a part is no UTF-8 text")
+        raise ValueError("the name of a part is not UTF-8 text")

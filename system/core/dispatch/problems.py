@@ -44,7 +44,7 @@ class Problem:
 
 
 def describe(error: BaseException) -> Problem:
-    """What a client may know of an error. Of an error of the site only that it happened."""
+    """The facts about an error that a client may see. For an error of the site only that it happened."""
     if isinstance(error, KernKoaError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem(error.status, error.title, error.detail, error.members, Headers(error.headers))
     if isinstance(error, HTTPException) and error.code:
@@ -80,6 +80,6 @@ def render(problem: Problem, request: KernelRequest) -> Response:
 
 
 def _lean(problem: Problem) -> Response:
-    """The JSON of a problem without headers of its own."""
+    """The JSON of a problem that adds no headers."""
     status = f"{problem.status} {HTTP_STATUS_CODES.get(problem.status, 'UNKNOWN').upper()}"
     return LeanResponse(encode_any(problem.document()), PROBLEM_TYPE, status, _VARY)

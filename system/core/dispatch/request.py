@@ -1,4 +1,4 @@
-"""The request: Flask's, strict about what it is sent, and what the kernel asks of it."""
+"""The request: Flask's, with strict parsing and the attributes that the kernel needs."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def _check_text(sent: bytes, part: str) -> None:
             unquote_to_bytes(sent).decode()
         except UnicodeDecodeError as error:
             raise MalformedBody(
-                f"The {part} is no UTF-8 text at byte {error.start}. Encode it as UTF-8."
+                f"The {part} is not UTF-8 text at byte {error.start}. Encode it as UTF-8."
             ) from error
 
 

@@ -99,7 +99,7 @@ def _json_of(value: Any) -> Response:
         return json_response(value)
     except ENCODING_ERRORS as error:
         fault = find_fault(value, "value") or f"value: {error}"
-        raise _refuse(f"a value that is no JSON: {fault}") from error
+        raise _refuse(f"a value that is not JSON: {fault}") from error
 
 
 def json_response(value: Any, status: int = 200, mimetype: str = "application/json") -> Response:
@@ -257,7 +257,7 @@ def _encode_line(value: Any) -> bytes:
     try:
         return encode_json(value) + b"\n"
     except ENCODING_ERRORS as error:
-        raise _refuse(f"a stream with a piece that is no JSON: {find_fault(value, 'piece') or error}") from error
+        raise _refuse(f"a stream with a piece that is not JSON: {find_fault(value, 'piece') or error}") from error
 
 
 def _encode_piece(value: Any) -> bytes:

@@ -81,7 +81,7 @@ def match(path: str) -> Route:
     Raises NotFound for a path that no method can have: too long, an empty segment, dots, a NUL, a reserved name.
     """
     if "\ufffd" in path:  # Werkzeug's character for bytes that are not UTF-8
-        raise RequestError("The path is no UTF-8 text. Encode it as UTF-8.")
+        raise RequestError("The path is not UTF-8 text. Encode it as UTF-8.")
     if len(path) > MAX_PATH or "\0" in path:
         raise NotFound("the path is too long or has a NUL in it")
     inner = path.removeprefix("/").removesuffix("/")

@@ -1,4 +1,4 @@
-"""Who may look at what: the `before` hooks guard the catalogue's pages as they guard its methods."""
+"""Access to the pages: the `before` hooks guard the catalogue's pages as they guard its methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What breaks the clients of a site: an OpenAPI document beside the one before it."""
+"""Compares an OpenAPI document with an earlier one: the changes that break clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEEPEST = 12
 def breaking_changes(old: Document, new: Document) -> list[str]:
     """Each change that can break a client of the old document, as a line; nothing where it all still works.
 
-    An operation, an answer or a field of one that is gone; a parameter that is new and required, or required by
+    A removed operation, response or response field; a parameter that is new and required, or required by
     now, or that takes less than it did.
     """
     found: list[str] = []
@@ -75,7 +75,7 @@ class _Comparison:
                     )
 
     def _narrowed(self, old: Schema, new: Schema, what: str, depth: int) -> Iterator[str]:
-        """What is sent and not taken any more."""
+        """Request values that are no longer accepted."""
         old, new = _follow(old, self._old), _follow(new, self._new)
         yield from _changed_type(old, new, what)
         if "enum" in new:
@@ -91,7 +91,7 @@ class _Comparison:
                     yield from self._narrowed(inner, after, f"{what}, {name}", depth + 1)
 
     def _lost(self, old: Schema, new: Schema, what: str, depth: int) -> Iterator[str]:
-        """What was answered and is not any more."""
+        """Response values that are no longer returned."""
         old, new = _follow(old, self._old), _follow(new, self._new)
         yield from _changed_type(old, new, what)
         for name, inner in old.get("properties", {}).items():

@@ -73,7 +73,7 @@ class Descriptions:
         return known
 
     def _current(self, listed: ListedLibrary, now: float) -> LibraryDescriptions:
-        """What is known of a library as it is now."""
+        """The descriptions of the current version of a library."""
         found = self._libraries.find(listed.library.path)
         known = found[1] if found and found[0] is listed else None
         if known is not None and (not known.is_live or known.version is _version_of(listed, now)):

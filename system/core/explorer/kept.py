@@ -1,4 +1,4 @@
-"""Values that are computed once and kept for as long as what they were made of is the same."""
+"""Values that are computed once and kept until their source changes."""
 
 from __future__ import annotations
 

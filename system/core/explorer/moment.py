@@ -17,7 +17,7 @@ _Contents = tuple[dict[str, Folder], dict[str, Library]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Used:
-    """The files, folders and names that something was made of, as they were."""
+    """The files, folders and names from which something was computed, in their state then."""
 
     catalog: Catalog
     files: tuple[tuple[Library, Reading], ...]

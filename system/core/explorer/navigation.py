@@ -1,4 +1,4 @@
-"""Where one is in the catalogue, and the tree at the side of its pages."""
+"""The current place in the catalogue, and the tree at the side of its pages."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Navigation:
         return sorted([*folders, *libraries], key=lambda node: (node.name.lower(), node.kind))
 
     def _mark_broken(self, nodes: list[Node], folder: Folder) -> None:
-        """Look at the files that are shown, and at no other."""
+        """Mark the broken files among those that are shown; no other file is read."""
         for node in nodes:
             library = folder.libraries.get(node.name) if node.kind == "library" else None
             if library is not None and self._listing.catalog.sources.is_broken(library.path):

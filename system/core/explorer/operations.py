@@ -189,7 +189,7 @@ def _body(sent: list[Parameter]) -> dict[str, Any]:
 
 
 def _as_text(one: Parameter) -> Parameter:
-    """A record beside a file travels as JSON text."""
+    """A record next to a file is sent as JSON text."""
     schema = {"type": "string", "contentMediaType": JSON, "contentSchema": one.schema}
     return replace(one, schema=schema if one.is_record else _in_text(one))
 
@@ -243,7 +243,7 @@ def _task(result: Schema) -> dict[str, Any]:
 
 
 def _refusals(item: Description, verb: str, is_by_path: bool) -> set[int]:
-    """The statuses of the errors that the kernel may answer in the method's place."""
+    """The statuses of the errors that the kernel may return instead of the method."""
     takes_values = bool(item.parameters) or item.source.is_open
     found = {400} if takes_values else set()
     if is_by_path:

@@ -1,4 +1,4 @@
-"""Finding methods by name, then by docstring, as one types, in a catalogue of any size."""
+"""Searches methods by name, then by docstring, while the user types."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class TaskBoard:
         return redirect(f"{url_for('task_board')}?{urlencode(_filter_of(form))}", 303)
 
     def act_on_schedule(self, visitor: Visitor) -> WerkzeugResponse:
-        """Pause a schedule, or let it go on. Raises NotFound for a method without one."""
+        """Pause a schedule, or resume it. Raises NotFound for a method without one."""
         route = request.form.get("pause") or request.form.get("resume") or ""
         known = {schedule.route for schedule in list_schedules(self._tasks.catalog)}
         if route not in known or not self._may_see(route, visitor):
@@ -213,7 +213,7 @@ def _filter_of(given: Any) -> dict[str, str]:
 
 
 def _read_filter(given: Any) -> Filter:
-    """The filter of a query or a form; what is not a number there is passed over."""
+    """The filter of a query or a form; values that are not numbers are ignored."""
     since, before = given.get("since", 0.0, type=float), given.get("before", math.inf, type=float)
     return Filter(
         status=given.get("status", ""),

@@ -41,7 +41,7 @@ def parameter_of(slot: Slot, place: str) -> Parameter | None:
 
 
 def _found(slot: Slot, place: str, find: Callable[[Slot], Schema]) -> Schema:
-    """What is found of a parameter; {} where there is nothing, or where code of the site fails at it."""
+    """The description of a parameter; {} if there is none, or if code of the site raises."""
     try:
         return find(slot)
     except (PydanticUserError, ValueError, RecursionError):  # pydantic's other errors are ValueErrors

@@ -20,7 +20,7 @@ LOOK_SECONDS = 5.0
 
 
 class CatalogScheduler(Scheduler):  # type: ignore[misc]
-    """Starts what `@every` and `@cron` ask for, once however many of it run.
+    """Starts the tasks of `@every` and `@cron`, once each, even if several schedulers run.
 
     When a method was last due is kept in Redis: a run that fell into a time without beat is caught up, one for all
     that were missed. A run's id is made of its method and the moment, so a second beat finds it taken.
@@ -30,7 +30,7 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
         """Nothing is kept in a file."""
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Start what is due; the seconds until there may be more."""
+        """Start the tasks that are due. Returns the seconds until the next check."""
         if is_orphan():
             raise SystemExit
         tasks: Tasks = self.app.site
@@ -42,7 +42,7 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
                     soonest = min(soonest, self._look(tasks, schedule, times.get(schedule.route)))
             pause = max(0.05, soonest - tasks.redis.now())
         except BrokerUnavailable:
-            log.warning("Redis is away: schedules wait")
+            log.warning("Redis is down: schedules wait")
             return 1.0
         return pause
 
@@ -55,7 +55,7 @@ class CatalogScheduler(Scheduler):  # type: ignore[misc]
         return due if due > now else self._start(tasks, schedule, due, now)
 
     def _start(self, tasks: Tasks, schedule: Schedule, due: float, now: float) -> float:
-        """Start one; when it is due next."""
+        """Start a scheduled task. Returns when it is due next."""
         zone = tasks.zone
         following = schedule.due_after(due, zone)
         last = due if following > now else now

@@ -40,7 +40,7 @@ class TaskApp(Celery):  # type: ignore[misc]
         )
 
     def be_patient(self) -> None:
-        """This process is a worker: wait for a Redis that is away."""
+        """Mark this process as a worker, which waits while Redis is down."""
         self.conf.update(_broker(self.settings, patient=True))
 
 
@@ -91,7 +91,7 @@ def _broker(settings: Settings, patient: bool) -> dict[str, Any]:
 
 
 def _rabbitmq(settings: Settings, patient: bool) -> dict[str, Any]:
-    """Quorum queues, publisher confirms: a message is on most nodes before it counts."""
+    """Quorum queues, publisher confirms: a message is sent when most nodes have it."""
     # RabbitMQ closes the channel of a consumer that takes longer; it must outlast every task
     longest = int((settings.taskSeconds or 30 * DAY) + 600) * 1000
     arguments = {"x-queue-type": "quorum", "x-consumer-timeout": longest}

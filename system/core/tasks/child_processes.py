@@ -1,4 +1,4 @@
-"""Processes that a task starts: a signal ends them, as it ends those of any script."""
+"""Processes that a task starts: a signal ends them, as in any script."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def is_final(record: Record) -> bool:
 
 
 def measure(record: Record) -> float:
-    """The seconds that a task has run; of one that waits, that it has waited."""
+    """The seconds that a task has run, or has waited if it still waits."""
     begun = record.get("started") or record.get("queued") or time.time()
     return max(0.0, (record.get("done") or time.time()) - begun)
 

@@ -92,7 +92,7 @@ def _start(task: Any, tasks: Tasks) -> Record:
     run = str(uuid.uuid4())
     runs, record = patiently(lambda: records.start(request.id, run, request.hostname, redelivered, lease))
     if runs < 0:
-        log.info("A message of %s is passed over: %s", request.id, _PASSED_OVER[runs])
+        log.info("A message of %s is ignored: %s", request.id, _PASSED_OVER[runs])
         raise Ignore
     return {"route": "", "queue": QUEUE, **record, "task_id": request.id, "runs": runs}
 
@@ -140,7 +140,7 @@ def _record_last_report(reporter: Reporter) -> None:
 
 @contextmanager
 def _control(reporter: Reporter, tasks: Tasks) -> Iterator[None]:
-    """Turn what ends a method into what ends the task: only what the kernel itself asked for passes through."""
+    """Convert the exception of a method to that of the task; those that the kernel requested stay as they are."""
     try:
         yield
     except TaskCancelled:
@@ -171,13 +171,13 @@ def _control(reporter: Reporter, tasks: Tasks) -> Iterator[None]:
 
 
 def _give_back(reporter: Reporter, tasks: Tasks) -> None:
-    """The worker is asked to end: the message goes back to the queue, and this run does not count."""
+    """The worker is ending: requeue the message; this run is not counted."""
     record = reporter._record
     fields = {"status": "PENDING", "runs": record["runs"] - 1, **reporter.close()}
     try:
         tasks.records.write(reporter.id, fields)
     except Exception as error:  # noqa: BLE001 - the process ends in any case
-        log.warning("The record of %s still says that it runs: %s", reporter.id, error)
+        log.warning("The record of %s still has the status inProgress: %s", reporter.id, error)
 
 
 def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, Any]) -> str:
@@ -197,7 +197,7 @@ def _perform(reporter: Reporter, tasks: Tasks, route: str, message: dict[str, An
 
 
 def _resolve(tasks: Tasks, route: str) -> Resolved:
-    """The live method of a task. It was there when the task was started: while it is replaced, wait."""
+    """The live method of a task. Waits while its file is being replaced."""
     segments, deadline = tuple(route.split("/")), time.monotonic() + REPLACE_SECONDS
     while True:
         try:
@@ -210,7 +210,7 @@ def _resolve(tasks: Tasks, route: str) -> Resolved:
 
 
 def _check_reachable(endpoint: Endpoint, tasks: Tasks, answer: bool) -> None:
-    """A record in Redis starts no method that no one could have asked for."""
+    """Refuses a record in Redis that names a method which cannot be started."""
     allowed = tasks.settings.respondAsync or getattr(endpoint.function, "koa_background", False)
     if endpoint.outline.is_task == answer or (answer and not allowed):
         raise TaskError(
@@ -227,7 +227,7 @@ def _call(resolved: Resolved, params: Any, reporter: Reporter) -> Any:
 
 
 def _answer(resolved: Resolved, params: Any) -> Any:
-    """What a URL's method would have answered: JSON as its data, text as it is."""
+    """The response of a URL's method as a result: JSON as its data, text unchanged."""
     endpoint = resolved.endpoint
     args, kwargs = bind(endpoint, resolved.arguments, lambda: params)
     response = respond(finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
@@ -244,7 +244,7 @@ def _read_text(response: Response, body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError as error:
         raise ResultRefused(
-            f"The method answered {response.mimetype}, which is no text: run in the background it can answer text "
+            f"The method answered {response.mimetype}, which is not text: in the background it can return text "
             "or JSON. Save it to a file and answer its address."
         ) from error
 

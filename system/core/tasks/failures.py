@@ -20,7 +20,7 @@ LONGEST_TRACEBACK = 20_000
 class Failure(Exception):
     """A task failed; its arguments are the type, the message and the traceback of what it raised, as text.
 
-    Celery sends what a task raises through a pipe; what users raise may not survive that.
+    Celery sends what a task raises through a pipe; exceptions of users may fail to be pickled.
     """
 
     def __str__(self) -> str:
@@ -28,7 +28,7 @@ class Failure(Exception):
 
 
 def describe_error(error: BaseException) -> Failure:
-    """An exception as text that can be stored: cut, and every character one that UTF-8 has."""
+    """An exception as text that can be stored: shortened, and valid in UTF-8."""
     if isinstance(error, Failure):
         return error
     if isinstance(error, TimeLimitExceeded):
@@ -40,7 +40,7 @@ def describe_error(error: BaseException) -> Failure:
 
 
 def encode_failure(error: BaseException) -> bytes:
-    """A failure as its record keeps it."""
+    """A failure in the form of its record."""
     name, message, trace = describe_error(error).args
     return to_json({"type": name, "message": message, "traceback": trace})
 

@@ -44,7 +44,7 @@ class Heartbeats:
 
 
 def _read(name: bytes, text: bytes) -> Record:
-    """A heartbeat; one that cannot be read is as old as can be."""
+    """A heartbeat; one that cannot be read counts as infinitely old."""
     try:
         about = from_json(text)
         return {"name": name.decode(), **about, "seen": float(about["seen"])}

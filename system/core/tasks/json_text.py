@@ -1,4 +1,4 @@
-"""A value as JSON that every reader gets back as it was, or the place in it that makes this impossible."""
+"""A value as JSON that decodes to the same value, or the place in it that makes this impossible."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def encode_value(value: Any, name: str, nan: Literal["null", "refuse"] = "refuse
             return text
         what = "is another value in JSON"
     except ENCODING_ERRORS as error:
-        what = f"is no JSON: {error}"
+        what = f"is not JSON: {error}"
     fault = find_fault(value, name, lambda value: _read(encode(value)), DEEPEST, has_unique_keys=True)
     raise NotJson(fault or f"{name} {what}")
 

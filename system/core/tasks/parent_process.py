@@ -1,4 +1,4 @@
-"""A process that ends with the one that started it, however that ends."""
+"""A process that ends when its parent process ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def make_lifeline(number: signal.Signals = signal.SIGKILL) -> Callable[[], None]
 
 
 def is_orphan() -> bool:
-    """Whether the development server that started this process is gone."""
+    """Whether the development server that started this process has ended."""
     parent = os.environ.get(DEVELOPMENT)
     return parent is not None and os.getppid() != int(parent)

@@ -1,4 +1,4 @@
-"""What travels to a worker: the params of a task as JSON text and back, and what it may know of the request."""
+"""What is sent to a worker: the params of a task as JSON text, and some facts about the request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COMPRESSED = 1_024
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Params as they travel: their JSON text, and the value that the task will get."""
+    """Encoded params: their JSON text, and the value that the task will get."""
 
     text: bytes
     value: Any
@@ -76,7 +76,7 @@ def _is_same(value: Any, other: Any) -> bool:
 
 
 def _without(sent: Any, changed: Set[str]) -> Any:
-    """What was sent, without the values that the method changed or took out of its params."""
+    """The values that were sent, without those that the method changed or removed from its params."""
     if isinstance(sent, MultiDict):
         return [(name, value) for name, value in sent.items(multi=True) if name not in changed]
     if isinstance(sent, dict) and not changed.isdisjoint(sent):
@@ -103,7 +103,7 @@ def _make_params(packed: Mapping[str, Any]) -> Params:
 
 
 def encode_message(packed: Packed, origin: Mapping[str, str], answer: bool) -> bytes:
-    """What the record of a task keeps for the worker."""
+    """The part of a task record that is for the worker, as text."""
     text = to_json({"origin": origin, "answer": answer})[:-1] + b',"params":' + packed.text + b"}"
     return zlib.compress(text, 1) if len(text) >= _COMPRESSED else text
 
@@ -123,7 +123,7 @@ def decode_message(raw: bytes) -> dict[str, Any]:
 
 def describe_origin(request: Request | None, url: str) -> dict[str, str]:
     """What a task may know of the request that started it: where the site is, the path, an id for the log, the
-    name of the user. No header, no cookie and nothing of the session travels.
+    name of the user. Headers, cookies and the session are not sent.
     """
     if request is None:
         return {"root": url, "path": "/", "id": secrets.token_hex(8)}

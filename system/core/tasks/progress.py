@@ -1,4 +1,4 @@
-"""`celery_instance`: what a running task reports with, and how it asks to be tried again."""
+"""`celery_instance`: with it a running task reports its progress and requests a retry."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Reporter:
         of its own (SUCCESS, FAILURE, …) is refused, with a line in the log.
         """
         if state in RESERVED_STATES:
-            log.warning("update_state(state=%r) is refused: Celery uses this word itself. Take another.", state)
+            log.warning("update_state(state=%r) is refused: this is a status of Celery. Use another word.", state)
             return
         self._report(state or "inProgress", meta)
 
@@ -135,7 +135,7 @@ class Reporter:
         return self.retry_request
 
     def close(self) -> Record:
-        """Write no report from now on; the last one that was not written, as a field of the record."""
+        """Stop writing reports. Returns the last unwritten one as a field of the record."""
         with self._lock:
             self._closed = True
             if self._timer is not None:

@@ -115,9 +115,9 @@ class Queues:
     def put_again(
         self, task_id: str, queue: str, due: float, message: str, fields: Record, lost: bool = False
     ) -> str:
-        """Let a task wait for a worker again, unless it is final. Returns its status before.
+        """Requeue a task, unless it is final. Returns its status before.
 
-        With `lost` only if it waits still: a worker may have taken it meanwhile.
+        With `lost` only if it still waits: a worker may have taken it meanwhile.
         """
         keys = [self._records.key(task_id), self._waiting(queue), self._redis.key(queue)]
         values = [part for item in {"status": "PENDING", "due": due, **fields}.items() for part in item]
@@ -145,7 +145,7 @@ class Queues:
             self._redis.client.zadd(self._redis.key("delayed"), {task_id: due})
 
     def find_due(self) -> list[Record]:
-        """The tasks that were put off and are due. They are put off still: see drop_delayed."""
+        """The tasks that were put off and are due. They stay in the list: see drop_delayed."""
         with self._redis.reached():
             client = self._redis.client
             due = client.zrangebyscore(self._redis.key("delayed"), 0, self._redis.now(), 0, 100)
@@ -177,7 +177,7 @@ class Queues:
                 self._redis.client.zadd(held, dict.fromkeys(tags, self._redis.now()), xx=True)
 
     def find_lost(self, queue: str, seconds: float) -> list[Record]:
-        """The records of tasks whose message is gone: popped for a worker that died before it had it.
+        """The records of tasks whose message was lost: a worker died before it received the popped message.
 
         Redis hands a message to a worker's socket and forgets it; the worker writes it down with its next command.
         A queue is first in, first out: a task that was due well before the next message, and that no worker holds,
@@ -204,7 +204,7 @@ class Queues:
         return [{"task_id": task_id, **record} for task_id, record in pairs if _waits(record)]
 
     def _missing_twice(self, queue: str, missing: list[bytes], seconds: float) -> list[str]:
-        """Those that were missing at the last look, too: one missing once may be on its way to a worker."""
+        """The tasks that were also missing at the last check: a message may be on its way to a worker."""
         key = self._redis.key("missing", queue)
         pipe = self._redis.client.pipeline()
         pipe.smembers(key).delete(key)

@@ -1,6 +1,6 @@
 """The record of each task: a hash in Redis with its status, its last report, its result, and its message.
 
-A final record (SUCCESS, FAILURE, REVOKED) is never written over: a task that is run again cannot lose its result,
+A final record (SUCCESS, FAILURE, REVOKED) is never overwritten: a task that runs again cannot lose its result,
 and a cancelled one does not come back.
 """
 
@@ -144,7 +144,7 @@ class Records:
     def start(self, task_id: str, run: str, worker: str, redelivered: bool, lease: float) -> tuple[int, Record]:
         """Record that a task runs. Returns the number of its runs and the record, or what _START says.
 
-        `run` is the name of this run: a start that is asked again, because its reply was lost, counts once.
+        `run` is the name of this run: a start that is repeated, because its reply was lost, counts once.
         """
         now = self._redis.now()
         keys = [self.key(task_id), self._redis.key("waiting", ""), self._redis.key("running")]

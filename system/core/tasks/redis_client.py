@@ -46,14 +46,14 @@ _PERMANENT_TEXT = re.compile(
 
 
 class RefusedForNow(redis.exceptions.ConnectionError):
-    """Redis refused a command for a reason that passes: out of memory, no replica, a failover.
+    """Redis refused a command for a temporary reason: out of memory, no replica, a failover.
 
-    A ConnectionError, so that whoever waits for a Redis that is away waits for this to pass too.
+    A ConnectionError, so that code that waits for an unreachable Redis also waits for this.
     """
 
 
 class _RefusalsPass:
-    """A connection whose passing refusals are connection errors, and which is closed when no reply comes.
+    """A connection that raises temporary refusals as connection errors, and is closed after a timeout.
 
     redis-py does not close one that a sentinel named: it would go on asking a machine that has lost its power, and
     a late reply would answer the next command.

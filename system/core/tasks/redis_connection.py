@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 class RedisConnection:
-    """The Redis of a site. What is asked of it within `reached()` raises BrokerUnavailable if it does not answer.
+    """The Redis of a site. Within `reached()` a command raises BrokerUnavailable if Redis does not respond.
 
     A `patient` one, for a worker, waits ten seconds for an answer; that of a web process fails within one.
     """
@@ -56,7 +56,7 @@ class RedisConnection:
     def run_script(self, source: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a Lua script; its text is sent the first time only.
 
-        With Sentinel and min-replicas-to-write it returns when a replica has what was written: a failover loses
+        With Sentinel and min-replicas-to-write it returns when a replica has the data: a failover loses
         nothing of it. Without that, BrokerUnavailable is raised, and the script may have run or not.
         """
         script = self._scripts.get(source)

@@ -55,17 +55,17 @@ class _QoS(kombu_redis.QoS):
             self._acknowledge([delivery_tag])
 
     def settle(self) -> None:
-        """Tell Redis what was acknowledged."""
+        """Send the acknowledgements to Redis."""
         if self._acknowledged:
             self._acknowledge(self.pop_acknowledged())
 
     def pop_acknowledged(self) -> list[str]:
-        """The tags that Redis has not been told of, which are now the caller's to tell."""
+        """The tags that were not yet sent to Redis; the caller has to send them."""
         found, self._acknowledged = self._acknowledged[:MOST_AT_ONCE], self._acknowledged[MOST_AT_ONCE:]
         return found
 
     def _acknowledge(self, tags: list[str]) -> None:
-        """If Redis is away this is done later: see requeue_overdue."""
+        """If Redis is down this is done later: see requeue_overdue."""
         try:
             self.channel.held.acknowledge(tags)
         except self.channel.connection_errors as error:
@@ -73,7 +73,7 @@ class _QoS(kombu_redis.QoS):
             _late_tags.update(tags)
 
     def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
-        """Give a message back. If Redis is away its lease ends, and it is requeued then."""
+        """Return a message to its queue. If Redis is down, it is requeued when its lease ends."""
         try:
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         except self.channel.connection_errors:
@@ -81,7 +81,7 @@ class _QoS(kombu_redis.QoS):
             raise
 
     def _free(self, delivery_tag: Any) -> None:
-        """Take another message in place of this one, and renew its lease no more."""
+        """Take another message in place of this one, and stop renewing its lease."""
         virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
 
     def restore_visible(self, *_: Any, **__: Any) -> None:

@@ -28,7 +28,7 @@ LONGEST_WAIT = 30.0
 
 
 def prefers_later(tasks: Tasks, request: Request, resolved: Resolved) -> Runner | None:
-    """What hands a method to a worker in place of running it; None where the client or the method wants it now.
+    """A runner that hands the method to a worker; None if the client or the method does not allow it.
 
     The method allows it with @background, or the setting respondAsync does for all.
     """
@@ -61,7 +61,7 @@ def _read_preferences(request: Request) -> dict[str, str]:
 
 
 def _read_wait(preferences: dict[str, str]) -> float:
-    """RFC 7240, section 4.3: whole seconds. What is not a number is passed over, as every preference may be."""
+    """RFC 7240, section 4.3: whole seconds. Anything else is ignored, as every preference may be."""
     text = preferences.get("wait", "")
     return min(LONGEST_WAIT, float(text)) if text.isdecimal() and text.isascii() else 0.0
 
@@ -92,7 +92,7 @@ def _start(tasks: Tasks, request: Request, resolved: Resolved, params: Params) -
 
 
 def _name_client(request: Request) -> tuple[str, ...]:
-    """Who the site says the client is: its signed-in user, else its Authorization and its session."""
+    """The identity of a client: its signed-in user, else its Authorization and its session."""
     user = request.environ.get("koa.user")
     if user:
         return ("user", str(user))
@@ -101,7 +101,7 @@ def _name_client(request: Request) -> tuple[str, ...]:
 
 
 def _claim(tasks: Tasks, token: str, value: str) -> str:
-    """Keep a value under a token for a day; returns the one that is there already, "" if there was none."""
+    """Keep a value under a token for a day. Returns the value that was there before, or ""."""
     with tasks.redis.reached():
         key = tasks.redis.key("once", token)
         if tasks.redis.client.set(key, value, nx=True, ex=DAY):

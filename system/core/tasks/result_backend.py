@@ -1,4 +1,4 @@
-"""Celery's result backend: writes the end of a task to its record, and waits for a Redis that is away."""
+"""Celery's result backend: writes the end of a task to its record, and waits while Redis is down."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RecordBackend(BaseBackend):  # type: ignore[misc]
     def store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **_: Any
     ) -> Any:
-        """Record the end of a task; what is final already stays. `result` is JSON text, or an exception."""
+        """Record the end of a task; a final record is not changed. `result` is JSON text, or an exception."""
         if state not in FINAL:
             return result  # what comes between start and end is recorded by the kernel itself
         fields = {"result": result} if state == "SUCCESS" else {}

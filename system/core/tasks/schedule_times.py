@@ -33,12 +33,12 @@ class ScheduleTimes:
             self._redis.client.hset(self._last, route, last)
 
     def pause(self, route: str) -> None:
-        """Start a method by its schedule no more until it is resumed."""
+        """Stop starting a method by its schedule until it is resumed."""
         with self._redis.reached():
             self._redis.client.sadd(self._paused, route)
 
     def resume(self, route: str, now: float) -> None:
-        """Let a schedule go on; what was due in the meantime is not caught up."""
+        """Resume a schedule; runs that were due in the meantime are not caught up."""
         with self._redis.reached():
             pipe = self._redis.client.pipeline()
             pipe.hset(self._last, route, now).srem(self._paused, route).execute()

@@ -50,7 +50,9 @@ def read_interval(text: str) -> float:
     parts = _INTERVAL.findall(text)
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if _INTERVAL.sub("", text).strip() or seconds < 1:
-        raise TaskError(f'@every({text!r}) is no interval of a second or more. Write "30s", "5m", "2h" or "1d".')
+        raise TaskError(
+            f'@every({text!r}) is not an interval of a second or more. Write "30s", "5m", "2h" or "1d".'
+        )
     return seconds
 
 
@@ -73,7 +75,7 @@ def _complain(path: str, line: int, what: str) -> None:
 
 
 def list_schedules(catalog: Catalog, report: Report = _complain) -> list[Schedule]:
-    """Every scheduled method of the catalogue, by route. What cannot be used is reported and left out."""
+    """Every scheduled method of the catalogue, by route. Invalid schedules are reported and left out."""
     found = (
         schedule
         for library in catalog.libraries("controller", catalog.now())
@@ -83,7 +85,7 @@ def list_schedules(catalog: Catalog, report: Report = _complain) -> list[Schedul
 
 
 def _in_library(library: Library, sources: SourceCache, report: Report) -> Iterator[Schedule]:
-    """The schedules of a library; of a file that is broken now, those it had before. Most are not even parsed."""
+    """The schedules of a library; for a broken file, those it had before. Most files are not parsed."""
     mentions = sources.names(library.path).decorators & {"every", "cron"}
     if not mentions and not sources.has_read(library.path):
         return

@@ -60,7 +60,7 @@ def show_status(tasks: Tasks, task_id: str) -> Response:
 
 
 def _render_page(tasks: Tasks, record: Record, task_id: str) -> str:
-    """The page of a task; in development with all that is known of it."""
+    """The page of a task; in development with all details."""
     settings = tasks.settings
     if not settings.development:
         return render_status(settings, record, task_id)
@@ -69,7 +69,7 @@ def _render_page(tasks: Tasks, record: Record, task_id: str) -> str:
 
 
 def _await_change(tasks: Tasks, task_id: str) -> tuple[Raw, bool]:
-    """The record, after a change if the client asked to wait for one; and whether it got what it asked for."""
+    """The record, after a change if the client asked to wait for one; and whether the wait was granted."""
     raw = _read(tasks, task_id)
     wait = _read_wait(request) if request.query_string else 0.0
     if not wait or is_final(decode_fields(raw)) or not _is_known(request, raw):
@@ -114,7 +114,7 @@ def _read_wait(request: Request) -> float:
 
 
 def cancel_task(tasks: Tasks, task_id: str) -> Response:
-    """Cancel a task, queued or running; 404 for an unknown id, the status it has for one that ended."""
+    """Cancel a task, queued or running; 404 for an unknown id; a final status is returned unchanged."""
     if not (_ID.fullmatch(task_id) and tasks.records.cancel(task_id)):
         raise NotFound("no task has this id, or its result has expired")
     record = decode_fields(_read(tasks, task_id))

@@ -92,7 +92,7 @@ def _share(meta: Mapping[str, Any]) -> float | None:
 
 
 def _time_left(record: Record, share: float | None) -> str:
-    """How long a running task will take at its rate so far; nothing where that is not known."""
+    """The remaining time of a running task at its rate so far; empty if unknown."""
     if not share or share >= 1 or record.get("status") != "STARTED":
         return ""
     return show_seconds(measure(record) * (1 - share) / share)

@@ -155,7 +155,7 @@ class Tasks:
         return sum(self.records.cancel(task_id) in ("PENDING", "RETRY") for task_id in self.queues.purge(queue))
 
     def send_due(self) -> None:
-        """Publish the tasks that were put off and are due. A message that is sent twice is passed over once."""
+        """Publish the delayed tasks that are due. A message that is sent twice is ignored once."""
         for record in self.queues.find_due():
             if record.get("status") in ("PENDING", "RETRY"):
                 retries = int(record.get("retries", 0))
@@ -218,11 +218,11 @@ class Tasks:
         except NotFound as error:
             raise self._explain(controller, method, str(error.reason)) from error
         if not _is_exact(resolved, segments) or not resolved.endpoint.outline.is_task:
-            raise self._explain(controller, method, "it is no task method")
+            raise self._explain(controller, method, "it is not a task method")
         return resolved.endpoint
 
     def _resolve(self, route: Route) -> Resolved:
-        """What is missing is looked for once more, however young the last look is."""
+        """A missing method is looked up again without waiting for the next check."""
         try:
             return resolve(self.catalog, route, self.catalog.now(), tasks=True)
         except NotFound:
@@ -241,7 +241,7 @@ class Tasks:
 
 
 def _blame(error: InvalidParameters, endpoint: Endpoint, params: Any) -> Exception:
-    """Whose fault it is that params do not fit: the client's if it sent these values, else the site's own."""
+    """The error for invalid params: of the client if it sent these values, else of the site."""
     names = [str(fault["name"]).partition(".")[0].partition("[")[0] for fault in error.errors]
     wrong = [params, *(params[name] for name in names if isinstance(params, dict) and name in params)]
     sent = list(walk(_sent_values())) if has_request_context() else []

@@ -32,7 +32,7 @@ def count_places(environ: Mapping[str, Any]) -> int:
 
 @contextlib.contextmanager
 def waiting_place(settings: Settings, environ: Mapping[str, Any]) -> Iterator[bool]:
-    """Whether this request may wait. A place is a locked file: one of a process that ends is free again."""
+    """Whether this request may wait. A place is a locked file, so it is free again when its process ends."""
     folder = settings.var / "waiting"
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count_places(environ)):

@@ -1,4 +1,4 @@
-"""Celery's worker, adapted: it renews the leases of its messages, and outlives a restart of Redis.
+"""Celery's worker, adapted: it renews the leases of its messages, and survives a restart of Redis.
 
 Late acknowledgement on Redis means that a message stays "unacknowledged" until its task is done; Celery gives it
 to another worker after an hour of that. Here that time is `leaseSeconds`, and a worker that is alive renews it.
@@ -78,7 +78,7 @@ def renew_leases(tasks: Tasks, consumer: Any) -> None:
 
 
 def held_tags(consumer: Any) -> set[str]:
-    """The delivery tags of what a worker runs, or keeps until its time, over whatever connection it came."""
+    """The delivery tags of the tasks that a worker runs or holds until they are due."""
     while True:
         try:
             later = getattr(state, "scheduled_requests", ())  # since Celery 5.7
@@ -171,7 +171,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         }
 
     def check(self, consumer: Any) -> None:
-        """What is done every second."""
+        """Runs every second."""
         if is_orphan():
             os.kill(os.getpid(), signal.SIGQUIT)
         self.end_cancelled(consumer)
@@ -225,7 +225,7 @@ def _end_process(pool: Any, request: Any, number: signal.Signals) -> None:
 
 
 def send_lost(tasks: Tasks, seconds: float) -> None:
-    """Queue again what was lost with a worker that died."""
+    """Requeue the tasks of a lost worker."""
     if tasks.settings.brokerUrl:
         for record in tasks.leases.find_expired(seconds):
             log.warning("%s[%s] lost its worker and is queued again", record["route"], record["task_id"])
@@ -276,7 +276,7 @@ class KoaRequest(Request):  # type: ignore[misc]
 
 
 def prepare_process(**_: Any) -> None:
-    """Make a process of the pool an ordinary one: it may start processes of its own, and print."""
+    """Let a process of the pool start processes and print, like an ordinary process."""
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     let_signals_end_children()
     capture_output()

@@ -34,7 +34,7 @@ def _named(name: str, origin: str) -> ZoneInfo:
             return _from_rule(name)
         except ValueError:
             pass
-    raise SettingsError(f'{origin} is no time zone. Write one such as "Europe/Berlin".')
+    raise SettingsError(f'{origin} is not a time zone. Write one such as "Europe/Berlin".')
 
 
 def _from_rule(rule: str) -> ZoneInfo:

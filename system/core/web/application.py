@@ -51,7 +51,7 @@ KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 @contextmanager
 def _explained(endpoint: str) -> Iterator[None]:
-    """Flask's suggestions are endpoints of Flask: of little help for a path of the catalogue."""
+    """Replaces Flask's suggestions, which are endpoints of Flask, for a path of the catalogue."""
     try:
         yield
     except BuildError as error:
@@ -192,7 +192,7 @@ class KernKoa(ShortWay):
         return super().dispatch_request()
 
     def _answer_again(self, request: KernelRequest, error: InvalidParameters) -> Response:
-        """The form whose values were refused, with what was typed; without one raises the error."""
+        """The form again, with what was typed and its faults. Raises the error if there is no form."""
         page = page_of(self.catalog, request)
         if page is None:
             raise error

@@ -89,7 +89,7 @@ class Dispatcher:
         )
 
     def _runner(self, request: KernelRequest) -> Runner:
-        """What answers behind the hooks."""
+        """The runner that is called after the hooks."""
         if request.method == "OPTIONS" or request.method not in request.resolved.endpoint.verbs:
             return partial(_describe_verbs, request.method)
         prefers = "HTTP_PREFER" in request.environ

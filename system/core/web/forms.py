@@ -1,4 +1,4 @@
-"""The page of a form once more, after values that the signature refused: `@allow("POST", form="new")`."""
+"""The page of a form again, after the signature refused its values: `@allow("POST", form="new")`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Form:
 
 
 def _in_words(error: dict[str, Any]) -> str:
-    """A fault for the people who fill in the form; a validator's own words are for them already."""
+    """A fault as text for the user of the form; messages of validators are used unchanged."""
     return str(error.get("message") or f"Enter {error['expected']}.")
 
 

@@ -1,4 +1,4 @@
-"""The URLs of the kernel that the guard of the catalogue's root stands before too."""
+"""The URLs of the kernel that the guard of the catalogue's root protects too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RootGuard:
         self._settings = settings
 
     def refuse(self, request: KernelRequest) -> Response | None:
-        """What the guard answers instead; None where it admits the request or there is none.
+        """The response of the guard; None if it admits the request or there is no guard.
 
         Raises what the guard raises, and FolderClosed where it cannot be read.
         """

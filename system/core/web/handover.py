@@ -1,4 +1,4 @@
-"""Leaves the sending of a file to nginx (X-Accel-Redirect): a process is free again at once."""
+"""Lets nginx send a file (X-Accel-Redirect), so that the process is free again at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def hand_over(response: Response, role: str, root: str, path: str) -> Response:
 
 
 def _may_read(root: str, path: str) -> bool:
-    """Whether any user may read a file: nginx is another one."""
+    """Whether all users may read a file; nginx runs as another user."""
     return _is_passable(os.path.dirname(os.path.realpath(os.path.join(root, path)))) and bool(
         os.stat(os.path.join(root, path)).st_mode & stat.S_IROTH
     )

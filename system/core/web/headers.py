@@ -1,4 +1,4 @@
-"""What every response gets: an id of its request, and the security headers where the site set none of its own."""
+"""Headers of every response: the request id, and the security headers that the site did not set itself."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_BODY = ("content-type", "content-length")
 
 
 class _Ids:
-    """Request ids: hexadecimal numbers, counted up from a random one of each process. They are no secret."""
+    """Request ids: hexadecimal numbers, counted up from a random one of each process. They are not secret."""
 
     def __init__(self) -> None:
         self._seed()
@@ -54,7 +54,7 @@ class ResponseHeaders:
         wanted = {**DEFAULTS, **settings.headers}
         own = {name.lower() for name in wanted}
         self._usual = frozenset(name for name in _USUAL if name.lower() not in own)
-        # a body has a type and a length of its own
+        # a body has its own type and length
         plain = [(name, value) for name, value in wanted.items() if value and name.lower() not in _OF_BODY]
         secure = list(plain)
         if settings.hstsSeconds:
@@ -69,7 +69,7 @@ class ResponseHeaders:
         environ[REQUEST_ID] = (is_given and self._given_id(environ)) or next(_ids.made)
 
     def of(self, environ: dict[str, Any]) -> HeaderList:
-        """What the response to a request gets that sets none of them itself."""
+        """The headers to add to a response that sets none of them itself."""
         more = self._plain if environ["wsgi.url_scheme"] == "http" else self._secure
         return [*more, ("X-Request-ID", environ[REQUEST_ID])]
 

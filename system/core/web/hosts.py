@@ -1,4 +1,4 @@
-"""Which hosts a site answers for: the setting `hosts`, in development the names of this machine."""
+"""The hosts of a site: the setting `hosts`, in development the names of this machine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Hosts:
         self.known: set[str] = set()  # those that were found good
 
     def check(self, environ: dict[str, Any]) -> None:
-        """Raises UnknownHost (421) for a host that this site does not answer for."""
+        """Raises UnknownHost (421) for a host that is not one of this site."""
         host = environ.get("HTTP_HOST")
         if host in self.known or (host is None and not self._names):
             return

@@ -1,4 +1,4 @@
-"""What Flask asks of its URL map, with the methods of the catalogue in it: rules, endpoints and view functions."""
+"""Flask's URL map with the methods of the catalogue: rules, endpoints and view functions."""
 
 from __future__ import annotations
 

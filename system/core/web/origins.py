@@ -75,7 +75,7 @@ class Origins:
         return self.trusted + own if own else self.trusted
 
     def _admits(self, environ: Mapping[str, Any], origins: Sequence[str]) -> bool:
-        """`*` admits no request that carries what a browser adds by itself: cookies, a password it remembers."""
+        """`*` does not admit requests with credentials that a browser adds itself: cookies, stored passwords."""
         if environ.get("HTTP_ORIGIN") in origins:
             return True
         carries = "HTTP_COOKIE" in environ or environ.get("HTTP_AUTHORIZATION", "")[:6].lower() == "basic "

@@ -1,4 +1,4 @@
-"""/_koa/ready: whether the databases, Redis, workers, the disk and the catalogue are as they should be."""
+"""/_koa/ready: whether the databases, Redis, workers, the disk and the catalogue work."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_BROKEN = 20  # files that are named
 
 
 class Readiness:
-    """Answers monitors only: 200 where all is well, else 503 with what is not."""
+    """Answers monitors only: 200, or 503 with the faults."""
 
     def __init__(self, settings: Settings, catalog: Catalog, dbs: Databases, tasks: Tasks) -> None:
         self._settings = settings
@@ -120,7 +120,7 @@ def is_monitor(environ: Mapping[str, Any], settings: Settings) -> bool:
 
 
 def _run(check: Callable[[], Any]) -> str:
-    """What a check says; of a database no more than that it failed, for its message may name the server."""
+    """The result of a check. For a database only that it failed, because its message may name the server."""
     try:
         check()
     except KernKoaError as error:

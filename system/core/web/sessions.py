@@ -88,7 +88,7 @@ class Sessions(SecureCookieSessionInterface):
         return app.permanent_session_lifetime.total_seconds() * RENEWAL
 
     def save_session(self, app: Flask, session: SessionMixin | None, response: Response) -> None:
-        """Set the cookie if need be. `session` is None where the request did not open it (short_way.py)."""
+        """Set the cookie if necessary. `session` is None where the request did not open it (short_way.py)."""
         if session is None:
             session = self._open_old(app)
         if session is not None and (session or session.accessed or session.modified):
@@ -103,7 +103,7 @@ class Sessions(SecureCookieSessionInterface):
 
 
 def _age_in(cookies: str, name: str) -> float:
-    """Seconds since the session cookie in a header was signed, as it says itself; 0 where it says nothing.
+    """Seconds since the session cookie in a header was signed, from its own text; 0 if it has no time.
 
     Read without parsing the header, in linear time: at worst a session is opened and verified needlessly.
     """

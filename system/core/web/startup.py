@@ -81,7 +81,7 @@ def _run(app: KernKoa, file: Path) -> None:
 
 @contextmanager
 def _explained(path: str) -> Iterator[None]:
-    """Turns whatever the code at a path raises into a SettingsError that says where and why."""
+    """Raises a SettingsError with place and reason for any exception of the code at a path."""
     try:
         yield
     except SettingsError:
