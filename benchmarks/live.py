@@ -1,9 +1,11 @@
 """From saving a library to its new answer, in development and on four uWSGI processes under load.
 
     venv3/bin/pip install pyuwsgi
-    venv3/bin/python benchmarks/live.py [--edits 200] [--seconds 60]
+    venv3/bin/python benchmarks/live.py [--edits 200] [--seconds 60] [--libraries 10000] [--chain 50]
 
 Development: a real `python kernkoa.py`; the time from the end of the write to the arrival of the first new answer.
+`--libraries` puts so many other files beside the library; `--chain` lets the URL's library import the edited one
+through so many others, which are all executed again.
 uWSGI: four processes, four clients that never pause; a library of many lines is written anew the given number of
 times, by turns in place (emptied, then filled) and by renaming. Every answer names the version at its first and at
 its last line: one that is no 200 has failed, one that names two versions is mixed.
@@ -35,11 +37,34 @@ class Live:
 {filling}
 LAST = {version}
 """
+LINK = "from catalog.controller.{below} import FIRST, LAST\n"
+TOP = """class Live:
+    def index(self):
+        return f"{FIRST} {LAST}"
+"""
 FILLING = "".join(f"def unused{number}(value):\n    return value + {number}\n" for number in range(200))
 
 
 def library(version: int) -> str:
     return LIBRARY.format(version=version, filling=FILLING)
+
+
+def make_site(site: Path, libraries: int, chain: int) -> Path:
+    """A site whose URL /live shows the version of the file that is returned."""
+    root = site / "catalog" / "controller"
+    root.mkdir(parents=True)
+    for number in range(libraries):
+        folder = root / f"folder{number // 100}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"lib{number}.py").write_text(library(number))
+    for number in range(chain):
+        name = f"link{number}" if number else "live"
+        text = LINK.format(below=f"link{number + 1}") + (TOP if name == "live" else "")
+        (root / f"{name}.py").write_text(text)
+    (site / "config.py").write_text("")
+    edited = root / (f"link{chain}.py" if chain else "live.py")
+    edited.write_text(library(0))
+    return edited
 
 
 def free_port() -> int:
@@ -103,7 +128,8 @@ def measure_development(file: Path, site: Path, edits: int) -> None:
     finally:
         stop(process)
     times.sort()
-    print(f"development, {edits} edits: median {statistics.median(times):.1f} ms, longest {times[-1]:.1f} ms")
+    middle, tail = statistics.median(times), times[len(times) * 99 // 100]
+    print(f"development, {edits} edits: median {middle:.1f}, 99 % {tail:.1f}, longest {times[-1]:.1f} ms")
 
 
 def measure_uwsgi(file: Path, site: Path, edits: int, seconds: float) -> None:
@@ -166,15 +192,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--edits", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--libraries", type=int, default=0)
+    parser.add_argument("--chain", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder)
-        file = site / "catalog" / "controller" / "live.py"
-        file.parent.mkdir(parents=True)
-        file.write_text(library(0))
-        (site / "config.py").write_text("")
-        measure_development(file, site, min(options.edits, 50))
-        measure_uwsgi(file, site, options.edits, options.seconds)
+        file = make_site(site, options.libraries, options.chain)
+        measure_development(file, site, options.edits)
+        if options.seconds:
+            measure_uwsgi(file, site, options.edits, options.seconds)
 
 
 if __name__ == "__main__":
