@@ -1,4 +1,4 @@
-"""What a library names and does not exist: templates, models, tasks, URLs, forms, queues; lost imports."""
+"""Names in a library that do not exist: templates, models, tasks, URLs, forms, queues; lost imports."""
 
 from __future__ import annotations
 
