@@ -140,6 +140,12 @@ def attack(site: Production, numbers: range) -> Counter[str]:
     return seen
 
 
+def warm_up(site: Production) -> None:
+    """Let each worker read the expensive bodies: what the first ones need once is no growth."""
+    for kind, body in BODIES * 60:
+        site.get("/examples/shapes/total", "POST", body, Content_Type=kind)
+
+
 def main() -> int:
     """Run it and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -148,6 +154,7 @@ def main() -> int:
     seen: Counter[str] = Counter()
     held: list[int] = []
     with production() as site:
+        warm_up(site)
         visitor = Visitor(site)
         visitor.start()
         for tenth in range(10):
@@ -158,7 +165,7 @@ def main() -> int:
         rate = visitor.stop()
     for status, count in sorted((seen + visitor.seen).items()):
         print(f"{status:>12} {count:8}")
-    slowest, growth = max(visitor.seconds), held[-1] / held[1]
+    slowest, growth = max(visitor.seconds), held[-1] / held[0]
     print(f"{rate:.0f} honest requests a minute, the slowest {slowest * 1000:.0f} ms; memory {growth:.3f} times")
     failed = sum((seen + visitor.seen)[prefix + status] for status in FAILURES for prefix in ("", "honest "))
     return int(failed > 0 or slowest > 1 or rate < A_MINUTE * 0.99 or growth > MOST_GROWTH)

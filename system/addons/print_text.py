@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
+from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -30,10 +31,16 @@ TAGS: dict[str, dict[str, re.Pattern[str]]] = {
 }
 
 
+# the tags, line ends and escaped letters (&, <, >) of a paragraph: ReportLab's time grows with the square of them
+MOST_PIECES = 2_000
+# a width or a precision of five digits would make a text of megabytes
+_TOO_WIDE = re.compile(r"\d{5}")
+
+
 def fill(text: str, values: Mapping[str, Any], markup: bool = False) -> str:
     """The text with its placeholders replaced; in markup the values are escaped.
 
-    Attributes with a leading underscore, and those that lead to Python's internals, are refused.
+    Attributes with a leading underscore, those that lead to Python's internals, and modules are refused.
     Raises PrintError for a placeholder without a value, or one that its format does not fit.
     """
     try:
@@ -42,19 +49,45 @@ def fill(text: str, values: Mapping[str, Any], markup: bool = False) -> str:
         raise PrintError(f"{text!r} cannot be filled from the data: {error!r}") from error
 
 
-class _Markup(SandboxedFormatter):
+class _Missing(StrictUndefined):
+    __repr__ = StrictUndefined.__str__  # fails too: {name.nothing!r}
+
+
+class _Sandbox(SandboxedEnvironment):
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        is_module = isinstance(obj, ModuleType) or isinstance(value, ModuleType)
+        return not is_module and super().is_safe_attribute(obj, attr, value)
+
+
+class _Plain(SandboxedFormatter):
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        if _TOO_WIDE.search(format_spec):
+            raise ValueError(f"the format {format_spec!r} is wider than 9999")
+        return super().format_field(value, format_spec)
+
+
+class _Markup(_Plain):
     """Fills markup: escapes values, and turns their line ends into <br/>."""
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         return escape(str(super().format_field(value, format_spec))).replace("\n", "<br/>")
 
 
-_SANDBOX = SandboxedEnvironment(undefined=StrictUndefined)
-_PLAIN, _MARKUP = SandboxedFormatter(_SANDBOX), _Markup(_SANDBOX)
+_SANDBOX = _Sandbox(undefined=_Missing)
+_PLAIN, _MARKUP = _Plain(_SANDBOX), _Markup(_SANDBOX)
 
 
 def clean(markup: str, image: Callable[[str], str]) -> str:
-    """The markup, with the path of each image looked up by `image`. Raises PrintError for any other tag."""
+    """The markup, with the path of each image looked up by `image`.
+
+    Raises PrintError for any other tag, and for more than MOST_PIECES tags, line ends and escaped letters.
+    """
+    pieces = markup.count("<") + markup.count("&")
+    if pieces > MOST_PIECES:
+        raise PrintError(
+            f"A paragraph has {pieces} tags, line ends and letters such as &; {MOST_PIECES} are the most. "
+            "Print it as several paragraphs."
+        )
     cleaner = _Cleaner(image)
     cleaner.feed(markup)
     cleaner.close()

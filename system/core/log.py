@@ -12,10 +12,11 @@ from flask import has_request_context, request
 
 from .settings import Settings
 
+# what changes the direction of a text (Unicode Standard Annex 9): a line would show its parts in another order
+_DIRECTIONS = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 # C0 and C1 control characters and the Unicode line ends: none reaches a terminal or starts a line
 ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
-    0x2028: "\\u2028",
-    0x2029: "\\u2029",
+    code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *_DIRECTIONS)
 }
 _LINES = {code: text for code, text in ESCAPES.items() if code != 0x0A}
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

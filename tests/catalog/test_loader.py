@@ -98,6 +98,45 @@ def test_an_addon_gives_only_what_its_file_defines(site: Any, name: str) -> None
         load.addon("tool", name)
 
 
+NO_ADDONS = [
+    "os",
+    "os.path",
+    "../tool",
+    "..tool",
+    "tool.py",
+    "tool/../tool",
+    "/etc/passwd",
+    "_hidden",
+    "__init__",
+    "",
+    "tool\0",
+]
+NO_COMPONENTS = [
+    "__dict__",
+    "__class__",
+    "__loader__",
+    "__spec__",
+    "__name__",
+    "saw.__globals__",
+    "os.system",
+    "",
+    " saw",
+    "saw\0",
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "component"), [*((name, "saw") for name in NO_ADDONS), *(("tool", name) for name in NO_COMPONENTS)]
+)
+def test_no_name_of_an_addon_leads_elsewhere(site: Any, module: str, component: str) -> None:
+    site.write("system/addons/tool.py", "import os\ndef saw(): return 'saw'\n")
+    site.write("system/os.py", "def saw(): return 'outside'\n")
+    load = site.app().load
+    assert load.addon("tool", "saw")() == "saw"
+    with pytest.raises(LoadError):
+        load.addon(module, component)
+
+
 def test_an_addon_gives_what_its_all_names(site: Any) -> None:
     site.write("system/addons/tool.py", "from decimal import Decimal, getcontext\n__all__ = ['Decimal']\n")
     load = site.app().load

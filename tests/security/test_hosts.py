@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import pytest
+from flask import request
 
 LINK = """
     from kernkoa import *
@@ -37,6 +38,23 @@ def test_the_sites_own_names_are_answered(site: Any, host: str) -> None:
         "shop.example:80:80",
         "shop.example evil",
         "shop.example#",
+        "shop.example.",
+        "shop.example:",
+        "shop.example:443@evil.example",
+        "shop.example,evil.example",
+        "shop.example%00.evil.example",
+        "user:pass@shop.example",
+        ".shop.example",
+        "-shop.example",
+        "sub.shop.example",
+        "shop..example",
+        "xn--shop-0ra.example",
+        "shop\u3002example".encode().decode("latin-1"),
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0x7f.1",
+        "localhost",
         "127.0.0.1",
         "",
         "x" * 5000,
@@ -76,6 +94,12 @@ def test_without_the_setting_every_well_formed_host_is_answered_in_production(si
         ("tunnel.example", 200),
         ("rebound.evil.example", 421),
         ("localhost.evil.example", 421),
+        ("2130706433", 421),  # an address that only some programs read
+        ("127.1", 421),
+        ("0x7f000001", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("[::1%25lo]", 421),
+        ("localhost.", 421),
     ],
 )
 def test_in_development_it_is_this_machines_names(site: Any, host: str, status: int) -> None:
@@ -94,7 +118,7 @@ def test_what_is_remembered_of_hosts_is_bounded(site: Any) -> None:
     client = app.test_client()
     for number in range(1200):
         ask(client, f"h{number}.example", "/_koa/health")
-    assert len(app.hosts._known) == 1000
+    assert len(app.hosts.known) == 1000
 
 
 @pytest.mark.parametrize("text", ["a.example,b.example", "a.example b.example", '["a.example", "b.example"]'])
@@ -102,3 +126,22 @@ def test_the_environment_may_list_hosts_with_commas(site: Any, text: str) -> Non
     from system.core.settings import read_settings
 
     assert read_settings(site.root / "config.py", {"KERNKOA_HOSTS": text}).hosts == ["a.example", "b.example"]
+
+
+def test_no_code_of_a_site_or_an_extension_sees_a_host_that_is_not_its_own(site: Any) -> None:
+    site.write("link.py", LINK)
+    app = site.app(hosts=["shop.example"])
+    seen: list[str] = []
+    app.before_request_funcs.setdefault(None, []).append(lambda: seen.append(request.host))
+    app.after_request_funcs.setdefault(None, []).append(lambda response: response)
+    client = app.test_client()
+    assert [ask(client, host).status_code for host in ("shop.example", "evil.example")] == [200, 421]
+    assert seen == ["shop.example"]
+
+
+def test_flasks_own_setting_holds_as_well(site: Any) -> None:
+    site.write("link.py", LINK)
+    app = site.app(hosts=["shop.example", "cafe.example"])
+    app.config["TRUSTED_HOSTS"] = ["shop.example"]
+    client = app.test_client()
+    assert [ask(client, f"{name}.example").status_code for name in ("shop", "cafe", "evil")] == [200, 400, 421]

@@ -102,6 +102,14 @@ def test_an_escaped_text_is_one_line(text: str) -> None:
     assert "\x1b" not in escape(text)
 
 
+@pytest.mark.parametrize(
+    "code", [0, 7, 8, 9, 10, 11, 12, 13, 0x1B, 0x7F, 0x85, 0x9B, 0x61C, 0x200E, 0x200F, 0x2028]
+)
+@pytest.mark.parametrize("more", [0, 0x202A, 0x202E, 0x2066, 0x2069, 0x2029])
+def test_what_moves_the_cursor_ends_a_line_or_turns_its_direction_is_written_out(code: int, more: int) -> None:
+    assert escape(f"a{chr(code)}b{chr(more)}").isprintable()
+
+
 def test_the_log_of_a_worker_cannot_be_forged_either(tmp_path: Any) -> None:
     with bench(tmp_path) as made:
         made.write("evil.py", EVIL)

@@ -116,13 +116,13 @@ def call_method(app: Flask, settings: Settings, asked: Call) -> TestResponse:
 
 
 def _origin_of(settings: Settings) -> str:
-    """Where the site itself answers: a host that it accepts."""
+    """A host that the site accepts."""
     split = urlsplit(settings.site_url or "http://localhost")
     return f"{split.scheme}://{split.netloc}"
 
 
 def show_answer(answer: TestResponse) -> None:
-    """Print the body, each chunk as it arrives, and end it with a newline; of a redirect print where it leads."""
+    """Print the body, each chunk as it arrives, and end it with a newline; for a redirect, print its target."""
     if 300 <= answer.status_code < 400 and "Location" in answer.headers:
         click.echo(f"{answer.status} -> {answer.headers['Location']}")
         return

@@ -8,7 +8,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..catalog.execution import Version
@@ -57,13 +57,12 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
 
 
 def find_notes(catalog: Catalog, settings: Settings) -> Iterator[Finding | str]:
-    """What is not a fault but worth a look: an explorer open to everyone, methods that answer GET and write."""
+    """Warnings: an explorer that is open to everyone, methods that accept GET and write."""
     if settings.explorer == PUBLIC:
         yield "explorer = 'public': in production everyone can read the explorer and the board of tasks."
     for library in catalog.libraries("controller", catalog.now()):
-        with suppress(OSError, SyntaxError, ValueError):
-            for writer in writers_of(catalog, library):
-                yield Finding(library.path, writer.line, str(writer))
+        for writer in writers_of(catalog, library):
+            yield Finding(library.path, writer.line, str(writer))
 
 
 @contextmanager
@@ -117,7 +116,7 @@ def _check_names(catalog: Catalog) -> Iterator[Finding]:
 
 
 def _check_guards(catalog: Catalog, folder: Folder) -> Iterator[Finding]:
-    """Guards that are gone or cannot be read: their folders answer 503."""
+    """Guards that were removed or cannot be read: their folders respond with 503."""
     folder.refresh(catalog.now())
     if folder.fault:
         yield Finding(os.path.join(folder.path, f"{GUARD}.py"), 0, f"its folder is closed: {folder.fault}")
@@ -137,7 +136,7 @@ def _check_tree(root: Folder) -> Iterator[Finding]:
 
 
 def _reachable_name(name: str) -> str:
-    """A name of a URL that is like another one."""
+    """A valid name for a URL that is similar to another name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     better = re.sub(r"\W+", "_", plain).strip("_")
     return better if better[:1].isalpha() else f"n{better}"

@@ -1,4 +1,4 @@
-"""`python kernkoa.py check --deploy`: settings that are fine on one's own machine and wrong on the internet."""
+"""`python kernkoa.py check --deploy`: settings that are fine on your own machine and unsafe on the internet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a template: its syntax, templates and URLs that do not exist, blocks that are never shown."""
+"""The faults of a template: its syntax, templates and URLs that do not exist, blocks that are never shown."""
 
 from __future__ import annotations
 

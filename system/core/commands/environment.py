@@ -18,7 +18,7 @@ TRIED = "KERNKOA_ENVIRONMENT_TRIED"
 
 
 def run() -> None:
-    """Run the command line. Where this interpreter lacks a package it uses venv3, and says so."""
+    """Run the command line. If this interpreter lacks a package, it uses venv3 and prints a note."""
     missing = next((name for name in PACKAGES if find_spec(name) is None), "")
     if missing:
         _use_venv(missing)
@@ -29,7 +29,7 @@ def run() -> None:
 
 
 def _use_venv(package: str) -> None:
-    """Run this command again with venv3. Exits with 1, and what to do, if that is not possible."""
+    """Run this command again with venv3. Exits with 1 and advice if that is not possible."""
     python = VENV / "bin" / "python"
     if not python.exists() or TRIED in os.environ:
         sys.exit(f"{sys.executable} has no package {package}. Install all and start with: sh setup.sh dev")

@@ -42,7 +42,7 @@ def _describe(record: Record) -> str:
 
 
 def show_task(tasks: Tasks, task_id: str) -> str:
-    """All that is known of a task, as JSON. Raises TaskError for an unknown id."""
+    """All details of a task, as JSON. Raises TaskError for an unknown id."""
     record: dict[str, Any] = tasks.records.load(task_id)
     if not record:
         raise TaskError(f"There is no task {task_id}.")
@@ -53,7 +53,7 @@ def show_task(tasks: Tasks, task_id: str) -> str:
 
 
 def cancel_task(tasks: Tasks, task_id: str) -> str:
-    """Cancel a task; returns what became of it. Raises TaskError for an unknown id."""
+    """Cancel a task; returns the outcome in words. Raises TaskError for an unknown id."""
     before = tasks.records.cancel(task_id)
     if not before:
         raise TaskError(f"There is no task {task_id}.")

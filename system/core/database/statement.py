@@ -64,7 +64,7 @@ def _prepare(sql: str, dialect: Dialect) -> Statement:
 
 
 def _escape(sql: str, dialect: str) -> str:
-    """Mark the colons in literals and comments, which SQLAlchemy would take for values."""
+    """Escape the colons in literals and comments, which SQLAlchemy would read as values."""
     if not isinstance(sql, str):
         raise ArgumentError(f"a statement is text, not a {type(sql).__name__}")
     pattern = _LITERALS.get(dialect, _QUOTED)
@@ -161,7 +161,7 @@ def read_value(connection: Connection, sql: str, values: Values | None) -> Any:
 
 
 def _fetch(result: CursorResult[Any], most: int | None = None) -> tuple[tuple[str, ...], Sequence[Sequence[Any]]]:
-    """The column names and the rows as the driver has them: SQLAlchemy's rows would be made to be taken apart."""
+    """The column names and the rows of the driver; SQLAlchemy's row objects would be an extra step."""
     cursor: Any = result.cursor
     if cursor is None or not result.returns_rows:
         raise ResourceClosedError("This statement returns no rows.")

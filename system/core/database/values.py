@@ -91,7 +91,7 @@ _KNOWN = (Decimal, date, time, timedelta, UUID, Enum, tuple, list, set, frozense
 
 
 def explain_values(values: Any) -> Iterator[str]:
-    """What is unusual in the values of a statement that failed, by name; never the values themselves."""
+    """The unusual types among the values of a failed statement, by name; never the values themselves."""
     rows = [values] if isinstance(values, Mapping) else values if isinstance(values, list | tuple) else []
     for row in rows:
         for name, value in row.items() if isinstance(row, Mapping) else ():

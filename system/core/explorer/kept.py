@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 class Kept(Generic[Value]):
     """The newest `most` values by name, each with the source that it was made of.
 
-    A value counts while its source is the same object, or an equal tuple. Threads may share it: at worst two
+    A value is valid while its source is the same object, or an equal tuple. Threads may share it: at worst two
     of them compute the same value.
     """
 

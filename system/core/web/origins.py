@@ -48,7 +48,7 @@ class Origins:
         if site:
             return site in ("same-origin", "none")
         origin = environ.get("HTTP_ORIGIN")
-        return not origin or _host_of(origin) in (environ.get("HTTP_HOST"), self._own_host or None)
+        return not origin or _host_of(origin) in (environ.get("HTTP_HOST") or None, self._own_host or None)
 
     def add_headers(self, request: KernelRequest, response: Response) -> None:
         """Let a trusted origin's page read a response, whatever its status."""
@@ -93,6 +93,7 @@ def _answer_preflight(request: KernelRequest, response: Response) -> None:
 
 def _host_of(origin: str) -> str:
     try:
-        return urlsplit(origin).netloc
+        parts = urlsplit(origin)
     except ValueError:
-        return "?"
+        return ""
+    return parts.netloc if parts.scheme in ("http", "https") else ""
