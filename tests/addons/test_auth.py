@@ -12,7 +12,11 @@ from typing import Any
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher
+from sqlalchemy.dialects import mssql
+from sqlalchemy.schema import CreateTable
 
+from system.addons.auth import passwords, tables
 from tests.conftest import Site
 from tests.task_bench import Server
 
@@ -59,7 +63,16 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def app(site: Site, redis: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords whose hashes cost next to nothing: most tests are not about what they cost."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    passwords._decoy.cache_clear()
+    yield
+    passwords._decoy.cache_clear()
+
+
+@pytest.fixture
+def app(site: Site, redis: Server, cheap_hashes: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     import kernkoa
 
     redis.client.flushall()
@@ -322,7 +335,13 @@ def test_a_right_login_takes_its_attempt_back(app: Any) -> None:
         assert log_in(app.test_client()).status_code == 303
 
 
-def test_a_login_takes_as_long_for_a_name_that_nobody_has(app: Any) -> None:
+def test_a_login_takes_as_long_for_a_name_that_nobody_has(
+    app: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher())
+    passwords._decoy.cache_clear()
+    store.set_password(store.get("ann"), PASSWORD)
+
     def spent(name: str, address: str) -> float:
         began = time.process_time()
         app.test_client().get(
@@ -347,6 +366,25 @@ def test_a_second_factor_is_asked_for_and_each_code_is_good_once(app: Any, store
     assert log_in(app.test_client(), code="000000").status_code == 401
 
 
+@pytest.mark.parametrize(("ahead", "status"), [(-59, 401), (-30, 303), (30, 303), (61, 401)])
+def test_a_code_of_a_clock_that_is_a_step_off_is_accepted(app: Any, store: Any, ahead: int, status: int) -> None:
+    secret = pyotp.random_base32()
+    store.set_otp_secret(store.get("ann"), secret)
+    step = time.time() // 30 * 30
+    code = pyotp.TOTP(secret).at(int(step + ahead))
+    assert log_in(app.test_client(), code=code).status_code in (
+        status,
+        401 if time.time() // 30 * 30 != step else status,
+    )
+    assert log_in(app.test_client(), code=code).status_code == 401
+
+
+def test_codes_are_limited_like_passwords(app: Any, store: Any) -> None:
+    store.set_otp_secret(store.get("ann"), pyotp.random_base32())
+    codes = [log_in(app.test_client(), code=f"{number:06}").status_code for number in range(7)]
+    assert codes == [401] * 5 + [429] * 2
+
+
 def test_what_happened_is_in_the_audit_log(app: Any, store: Any) -> None:
     client = app.test_client()
     log_in(client, "bob", "wrong guess")
@@ -362,6 +400,29 @@ def test_what_happened_is_in_the_audit_log(app: Any, store: Any) -> None:
 def test_a_name_that_cannot_be_typed_back_is_refused(store: Any, name: str) -> None:
     with pytest.raises(ValueError, match="cannot be a user's name"):
         store.add(name, PASSWORD)
+
+
+def test_a_name_is_given_once_however_many_ask_at_once(store: Any) -> None:
+    def add(number: int) -> str:
+        try:
+            return str(store.add("eve", PASSWORD).name)
+        except ValueError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(add, range(4))) == ["There is a user 'eve' already."] * 3 + ["eve"]
+
+
+@pytest.mark.parametrize("word", ["", " ", "/", "a b", "a\n", "x" * 1001])
+def test_what_cannot_be_a_scope_or_a_role_is_refused(app: Any, store: Any, word: str) -> None:
+    """An empty scope would make a key without limits, and a space two scopes."""
+    run = app.test_cli_runner().invoke
+    made = run(args=["user", "key", "ann", "--scope", "inner", "--scope", word])
+    assert (made.exit_code, "scope" in made.output) == (1, True)
+    if word != "/":
+        assert run(args=["user", "roles", "ann", word]).exit_code == 1
+    assert store.list_keys(store.get("ann")) == []
+    assert store.get("ann").roles == {"staff"}
 
 
 def test_names_that_look_the_same_are_the_same(app: Any, store: Any) -> None:
@@ -413,3 +474,14 @@ def test_the_explorer_opens_in_production_to_a_role(site: Site, redis: Server, a
         assert opened.test_client().get(path, headers=basic("ann", PASSWORD)).status_code == 200, path
     without = site.app(explorer="staff")
     assert without.test_client().get("/_koa/").status_code == 403
+
+
+def test_the_statements_for_sql_server_keep_every_letter() -> None:
+    """Compiled only: VARCHAR would store most letters as "?", and `user` is a reserved word there."""
+    made = {
+        name: str(CreateTable(table).compile(dialect=mssql.dialect()))
+        for name, table in tables.metadata.tables.items()
+    }
+    assert "name NVARCHAR(150) NOT NULL" in made["koa_users"]
+    assert "[user] NVARCHAR(150) NOT NULL" in made["koa_audit"]
+    assert "scopes NVARCHAR(1000) NOT NULL" in made["koa_keys"]

@@ -207,6 +207,14 @@ def test_a_line_of_the_log_cannot_be_forged(site: Production) -> None:
     ]
 
 
+def test_the_token_of_a_link_for_a_new_password_is_in_no_log(site: Production) -> None:
+    for path in ("/_koa/password?token=SECRET.one", "/_koa/password?a=1&token=SECRET.two", "/probe?shown=yes"):
+        ask(site, path, **{"User-Agent": "reader"})
+    assert workers.wait_for(lambda: "/probe?shown=yes" in site.log(), 5)
+    assert '"GET /_koa/password HTTP/1.1" 404 ' in site.log()
+    assert "SECRET" not in site.log()
+
+
 def test_nginx_limits_an_address_and_keeps_files_closed_while_their_guard_is_away() -> None:
     guard = "def before(self, params):\n    return None\n"
     with production(files={**FILES, "catalog/controller/_folder.py": guard}, edits=LIMITED) as site:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 
 from system.core.web.hosts import trusted_hosts
 
@@ -49,6 +49,13 @@ def _is_mailing() -> bool:
 
 def _settings() -> Any:
     return current_app.settings  # type: ignore[attr-defined]
+
+
+@blueprint.after_request
+def hide_token(response: Response) -> Response:
+    """The token is in the page's URL: no other request names that in its Referer."""
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
 
 
 @blueprint.get(PAGE)

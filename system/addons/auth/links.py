@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from .store import User
 
 PAGE = "/_koa/password"
 SECONDS = 3600
+RETRY_SECONDS = (5.0, 60.0, 300.0)
 
 log = logging.getLogger("kernkoa.auth")
 
@@ -58,7 +60,7 @@ def find_mailer(settings: Any) -> tuple[str, str | None] | None:
 def mail_link(name: str, address: str, root: str) -> None:
     """Mail a link to a user, in a thread: the request takes as long for a name that nobody has."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    _threads().submit(_mail, app, name, address, root)
+    _threads().submit(_begin, app, name, address, root)
 
 
 @cache
@@ -67,17 +69,43 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, "auth-mail")
 
 
-def _mail(app: Flask, name: str, address: str, root: str) -> None:
+def _begin(app: Flask, name: str, address: str, root: str) -> None:
     with app.app_context():
         try:
-            _mail_if_known(app, name, address, root)
+            auth_of_app().store.note("link asked", name, address)
         except Exception:
-            log.exception("No link for a new password was mailed to %r.", name)
+            log.exception("Not in the audit log: a link for a new password was asked for %r.", name)
+    _mail(app, name, root, RETRY_SECONDS)
 
 
-def _mail_if_known(app: Any, name: str, address: str, root: str) -> None:
-    store = auth_of_app().store
-    store.note("link asked", name, address)
-    user, mailer = store.find(name), find_mailer(app.settings)
+def _mail(app: Flask, name: str, root: str, waits: tuple[float, ...]) -> None:
+    with app.app_context():
+        try:
+            _mail_if_known(app, name, root)
+        except Exception:
+            log.exception(
+                "The mail with a link for a new password to %r was not sent. %s", name, _what_next(waits)
+            )
+            _try_later(app, name, root, waits)
+
+
+def _what_next(waits: tuple[float, ...]) -> str:
+    return (
+        f"It is tried again in {waits[0]:g} seconds."
+        if waits
+        else "It is not tried again: the user can ask again."
+    )
+
+
+def _try_later(app: Flask, name: str, root: str, waits: tuple[float, ...]) -> None:
+    """A waiting attempt does not keep the process from ending; the log has told of it."""
+    if waits:
+        timer = threading.Timer(waits[0], lambda: _threads().submit(_mail, app, name, root, waits[1:]))
+        timer.daemon = True
+        timer.start()
+
+
+def _mail_if_known(app: Any, name: str, root: str) -> None:
+    user, mailer = auth_of_app().store.find(name), find_mailer(app.settings)
     if user is not None and user.is_active and mailer is not None:
         app.load.model(*mailer).password_link(user.name, make_link(user, root))

@@ -31,10 +31,10 @@ def make_uri(secret: str, name: str, site: str) -> str:
 
 
 def is_right(store: Store, user: User, code: str) -> bool:
-    """Whether a code is right now, or was in the last step; each is accepted once."""
+    """Whether a code is that of this step, the last or the next (RFC 6238, section 6); each is accepted once."""
     totp = _pyotp().TOTP(user.otp_secret)
     now = int(time.time())
-    for at in (now, now - STEP_SECONDS):
+    for at in (now, now - STEP_SECONDS, now + STEP_SECONDS):
         if totp.verify(code.replace(" ", ""), for_time=at):
             return store.use_code(user, at // STEP_SECONDS)
     return False

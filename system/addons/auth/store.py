@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from system.core.errors import DatabaseError
 
@@ -90,17 +90,18 @@ class Store:
         values = {
             "name": name,
             "password": hash_password(password),
-            "roles": " ".join(sorted(set(roles))),
+            "roles": _join_words("role", roles, 500),
             "locked": False,
             "epoch": 0,
             "otp_secret": "",
             "otp_step": 0,
             "created": int(time.time()),
         }
-        if self.find(name) is not None:
-            raise ValueError(f"There is a user {name!r} already.")
         with self._begin() as connection:
-            connection.execute(insert(users).values(values))
+            try:
+                connection.execute(insert(users).values(values))
+            except IntegrityError as error:
+                raise ValueError(f"There is a user {name!r} already.") from error
         return self.get(name)
 
     def find(self, name: str) -> User | None:
@@ -152,7 +153,7 @@ class Store:
         self._update(user, locked=locked, epoch=users.c.epoch + 1)
 
     def set_roles(self, user: User, roles: Iterable[str]) -> None:
-        self._update(user, roles=" ".join(sorted(set(roles))))
+        self._update(user, roles=_join_words("role", roles, 500))
 
     def set_otp_secret(self, user: User, secret: str) -> None:
         """Switch the second factor on; with an empty secret off."""
@@ -181,7 +182,7 @@ class Store:
             "user_id": user.id,
             "label": label[:100],
             "digest": _digest(secret),
-            "scopes": " ".join(scope.strip("/") for scope in scopes),
+            "scopes": _join_words("scope", [scope.strip("/") for scope in scopes], 1000),
             "created": now,
             "expires": now + int(days * 86_400) if days else 0,
         }
@@ -250,6 +251,18 @@ def normalize_name(name: str) -> str:
 def fold_name(name: str) -> str:
     """One form of all names that look the same, whether they can be a user's or not."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def _join_words(kind: str, words: Iterable[str], longest: int) -> str:
+    """Words as they are stored. An empty scope would be one without limits, and "a b" two."""
+    found = sorted(set(words))
+    for word in found:
+        if len(word.split()) != 1 or not word.isprintable():
+            raise ValueError(f"{word!r} cannot be a {kind}: it needs a name, without spaces.")
+    joined = " ".join(found)
+    if len(joined) > longest:
+        raise ValueError(f"These are {len(joined)} characters of {kind}s; at most {longest} can be stored.")
+    return joined
 
 
 def _digest(secret: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 
 from sqlalchemy import (
@@ -15,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Unicode,
     select,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,9 +28,9 @@ users = Table(
     "koa_users",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", String(150), nullable=False, unique=True),
+    Column("name", Unicode(150), nullable=False, unique=True),
     Column("password", String(255), nullable=False),  # an Argon2 hash, RFC 9106
-    Column("roles", String(500), nullable=False),  # words
+    Column("roles", Unicode(500), nullable=False),  # words
     Column("locked", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False),  # a session with another number has ended
     Column("otp_secret", String(64), nullable=False),  # empty without a second factor
@@ -40,9 +43,9 @@ keys = Table(
     metadata,
     Column("id", String(16), primary_key=True),
     Column("user_id", Integer, ForeignKey("koa_users.id"), nullable=False, index=True),
-    Column("label", String(100), nullable=False),
+    Column("label", Unicode(100), nullable=False),
     Column("digest", String(64), nullable=False),  # SHA-256 of the secret half
-    Column("scopes", String(1000), nullable=False),  # prefixes of the catalogue, as words
+    Column("scopes", Unicode(1000), nullable=False),  # prefixes of the catalogue, as words
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),  # 0: never
 )
@@ -53,28 +56,31 @@ audit = Table(
     Column("id", Integer, primary_key=True),
     Column("at", BigInteger, nullable=False, index=True),
     Column("event", String(40), nullable=False),
-    Column("user", String(150), nullable=False),
+    Column("user", Unicode(150), nullable=False),
     Column("address", String(64), nullable=False),
-    Column("detail", String(300), nullable=False),
+    Column("detail", Unicode(300), nullable=False),
 )
 
 version = Table("koa_auth_version", MetaData(), Column("version", Integer, nullable=False))
 
 # each brings the tables from the version of its position to the next one
 STEPS: tuple[Callable[[Connection], None], ...] = (metadata.create_all,)
-ATTEMPTS = 3
+ATTEMPTS = 6
+PAUSE_SECONDS = 0.1
 
 
 def migrate(engine: Engine) -> None:
     """Create the tables, or bring them up to date; safe when several processes start at once."""
     for attempt in range(ATTEMPTS):
-        try:
-            with engine.begin() as connection:
-                _migrate(connection)
-            break
-        except SQLAlchemyError:  # another process was faster: look again
-            if attempt == ATTEMPTS - 1:
-                raise
+        with engine.connect() as connection:  # a database that is away fails here, at once
+            try:
+                with connection.begin():
+                    _migrate(connection)
+                return
+            except SQLAlchemyError:  # another process was faster: look again
+                if attempt == ATTEMPTS - 1:
+                    raise
+        time.sleep(random.uniform(0.5, 1) * PAUSE_SECONDS * 2**attempt)  # noqa: S311 - jitter
 
 
 def _migrate(connection: Connection) -> None:
