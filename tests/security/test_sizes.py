@@ -99,6 +99,17 @@ def test_a_size_that_is_none_is_told_at_the_decorator(words: Any) -> None:
         ("/abs.txt", "abs.txt"),
         ("..", ""),
         ("C:\\\\x.txt", "Cx.txt"),
+        ("..\\..\\x", "x"),
+        ("a\0b.txt", "ab.txt"),
+        ("\u202egpj.exe", "gpj.exe"),
+        (".htaccess", "htaccess"),
+        ("%2e%2e%2fx", "2e2e2fx"),
+        ("\u2025/\u2025/x", "x"),
+        ("~root", "root"),
+        ("$(id)", "id"),
+        ("x;rm -rf", "xrm_-rf"),
+        ("x" * 5000 + ".png", "x" * 196 + ".png"),
+        ("x." + "y" * 5000, "x." + "y" * 198),
     ],
 )
 def test_the_name_of_an_upload_has_a_safe_form_beside_it(site: Any, name: str, safe: str) -> None:
