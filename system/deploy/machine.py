@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pwd
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import DeployError
+from .processes import capture, user_exists
 from .site import Site
 
 FOLDER = "folder"
@@ -258,7 +256,7 @@ class Machine:
         if self.dry or self.staged:
             self.say(f"run: {line}" if self.dry else f"not run with --root: {line}")
             return
-        done = _capture(command)
+        done = capture(command)
         if done.returncode:
             raise DeployError(f"{line} failed:\n{(done.stdout + done.stderr).strip()}\n{advice}".rstrip())
 
@@ -270,47 +268,13 @@ class Machine:
     def ask(self, *command: str | Path) -> str:
         """The output of a command that changes nothing; empty when it fails."""
         try:
-            done = _capture(command)
+            done = capture(command)
         except OSError:
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""
 
     def active(self, unit: str) -> bool:
         return self.ask("systemctl", "is-active", unit) == "active"
-
-
-def run_as(
-    owner: str | None, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
-    """Run a command as the site's user (None: the current user), in a clean environment."""
-    identity = pwd.getpwnam(owner) if owner else None
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return subprocess.run(
-        [str(part) for part in command],
-        check=False,
-        cwd=folder,
-        env={"PATH": path, "LANG": "C.UTF-8", **environment},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        umask=0o027,
-        user=identity and identity.pw_uid,
-        group=identity and identity.pw_gid,
-        extra_groups=identity and [],
-    )
-
-
-def user_exists(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
-
-
-def _capture(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-    words = [str(part) for part in command]
-    return subprocess.run(words, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def _checksum(content: bytes) -> str:

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import DeployError
-from .machine import Machine, run_as, user_exists
+from .machine import Machine
+from .processes import run_as, user_exists
 from .site import Facts, Site
 
 RELEASES_KEPT = 3

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import release, workers
-from .machine import Machine, run_as
+from .machine import Machine
+from .processes import run_as
 from .site import Facts, Site
 
 ERROR = re.compile(r"error|critical|traceback|harakiri|no app loaded|unable to", re.IGNORECASE)

@@ -14,18 +14,19 @@ from typing import Any
 
 import pytest
 
-from system.core.development.services import find_server, start_services
+from system.core.development.services import Services, find_server
 from system.core.settings import Settings
 from system.core.tasks.redis_address import socket_path
 from tests.task_bench import ROOT, Bench, wait_for
 
 # what `python kernkoa.py` is to its services: a process that holds them, told what to do by lines
 HOLDER = """
-import json, sys
+import json, os, sys
 from pathlib import Path
-from system.core.development.services import start_services
+from system.core.development.services import Services
 from system.core.settings import read_settings
-services = start_services(read_settings(Path(sys.argv[1])))
+services = Services(read_settings(Path(sys.argv[1])), os.environ)
+services.start()
 services.check()
 def pids():
     held = (services._server, services._worker, services._beat)
@@ -160,7 +161,8 @@ def test_a_second_development_server_uses_the_one_that_runs(site: Bench) -> None
 
 
 def test_with_redis_url_nothing_is_started(tmp_path: Path) -> None:
-    services = start_services(Settings(path=tmp_path, redisUrl="redis://localhost:6379/0"))
+    services = Services(Settings(path=tmp_path, redisUrl="redis://localhost:6379/0"), {})
+    services.start()
     assert services.lines() == [
         "redisUrl is set: start a worker with celery -A kernkoa.celery worker --loglevel=info"
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from .tree import PACKAGES
@@ -30,8 +31,15 @@ class Source:
         self.functions: dict[tuple[str, str], Function] = dict(_functions_in(tree.body, ""))
         for name, node in self.classes.items():
             self.functions |= dict(_functions_in(node.body, name))
-        self._imported = dict(_imported_in(tree))
-        self._loaded = dict(_loaded_in(tree))
+        self._tree = tree
+
+    @cached_property
+    def _imported(self) -> dict[str, str]:
+        return dict(_imported_in(self._tree))
+
+    @cached_property
+    def _loaded(self) -> dict[str, str]:
+        return dict(_loaded_in(self._tree))
 
     def callee(self, call: ast.Call, caller: Callee) -> Callee | None:
         """The function of the site that a call in `caller`, written in this file, leads to, by the names."""

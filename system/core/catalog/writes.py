@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from .calls import Callee, Function, Read, Source
 from .library import Library
+from .source import parse
 from .tree import Catalog
 
 _SQL = re.compile(r"\s*(insert|update|delete|replace|merge|create|alter|drop|truncate)\b", re.I)
@@ -44,17 +43,15 @@ def writers_of(catalog: Catalog, library: Library) -> list[Writer]:
     """The methods of a library that change something and do not say which verbs they answer.
 
     Functions of the site that they call are looked into: of the class and its bases, the file, models, other
-    controllers and what is imported from the catalogue. Raises OSError, SyntaxError or ValueError for a library
-    that cannot be read.
+    controllers and what is imported from the catalogue. Of a library that cannot be read there are none.
     """
 
     def read(name: str) -> ast.Module | None:
         found = catalog.find(name, catalog.now())
-        with suppress(OSError, SyntaxError, ValueError):
-            return ast.parse(Path(found.path).read_bytes()) if isinstance(found, Library) else None
-        return None
+        return parse(found.path) if isinstance(found, Library) else None
 
-    return find_writers(ast.parse(Path(library.path).read_bytes()), library.name, read)
+    tree = parse(library.path)
+    return find_writers(tree, library.name, read) if tree else []
 
 
 def find_writers(tree: ast.Module, module: str = "", read: Read = lambda name: None) -> list[Writer]:

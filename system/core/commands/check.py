@@ -8,7 +8,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..catalog.execution import Version
@@ -61,9 +61,8 @@ def find_notes(catalog: Catalog, settings: Settings) -> Iterator[Finding | str]:
     if settings.explorer == PUBLIC:
         yield "explorer = 'public': in production everyone can read the explorer and the board of tasks."
     for library in catalog.libraries("controller", catalog.now()):
-        with suppress(OSError, SyntaxError, ValueError):
-            for writer in writers_of(catalog, library):
-                yield Finding(library.path, writer.line, str(writer))
+        for writer in writers_of(catalog, library):
+            yield Finding(library.path, writer.line, str(writer))
 
 
 @contextmanager

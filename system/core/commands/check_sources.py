@@ -20,7 +20,14 @@ from ..web.forms import find_form
 from ..web.urls import NAME, find_path
 
 Fault = tuple[int, str]
-KINDS = {"model": "model", "controller": "controller", "printFormat": "print", "language": "language"}
+# the methods of load, and the kinds of files that they find
+KINDS = {
+    "model": "model",
+    "controller": "controller",
+    "printFormat": "print",
+    "language": "language",
+    "addon": "addon",
+}
 NO_QUEUE = "there is no queue {}: add it to queues in config.py"
 
 
@@ -74,17 +81,13 @@ class _Calls:
     def _load(self, kind: str, node: ast.Call) -> str:
         place: Any = [_text(argument) for argument in node.args[:2]]
         folder = [_text(keyword.value) for keyword in node.keywords if keyword.arg == "folder"]
-        if (
-            not place
-            or None in (*place, *folder)
-            or kind not in ("model", "controller", "printFormat", "language", "addon")
-        ):
+        if not place or None in (*place, *folder) or kind not in KINDS:
             return ""
         try:
             if kind == "addon":
                 self._app.load.addon(*place)
             else:
-                self._app.load.find("print" if kind == "printFormat" else kind, *place, *folder)
+                self._app.load.find(KINDS[kind], *place, *folder)
         except LoadError as error:
             return error.detail
         except (LibraryError, TypeError):  # reported where it is

