@@ -39,7 +39,7 @@ print("python3-venv" if sys.executable == "/usr/bin/python3" else "python%d.%d-v
 }
 
 make_venv() {
-	# the programs of a moved environment contain the old path; one made by hand is trusted, and so is a link
+	# the programs of a moved environment contain the old path; an environment made by hand or a link is kept
 	if [ -L "$venv" ]; then return; fi
 	if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made_in" 2>/dev/null || say "$venv")" = "$venv" ]; then return; fi
 	find_python
@@ -142,18 +142,18 @@ run_tests() {
 	install_requirements requirements.txt
 	install_requirements tests/requirements.txt
 	cd "$clone"
-	# the kernel's own files; those of the site are its author's
+	# only the kernel's files: the site's files are its author's concern
 	"$venv/bin/python" -m ruff check --quiet system tests benchmarks kernkoa.py
 	"$venv/bin/python" -m ruff format --quiet --check system tests benchmarks kernkoa.py
 	"$venv/bin/python" -m mypy
-	# where the site is not the shipped one, in a copy that has the shipped one
+	# shipped.py runs pytest in a copy with the shipped site if this folder's site was changed
 	exec "$venv/bin/python" tests/shipped.py "$venv/bin/python" -m pytest -n 2 --dist loadfile "$@"
 }
 
 # --- production ----------------------------------------------------------------------------------------------------
 
-# The rest is in system/deploy, in Python: checked releases, files with their checksums, the units.
-# Its install.py has the steps in order.
+# The rest is in system/deploy, in Python: checked releases, files with their checksums, systemd units.
+# The steps are in order in its install.py.
 deploy() {
 	cd "$clone"
 	if [ -x "$venv/bin/python" ]; then python=$venv/bin/python; else find_python; fi
@@ -193,14 +193,14 @@ install() {
 	deploy install "$@"
 }
 
-# nginx's module for .br files, where the system has it; without it nginx sends the .gz files
+# nginx's module for .br files, if the system has it; without it nginx sends the .gz files
 install_brotli() {
 	if [ -e /etc/nginx/modules-enabled/50-mod-http-brotli-static.conf ]; then return; fi
 	apt install -y --no-install-recommends libnginx-mod-http-brotli-static >/dev/null 2>&1 ||
 		say "This system has no libnginx-mod-http-brotli-static: nginx sends .gz files, but no .br files"
 }
 
-# from its wheel; if there is none for this machine, it is compiled
+# uses the wheel; if there is none for this machine, compiles it
 install_uwsgi() {
 	if [ -x "$venv/bin/uwsgi" ]; then return; fi
 	say "Installing uWSGI"

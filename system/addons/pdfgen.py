@@ -1,4 +1,4 @@
-"""PDF documents from a print format and data, over ReportLab.
+"""PDF documents from a print format and data, made with ReportLab.
 
     draw = load.addon("pdfgen", "draw")
     pdf = draw(load.printFormat("invoice", "examples"), {"number": 7, "items": […]})
@@ -196,7 +196,7 @@ class _Drawing:
         return LongTable(rows, widths, style=style, repeatRows=1, hAlign="LEFT", splitInRow=1)
 
     def image(self, name: str) -> str:
-        """The path of an image inside the image folder. Raises PrintError if there is none of this name."""
+        """The path of an image inside the image folder. Raises PrintError if it does not exist."""
         root = os.path.realpath(self.images or ".")
         path = os.path.realpath(os.path.join(root, name))
         if self.images is None or not path.startswith(root + os.sep) or not os.path.isfile(path):

@@ -94,7 +94,7 @@ class Column(Letters):
 
 
 class Table(Part):
-    """A table of the rows of a list of the data; it repeats its titles on each page."""
+    """A table of a list in the data, one row per item; its titles are repeated on each page."""
 
     table: str
     columns: Annotated[list[Column], Field(min_length=1)]
@@ -112,7 +112,7 @@ class Fonts(Part):
 
 
 def _kind(value: Any) -> str | None:
-    """The key that tells the kind of a part: {"text": …} is a text."""
+    """The key that determines the kind of a part: {"text": …} is a text."""
     kinds = ("text", "image", "line", "paragraph", "space", "newPage", "table")
     return next((kind for kind in kinds if isinstance(value, dict) and kind in value), None)
 

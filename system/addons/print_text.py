@@ -31,9 +31,9 @@ TAGS: dict[str, dict[str, re.Pattern[str]]] = {
 }
 
 
-# the tags, line ends and escaped letters (&, <, >) of a paragraph: ReportLab's time grows with the square of them
+# the tags, line ends and escaped letters (&, <, >) of a paragraph: ReportLab needs quadratic time for them
 MOST_PIECES = 2_000
-# a width or a precision of five digits would make a text of megabytes
+# a width or a precision of five digits could produce megabytes of text
 _TOO_WIDE = re.compile(r"\d{5}")
 
 
@@ -50,7 +50,7 @@ def fill(text: str, values: Mapping[str, Any], markup: bool = False) -> str:
 
 
 class _Missing(StrictUndefined):
-    __repr__ = StrictUndefined.__str__  # fails too: {name.nothing!r}
+    __repr__ = StrictUndefined.__str__  # {name.nothing!r} must fail too
 
 
 class _Sandbox(SandboxedEnvironment):

@@ -1,1 +1,1 @@
-"""Tests of one's own site: the pytest plugin that `python kernkoa.py test` loads. See docs/testing.md."""
+"""Support for the tests of a site: the pytest plugin that `python kernkoa.py test` loads. See docs/testing.md."""

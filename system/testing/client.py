@@ -1,4 +1,4 @@
-"""The test client: Flask's, which also logs in and follows tasks."""
+"""Flask's test client, which can also log in and follow tasks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from system.core.tasks.records import FINAL
 
 
 class Client(FlaskClient):
-    """`client.get("/shop/orders")`, `client.post("/shop/add", json={"name": "x"})`: as Flask's test client."""
+    """`client.get("/shop/orders")`, `client.post("/shop/add", json={"name": "x"})`, as in Flask."""
 
     tasks: Any = None
 
     def open(self, *arguments: Any, **options: Any) -> Any:
-        """Send a request; tasks that it starts run before this returns, unless a worker is there."""
+        """Send a request. Tasks that it starts run before this returns, unless a worker runs them."""
         settings: Any = self.application.settings  # type: ignore[attr-defined]
         host = urlsplit(settings.site_url).netloc or next(iter(settings.hosts), "")
         if host:
@@ -32,7 +32,7 @@ class Client(FlaskClient):
     def follow(self, started: Any, seconds: float = 10) -> dict[str, Any]:
         """The status of a task at its end. `started` is the response to the request that started it, or its JSON.
 
-        Raises AssertionError if it was none, or has not ended after `seconds`.
+        Raises AssertionError if no task was started or if it has not ended after `seconds`.
         """
         task = started if isinstance(started, dict) else started.get_json()
         assert isinstance(task, dict) and "id" in task, f"no task was started: {task}"  # noqa: S101, PT018
@@ -47,7 +47,7 @@ class Client(FlaskClient):
     def login(self, name: str, roles: Iterable[str] = ()) -> None:
         """Send the following requests as this user.
 
-        With the addon auth the user is made if need be, with these roles; for Flask-Login `name` is the user's id.
+        With the addon auth, a missing user is created with these roles; with Flask-Login, `name` is the user's id.
         """
         app = self.application
         if "auth" in app.extensions:
@@ -66,7 +66,7 @@ class Client(FlaskClient):
             )
 
     def logout(self) -> None:
-        """Send the following requests as nobody, with an empty session."""
+        """Send the following requests without a user, with an empty session."""
         self.environ_base.pop(USER, None)
         with self.session_transaction() as session:
             session.clear()

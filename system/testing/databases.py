@@ -1,4 +1,4 @@
-"""Throw-away databases: SQLite files are copies, of other servers every change is rolled back."""
+"""Temporary databases for tests: SQLite files are copied; on database servers every change is rolled back."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def _copy_tables(source: Path, target: Path) -> None:
     ):
         listed = "select sql from sqlite_master where sql is not null and name not like 'sqlite_%' order by rowid"
         for (statement,) in old.execute(listed):
-            with suppress(sqlite3.Error):  # a virtual table of an extension that is not here
+            with suppress(sqlite3.Error):  # a virtual table of an extension that is not installed
                 new.execute(statement)
         new.commit()
 
 
 class Files:
-    """The SQLite files as they were when the site had started; each test begins with them."""
+    """Copies of the SQLite files after the site's start; each test begins with them."""
 
     def __init__(self, folder: Path, databases: Databases) -> None:
         databases.close()
@@ -66,9 +66,9 @@ class Files:
 
 
 class RolledBack(Database):
-    """A database of a server during a test: one transaction, from the first statement, rolled back at the end.
+    """A server's database during a test: one transaction from the first statement, rolled back at the end.
 
-    Transactions of the site are savepoints in it, and so is each statement: one that fails undoes itself alone.
+    The site's transactions are savepoints in it, and so is each statement: a failed one undoes only itself.
     """
 
     _is_open = False
@@ -121,12 +121,12 @@ class RolledBack(Database):
             self._execute(f"ROLLBACK TO SAVEPOINT {STATEMENT}")
             raise
         finally:
-            with suppress(SQLAlchemyError):  # a statement that commits, as MySQL's create table, has ended it
+            with suppress(SQLAlchemyError):  # MySQL's create table commits, which ends the savepoint
                 self._execute(f"RELEASE SAVEPOINT {STATEMENT}")
 
 
 def roll_back(databases: Databases, settings: Settings) -> Mapping[str, RolledBack]:
-    """Replace the databases that are not SQLite files by ones that a test rolls back; returns them."""
+    """Replace the databases on servers by ones that are rolled back after each test, and return them."""
     kept = {}
     for name, entry in settings.databases.items():
         if entry.get("driver") != "sqlite" and not str(entry.get("url", "")).startswith("sqlite"):

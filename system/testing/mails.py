@@ -11,7 +11,7 @@ import pytest
 
 
 def record_mails(patch: pytest.MonkeyPatch) -> list[EmailMessage]:
-    """Let smtplib, and the extensions that use it, record each mail in the list that is returned."""
+    """Make smtplib, and the extensions that use it, add each mail to the returned list instead of sending it."""
     sent: list[EmailMessage] = []
 
     def send(_self: Any, sender: str, to: Any, text: bytes | str, *_: Any, **__: Any) -> dict[str, Any]:

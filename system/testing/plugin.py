@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class SiteUnderTest:
-    """The site, started once for all tests. Every test finds it as it was after its start."""
+    """The site, started once for all tests and restored to its initial state for each test."""
 
     def __init__(self, folder: Path) -> None:
         config = Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py"))
@@ -88,7 +88,7 @@ def client(app: KernKoa) -> Any:
 
 @pytest.fixture
 def dbs(app: KernKoa) -> Any:
-    """The databases, to prepare and to check what the site stores."""
+    """The databases, to prepare data and to check what the site stores."""
     return app.dbs
 
 
@@ -100,13 +100,13 @@ def load(app: KernKoa) -> Any:
 
 @pytest.fixture
 def worker(koa_site: SiteUnderTest, app: KernKoa) -> None:
-    """A real Celery worker on the embedded broker, instead of tasks that run at once."""
+    """Runs tasks in a real Celery worker on the embedded broker instead of in the test process."""
     koa_site.tasks.start_worker()
 
 
 @pytest.fixture(autouse=True)
 def mails(monkeypatch: pytest.MonkeyPatch) -> list[EmailMessage]:
-    """The mails that the test has sent; none leaves the machine."""
+    """The mails that the test sent; they are recorded and never delivered."""
     return record_mails(monkeypatch)
 
 
@@ -117,7 +117,7 @@ class Clock:
         self._travel: Any = None
 
     def set(self, when: str | datetime) -> None:
-        """Stop the clock at this moment. Raises pytest's failure without the package time-machine."""
+        """Stop the clock at this moment. Fails the test if the package time-machine is not installed."""
         try:
             import time_machine
         except ImportError:
@@ -136,7 +136,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:
-    """The clock of the site, to be set."""
+    """Sets the time that the site sees."""
     made = Clock()
     yield made
     made.reset()

@@ -1,4 +1,4 @@
-"""Tasks in tests: run in the process as soon as the request that started them has ended, or by a real worker."""
+"""Tasks in tests: run in the test process after the request that started them, or by a real worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_TRIES = 20
 
 
 class TestTasks:
-    """The tasks of a site under test. A Valkey server of its own starts with the first task."""
+    """The tasks of a site under test. Its own Valkey server starts with the first task."""
 
     __test__ = False
 
@@ -43,7 +43,7 @@ class TestTasks:
             self._is_started = True
 
     def run_pending(self) -> None:
-        """Run the tasks that wait, and those that they start; a retry follows at once."""
+        """Run the waiting tasks and those that they start; retries run at once."""
         while self._pending:
             name = self._pending.pop(0)
             for _ in range(MOST_TRIES):
@@ -51,13 +51,13 @@ class TestTasks:
                     break
 
     def start_worker(self) -> None:
-        """From now on a real worker runs the tasks."""
+        """Start a real worker, which runs all following tasks."""
         self._ensure_server()
         self._has_worker = True
         self._services.check()
 
     def end_test(self) -> None:
-        """Forget all tasks; the worker ends, the server stays for the next test."""
+        """Delete all tasks and stop the worker; without a worker, the server keeps running for the next test."""
         self._pending.clear()
         if self._has_worker:
             self.stop()

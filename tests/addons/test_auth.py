@@ -410,7 +410,7 @@ def test_a_name_is_given_once_however_many_ask_at_once(store: Any) -> None:
             return str(error)
 
     with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(add, range(4))) == ["There is a user 'eve' already."] * 3 + ["eve"]
+        assert sorted(pool.map(add, range(4))) == ["There is already a user 'eve'."] * 3 + ["eve"]
 
 
 @pytest.mark.parametrize("word", ["", " ", "/", "a b", "a\n", "x" * 1001])

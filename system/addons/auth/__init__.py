@@ -1,4 +1,4 @@
-"""The addon `auth`: users, sessions, API keys and guards. Switched on with `config.addons = ["auth"]`."""
+"""The addon `auth`: users, sessions, API keys and guards. Enabled with `config.addons = ["auth"]`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["current_user", "init_app", "login", "require"]
 
 
 def init_app(app: Any) -> None:
-    """Add the pages, the commands and `current_user` in templates. The database is opened by the first request."""
+    """Add the pages, the commands and `current_user` in templates. The first request opens the database."""
     settings = app.settings
     database = getattr(settings, "authDatabase", settings.defaultDatabase)
     if database not in app.dbs:

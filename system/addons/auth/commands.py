@@ -21,7 +21,7 @@ users = AppGroup("user", help="Users, their roles, API keys and the audit log.")
 
 @contextmanager
 def _store() -> Iterator[Store]:
-    """The store; what is wrong with the input is one line."""
+    """Yields the store; a ValueError becomes a one-line message."""
     try:
         yield auth_of_app().store
     except ValueError as error:

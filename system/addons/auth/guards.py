@@ -1,4 +1,4 @@
-"""Guards: a line in `_folder.py`, in a class, or a decorator."""
+"""Guards: set as `before` in `_folder.py` or in a class, or used as a decorator."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LOGIN = "/_koa/login"
 
 
 class Guard:
-    """Lets users in who are logged in and have one of its roles; without roles every user.
+    """Admits logged-in users who have one of its roles; without roles, every logged-in user.
 
-    As `before` of a folder or a class it is the hook itself; on a class or a method it is a decorator.
+    Use it as the `before` hook of a folder or a class, or as a decorator of a class or a method.
     """
 
     def __init__(self, roles: Iterable[str] = ()) -> None:
@@ -30,9 +30,9 @@ class Guard:
         return self._decorate(arguments[0]) if len(arguments) == 1 else self.check()
 
     def check(self) -> Response | None:
-        """None for a user who may pass; a browser is led to the login.
+        """Returns None for an admitted user; a browser is redirected to the login page.
 
-        Raises Unauthorized (401) for a program without a valid login, Forbidden (403) without the role.
+        Raises Unauthorized (401) for a program without a valid login, Forbidden (403) if the role is missing.
         """
         user = identify()
         if not user:
@@ -54,7 +54,7 @@ class Guard:
 
 
 class _Chain:
-    """A guard before the hook that a class has already."""
+    """Runs a guard before the existing hook of a class."""
 
     def __init__(self, guard: Guard, hook: Any) -> None:
         self._guard, self._hook = guard, hook
@@ -68,12 +68,12 @@ login = Guard()
 
 
 def require(role: str | Iterable[str] = ()) -> Guard:
-    """A guard for users with a role, or any of several: `require(role="staff")`."""
+    """A guard for users with a role, or with any of several roles: `require(role="staff")`."""
     return Guard((role,) if isinstance(role, str) else role)
 
 
 def challenge() -> Response:
-    """Lead a browser to the login page and back. Raises Unauthorized for a program."""
+    """Redirect a browser to the login page, and back after the login. Raises Unauthorized for a program."""
     if request.wants_html:
         asked = request.full_path if request.query_string else request.path
         wanted = f"?next={quote(request.script_root + asked)}" if request.method in ("GET", "HEAD") else ""
@@ -84,7 +84,7 @@ def challenge() -> Response:
 
 
 def _schemes() -> list[WWWAuthenticate]:
-    """RFC 9110, section 11.6.1. A page's own script is not offered Basic: the browser would ask for a password."""
+    """RFC 9110, section 11.6.1. Scripts of a page get no Basic challenge: it opens the browser's password dialog."""
     realm: dict[str, str | None] = {"realm": current_app.name}
     schemes = [WWWAuthenticate("bearer", realm)]
     if "HTTP_SEC_FETCH_MODE" not in request.environ:

@@ -1,4 +1,4 @@
-"""Who sends a request: by its Authorization header (a key, or name and password), else by its session."""
+"""The user of a request: by the Authorization header (API key, or name and password), else by the session."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Auth:
 
 
 class Anonymous:
-    """The current user where nobody is logged in. False in a condition."""
+    """The current user when nobody is logged in. It is false in a condition."""
 
     id = None
     name = ""
@@ -58,7 +58,7 @@ def auth_of_app() -> Auth:
 def identify() -> User | Anonymous:
     """The user of this request, looked up once.
 
-    Raises TooManyRequests beyond the limits on guesses, Forbidden for a key that is not for this method.
+    Raises TooManyRequests after too many attempts, Forbidden for a key whose scopes exclude this method.
     """
     if not has_request_context():
         return ANONYMOUS
@@ -78,7 +78,7 @@ def _user_of_request() -> User | Anonymous:
 
 
 def may_use(place: str) -> bool:
-    """Whether the key of this request is for a method; True where no key was sent."""
+    """Whether the API key of this request allows a method; True if no key was sent."""
     scopes = _user_of_request().scopes
     return not scopes or any(_is_below(place, scope) for scope in scopes)
 
@@ -119,10 +119,10 @@ def _by_header(store: Store) -> User | None:
 
 
 def is_in_scope(scopes: tuple[str, ...]) -> bool:
-    """Whether the method that answers this request is below one of the scopes; no scopes are all.
+    """Whether the method of this request is below one of the scopes; without scopes, every method is.
 
-    The method's place counts and not its URL: a method has several. A page about the catalogue shows the places
-    below a scope, and the way to them.
+    The place of the method in the catalogue decides, not its URL, because a method has several URLs. Pages about
+    the catalogue show the places below a scope and their parents.
     """
     if not scopes:
         return True
@@ -139,9 +139,9 @@ def _is_below(place: str, scope: str) -> bool:
 
 
 def check_password(name: str, password: str, code: str) -> User | None:
-    """The user of a name, a password and, where one is set up, a one-time code; None for anything else.
+    """The user if the name, the password and (if set up) the one-time code are right, else None.
 
-    It takes as long for a name that nobody has. Raises TooManyRequests beyond the limits.
+    An unknown name takes the same time. Raises TooManyRequests after too many attempts.
     """
     auth, address = auth_of_app(), request.remote_addr or ""
     auth.throttle.enter(name, address)

@@ -1,4 +1,4 @@
-"""The pages for a forgotten password: ask for a link, set a new password with it."""
+"""The pages for a forgotten password: request a link, then set a new password with it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def show_forgot() -> Any:
 @blueprint.post(FORGOT)
 @private
 def ask_for_link() -> Any:
-    """The same answer, whether there is such a user or not."""
+    """Responds the same whether or not the user exists."""
     if not _is_mailing():
         return _forgot_page()
     name, address = request.form.get("name", ""), request.remote_addr or ""
@@ -42,7 +42,7 @@ def _forgot_page(is_asked: bool = False) -> str:
 
 
 def _is_mailing() -> bool:
-    """Whether the site mails links, and knows its name: else a client's Host header would be in the mail."""
+    """Whether the site mails links and its host name is set; else the link would use the client's Host header."""
     settings = _settings()
     return find_mailer(settings) is not None and bool(settings.site_url or trusted_hosts(settings))
 
@@ -53,7 +53,7 @@ def _settings() -> Any:
 
 @blueprint.after_request
 def hide_token(response: Response) -> Response:
-    """The token is in the page's URL: no other request names that in its Referer."""
+    """The token is in the page's URL, so other requests must not send that URL as their Referer."""
     response.headers["Referrer-Policy"] = "strict-origin"
     return response
 

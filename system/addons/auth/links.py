@@ -1,4 +1,4 @@
-"""Links to set a new password: signed, valid for an hour and for one change."""
+"""Links to set a new password: signed, valid for one hour, and usable once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_link(user: User, root: str) -> str:
 
 
 def user_of(token: str) -> User | None:
-    """The user of a link; None for one that is forged, too old, or older than the end of the user's sessions."""
+    """The user of a link; None if it is forged or expired, or if the user's sessions were ended since."""
     try:
         user_id, epoch = _signer().loads(token, max_age=SECONDS)
     except BadData:
@@ -47,7 +47,7 @@ def _signer() -> URLSafeTimedSerializer:
 
 
 def find_mailer(settings: Any) -> tuple[str, str | None] | None:
-    """The model of `authMail`, as load.model takes it; None without the setting. Raises SettingsError."""
+    """The model of the setting `authMail`, as arguments of load.model; None if it is not set. Raises SettingsError."""
     place = getattr(settings, "authMail", "")
     if not place:
         return None
@@ -58,14 +58,14 @@ def find_mailer(settings: Any) -> tuple[str, str | None] | None:
 
 
 def mail_link(name: str, address: str, root: str) -> None:
-    """Mail a link to a user, in a thread: the request takes as long for a name that nobody has."""
+    """Mail a link in a thread, so that the request takes the same time for an unknown name."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     _threads().submit(_begin, app, name, address, root)
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Made in the process that uses it; a process that ends sends what is waiting first."""
+    """Created in the process that uses it; before the process exits, waiting mails are sent."""
     return ThreadPoolExecutor(2, "auth-mail")
 
 
@@ -98,7 +98,7 @@ def _what_next(waits: tuple[float, ...]) -> str:
 
 
 def _try_later(app: Flask, name: str, root: str, waits: tuple[float, ...]) -> None:
-    """A waiting attempt does not keep the process from ending; the log has told of it."""
+    """Retry in a daemon thread, which does not delay the exit of the process; the failure is logged."""
     if waits:
         timer = threading.Timer(waits[0], lambda: _threads().submit(_mail, app, name, root, waits[1:]))
         timer.daemon = True

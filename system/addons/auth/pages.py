@@ -1,4 +1,4 @@
-"""The pages: log in, log out, the account. A site replaces them with templates/auth/."""
+"""The pages for login, logout and the account. A site can replace them with its own templates/auth/."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ View = Callable[[], Any]
 
 
 def private(view: View) -> View:
-    """Kept by no cache."""
+    """Forbid caching of the response."""
 
     @wraps(view)
     def answer() -> Response:
@@ -107,7 +107,7 @@ def _account_page(status: int, fault: str = "", said: str = "") -> tuple[str, in
 
 
 def _start_session(user: User) -> None:
-    """A new session: nothing of the one before the login is kept."""
+    """Start a new session; nothing from before the login is kept."""
     session.clear()
     session[SESSION] = [user.id, user.epoch]
 
@@ -117,9 +117,9 @@ def _note(event: str, user: Any) -> None:
 
 
 def local_path(wanted: str) -> str:
-    """The path of this site that a visitor came from, or the site's root for what leads elsewhere.
+    """The path to return to after the login; the site's root if it would leave the site.
 
-    Browsers read `\\` as `/` and drop tabs and line ends, so that none of them may be in it.
+    Browsers read `\\` as `/` and drop tabs and line ends, so the path must contain none of them.
     """
     root = f"{request.script_root}/"
     parts = urlsplit(wanted) if wanted.startswith("/") else None

@@ -14,7 +14,7 @@ _hasher = PasswordHasher()
 
 
 def check_password(password: str) -> str:
-    """A new password. Raises ValueError, which says what is wrong with it."""
+    """Returns a valid new password. Raises ValueError with the reason if it is not valid."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise ValueError(f"A password has {SHORTEST} to {LONGEST} characters; this one has {len(password)}.")
     return password
@@ -26,7 +26,7 @@ def hash_password(password: str) -> str:
 
 
 def verify(password: str, stored: str) -> bool:
-    """Whether a password has this hash. Without one (`""`) it takes as long, and is False."""
+    """Whether a password has this hash. Without a hash (`""`) it takes the same time and returns False."""
     if len(password) > LONGEST:
         return False
     try:
@@ -36,7 +36,7 @@ def verify(password: str, stored: str) -> bool:
 
 
 def is_outdated(stored: str) -> bool:
-    """Whether a hash was made with other parameters than today's."""
+    """Whether a hash was made with parameters other than the current ones."""
     return _hasher.check_needs_rehash(stored)
 
 
@@ -46,5 +46,5 @@ def _decoy() -> str:
 
 
 def _normalize(password: str) -> str:
-    """The same characters, however a keyboard composes them: NIST SP 800-63B, section 3.1.1.2."""
+    """One form for characters that keyboards compose differently: NIST SP 800-63B, section 3.1.1.2."""
     return unicodedata.normalize("NFKC", password)

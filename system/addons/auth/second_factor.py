@@ -1,4 +1,4 @@
-"""Time-based one-time codes, RFC 6238, over pyotp."""
+"""Time-based one-time codes (RFC 6238) with pyotp."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def make_secret() -> str:
 
 
 def make_uri(secret: str, name: str, site: str) -> str:
-    """The otpauth:// address that an authenticator app reads, mostly as a QR code."""
+    """The otpauth:// URL for an authenticator app, usually shown as a QR code."""
     return str(_pyotp().TOTP(secret).provisioning_uri(name, issuer_name=site))
 
 
 def is_right(store: Store, user: User, code: str) -> bool:
-    """Whether a code is that of this step, the last or the next (RFC 6238, section 6); each is accepted once."""
+    """Whether a code fits the current, previous or next time step (RFC 6238, section 6); each works once."""
     totp = _pyotp().TOTP(user.otp_secret)
     now = int(time.time())
     for at in (now, now - STEP_SECONDS, now + STEP_SECONDS):

@@ -25,7 +25,7 @@ KEY_PREFIX = "koa_"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user, under the names that Flask-Login uses. `scopes` limit the API key that the request came with."""
+    """A user, with the attributes of Flask-Login. `scopes` are those of the request's API key."""
 
     id: int
     name: str
@@ -66,7 +66,7 @@ class Key:
 
 
 class Store:
-    """What the addon keeps. Every method raises DatabaseUnavailable where the database is away."""
+    """Stores users, keys and the audit log. Every method raises DatabaseUnavailable if the database is away."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
@@ -85,7 +85,7 @@ class Store:
             raise DatabaseError(f"{self._database.name}: {error}") from error
 
     def add(self, name: str, password: str, roles: Iterable[str] = ()) -> User:
-        """A new user. Raises ValueError where the name is taken or cannot be one."""
+        """Add a user. Raises ValueError if the name is taken or invalid."""
         name = normalize_name(name)
         values = {
             "name": name,
@@ -101,21 +101,21 @@ class Store:
             try:
                 connection.execute(insert(users).values(values))
             except IntegrityError as error:
-                raise ValueError(f"There is a user {name!r} already.") from error
+                raise ValueError(f"There is already a user {name!r}.") from error
         return self.get(name)
 
     def find(self, name: str) -> User | None:
-        """The user of a name, as it was typed; None where there is none."""
+        """The user with this name, as it was typed; None if there is none."""
         try:
             name = normalize_name(name)
         except ValueError:
             return None
         user = self._read_user(users.c.name == name)
-        # MySQL and MariaDB compare without case and accents: guesses at ánn would not count as guesses at ann
+        # MySQL and MariaDB ignore case and accents: attempts as ánn would not be counted as attempts as ann
         return user if user is not None and user.name == name else None
 
     def get(self, name: str) -> User:
-        """The user of a name. Raises ValueError where there is none."""
+        """The user with this name. Raises ValueError if there is none."""
         user = self.find(name)
         if user is None:
             raise ValueError(f"There is no user {name!r}. See: python kernkoa.py user list")
@@ -138,25 +138,25 @@ class Store:
         self._update(user, password=hash_password(password), epoch=users.c.epoch + 1)
 
     def replace_password(self, user: User, password: str) -> bool:
-        """Change a password once; False where the user's sessions ended, or a lock came, since `user` was read."""
+        """Change a password once; False if the user was locked or the sessions ended since `user` was read."""
         values = {"password": hash_password(password), "epoch": users.c.epoch + 1}
         statement = update(users).where(users.c.id == user.id, users.c.epoch == user.epoch).values(values)
         with self._begin() as connection:
             return connection.execute(statement).rowcount == 1
 
     def refresh_hash(self, user: User, password: str) -> None:
-        """Hash the same password again, with today's parameters."""
+        """Hash the same password again with the current parameters."""
         self._update(user, password=hash_password(password))
 
     def set_locked(self, user: User, locked: bool) -> None:
-        """Lock a user out, sessions and keys too, or let them in again."""
+        """Lock a user (sessions and keys stop working too), or unlock the user."""
         self._update(user, locked=locked, epoch=users.c.epoch + 1)
 
     def set_roles(self, user: User, roles: Iterable[str]) -> None:
         self._update(user, roles=_join_words("role", roles, 500))
 
     def set_otp_secret(self, user: User, secret: str) -> None:
-        """Switch the second factor on; with an empty secret off."""
+        """Enable the second factor; an empty secret disables it."""
         self._update(user, otp_secret=secret, otp_step=0)
 
     def end_sessions(self, user: User) -> None:
@@ -164,7 +164,7 @@ class Store:
         self._update(user, epoch=users.c.epoch + 1)
 
     def use_code(self, user: User, step: int) -> bool:
-        """Mark the one-time code of a time step as used; False where it, or a later one, was used before."""
+        """Mark the one-time code of a time step as used; False if it or a later one was already used."""
         statement = update(users).where(users.c.id == user.id, users.c.otp_step < step).values(otp_step=step)
         with self._begin() as connection:
             return connection.execute(statement).rowcount == 1
@@ -174,7 +174,7 @@ class Store:
             connection.execute(update(users).where(users.c.id == user.id).values(**values))
 
     def add_key(self, user: User, label: str, scopes: Sequence[str] = (), days: float = 0) -> str:
-        """A new API key, as the text that is shown once: only its hash is stored."""
+        """Create an API key and return its text. Show it once: only its hash is stored."""
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         now = int(time.time())
         values = {
@@ -191,7 +191,7 @@ class Store:
         return f"{KEY_PREFIX}{key_id}_{secret}"
 
     def by_key(self, text: str) -> User | None:
-        """The user whom an API key admits, with the key's scopes; None for a wrong or expired key."""
+        """The user of an API key, with the key's scopes; None if the key is wrong or expired."""
         key_id, _, secret = text.removeprefix(KEY_PREFIX).partition("_")
         columns = (*users.c, keys.c.digest, keys.c.scopes, keys.c.expires)
         statement = select(*columns).join(keys, keys.c.user_id == users.c.id).where(keys.c.id == key_id[:16])
@@ -211,7 +211,7 @@ class Store:
             ]
 
     def revoke_key(self, user: User, key_id: str) -> None:
-        """Raises ValueError where the user has no such key."""
+        """Delete an API key. Raises ValueError if the user has no such key."""
         with self._begin() as connection:
             done = connection.execute(delete(keys).where(keys.c.id == key_id, keys.c.user_id == user.id))
         if not done.rowcount:
@@ -232,7 +232,7 @@ class Store:
             connection.execute(insert(audit).values(values))
 
     def read_audit(self, count: int, user: str = "") -> list[Any]:
-        """The newest lines of the audit log, the newest first."""
+        """The latest lines of the audit log, newest first."""
         statement = select(audit).order_by(audit.c.id.desc()).limit(count)
         if user:
             statement = statement.where(audit.c.user == user)
@@ -241,7 +241,7 @@ class Store:
 
 
 def normalize_name(name: str) -> str:
-    """A name as it is stored: one form of what looks the same. Raises ValueError for what cannot be a name."""
+    """The stored form of a name, the same for names that look the same. Raises ValueError for an invalid name."""
     found = fold_name(name)
     if not found or len(found) > 150 or not found.isprintable() or ":" in found:
         raise ValueError(f"{name!r} cannot be a user's name: 1 to 150 printable characters without a colon.")
@@ -249,12 +249,12 @@ def normalize_name(name: str) -> str:
 
 
 def fold_name(name: str) -> str:
-    """One form of all names that look the same, whether they can be a user's or not."""
+    """One form for all names that look the same, including invalid ones."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def _join_words(kind: str, words: Iterable[str], longest: int) -> str:
-    """Words as they are stored. An empty scope would be one without limits, and "a b" two."""
+    """Join words for storage. An empty scope would allow everything, and "a b" would become two scopes."""
     found = sorted(set(words))
     for word in found:
         if len(word.split()) != 1 or not word.isprintable():
@@ -266,7 +266,7 @@ def _join_words(kind: str, words: Iterable[str], longest: int) -> str:
 
 
 def _digest(secret: str) -> str:
-    """256 random bits need no slow hash."""
+    """SHA-256 is enough: a secret of 256 random bits needs no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

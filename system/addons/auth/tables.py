@@ -1,4 +1,4 @@
-"""The tables of the addon, and the steps that bring an older database up to date."""
+"""The tables of the addon, and the migrations of older databases."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ users = Table(
     Column("id", Integer, primary_key=True),
     Column("name", Unicode(150), nullable=False, unique=True),
     Column("password", String(255), nullable=False),  # an Argon2 hash, RFC 9106
-    Column("roles", Unicode(500), nullable=False),  # words
+    Column("roles", Unicode(500), nullable=False),  # separated by spaces
     Column("locked", Boolean, nullable=False),
-    Column("epoch", Integer, nullable=False),  # a session with another number has ended
+    Column("epoch", Integer, nullable=False),  # sessions with another number are invalid
     Column("otp_secret", String(64), nullable=False),  # empty without a second factor
-    Column("otp_step", BigInteger, nullable=False),  # of the last code that was accepted: each is good once
+    Column("otp_step", BigInteger, nullable=False),  # time step of the last accepted code: each works once
     Column("created", BigInteger, nullable=False),  # seconds since 1970
 )
 
@@ -45,7 +45,7 @@ keys = Table(
     Column("user_id", Integer, ForeignKey("koa_users.id"), nullable=False, index=True),
     Column("label", Unicode(100), nullable=False),
     Column("digest", String(64), nullable=False),  # SHA-256 of the secret half
-    Column("scopes", Unicode(1000), nullable=False),  # prefixes of the catalogue, as words
+    Column("scopes", Unicode(1000), nullable=False),  # path prefixes in the catalogue, separated by spaces
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),  # 0: never
 )
@@ -63,7 +63,7 @@ audit = Table(
 
 version = Table("koa_auth_version", MetaData(), Column("version", Integer, nullable=False))
 
-# each brings the tables from the version of its position to the next one
+# step n migrates the tables from version n to version n + 1
 STEPS: tuple[Callable[[Connection], None], ...] = (metadata.create_all,)
 ATTEMPTS = 6
 PAUSE_SECONDS = 0.1
@@ -72,12 +72,12 @@ PAUSE_SECONDS = 0.1
 def migrate(engine: Engine) -> None:
     """Create the tables, or bring them up to date; safe when several processes start at once."""
     for attempt in range(ATTEMPTS):
-        with engine.connect() as connection:  # a database that is away fails here, at once
+        with engine.connect() as connection:  # an unreachable database fails here at once
             try:
                 with connection.begin():
                     _migrate(connection)
                 return
-            except SQLAlchemyError:  # another process was faster: look again
+            except SQLAlchemyError:  # another process was faster: try again
                 if attempt == ATTEMPTS - 1:
                     raise
         time.sleep(random.uniform(0.5, 1) * PAUSE_SECONDS * 2**attempt)  # noqa: S311 - jitter

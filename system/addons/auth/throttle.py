@@ -1,4 +1,4 @@
-"""Limits on guesses, counted in Redis: per account and address, per address, per account."""
+"""Limits on login attempts, counted in Redis per account and address, per address, and per account."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from werkzeug.exceptions import TooManyRequests
 from .store import fold_name
 
 SECONDS = 900
-# attempts within SECONDS. An account has far more than a pair, so that others cannot easily lock its owner out
+# attempts within SECONDS. The limit of an account is high, so that others cannot easily lock its owner out
 LIMITS: Mapping[str, int] = {"pair": 5, "address": 50, "account": 100}
-# of mails with a link: few, for they reach somebody else
+# for mails with a link: low, because the mails go to another person
 LINK_LIMITS: Mapping[str, int] = {"pair": 3, "address": 20, "account": 10}
 
 
 class Throttle:
-    """Counts attempts before they are checked, so that many at once are no more than many in turn."""
+    """Counts attempts before they are checked, so that parallel attempts cannot exceed the limit."""
 
     def __init__(self, prefix: str, redis: Any, limits: Mapping[str, int] = LIMITS) -> None:
         self._prefix = prefix
@@ -27,7 +27,7 @@ class Throttle:
         self._limits = limits
 
     def enter(self, name: str, address: str) -> None:
-        """Count an attempt. Raises TooManyRequests (429) beyond a limit, BrokerUnavailable without Redis."""
+        """Count an attempt. Raises TooManyRequests (429) over a limit, BrokerUnavailable without Redis."""
         places = self._places(name, address)
         with self._redis.reached():
             pipeline = self._redis.client.pipeline()
@@ -43,7 +43,7 @@ class Throttle:
                 )
 
     def passed(self, name: str, address: str) -> None:
-        """Take back an attempt that was right."""
+        """Remove a successful attempt from the counts."""
         places = self._places(name, address)
         with self._redis.reached():
             pipeline = self._redis.client.pipeline()
@@ -53,7 +53,7 @@ class Throttle:
             pipeline.execute()
 
     def forget(self, name: str, address: str) -> None:
-        """Take back the wrong attempts at an account from an address."""
+        """Remove the failed attempts of an address at an account."""
         with self._redis.reached():
             self._redis.client.delete(self._places(name, address)["pair"])
 
@@ -67,7 +67,7 @@ class Throttle:
 
 
 def _network(address: str) -> str:
-    """The address, of IPv6 its /64: one customer has all of it (RFC 6177)."""
+    """The IPv4 address, or the /64 network of an IPv6 address: one customer has at least a /64 (RFC 6177)."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -1,9 +1,10 @@
-"""The addon `limits`: how often a client may ask, counted in Redis by Flask-Limiter.
+"""The addon `limits`: rate limits per client, counted in Redis by Flask-Limiter.
 
-On in the shipped config.py; it does nothing in development, and nothing without a redisUrl. A method's own rate is
-`@limit("10/minute")`. Without one the setting `rateLimits` holds, `{"write": "120/minute", "login": "20/minute"}`:
-`write` for requests that may change something or start a task. An empty text sets no limit. At most
-`maxQueuedPerClient` tasks of one client wait, 1,000 unless it is set; 0 sets no limit.
+Enabled in the shipped config.py. It has no effect in development or without a redisUrl. `@limit("10/minute")`
+sets the rate of one method. The other methods use the setting `rateLimits`, by default
+`{"write": "120/minute", "login": "20/minute"}`: `write` is for requests that may change data or start a task.
+An empty text means no limit. At most `maxQueuedPerClient` tasks of one client can wait: by default 1,000;
+0 means no limit.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ log = logging.getLogger("kernkoa.limits")
 
 
 def init_app(app: Any) -> None:
-    """Limit the requests of each client in production."""
+    """Limit the requests and the waiting tasks of each client in production."""
     if app.settings.development or not app.settings.redisUrl:
         return
     try:

@@ -1,4 +1,4 @@
-"""How many tasks of one client wait for a worker: nobody fills the queue for all others."""
+"""Limits how many tasks of one client wait for a worker, so that no client can fill the queue for all others."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from flask import request
 from werkzeug.exceptions import TooManyRequests
 
 WAITING = frozenset({"PENDING", "RETRY"})
-# a client's list is dropped when it has started nothing for so long
+# a client's list expires this long after its last task was started
 KEPT_SECONDS = 7 * 86_400
 RETRY_AFTER = 10
 
 
 class QueuedTasks:
-    """Counts the tasks of each client: of its user, where it is signed in, else of its address."""
+    """Counts waiting tasks per client: per user if logged in, else per address."""
 
     def __init__(self, tasks: Any, most: int) -> None:
         self._tasks = tasks
         self._most = most
 
     def check(self, task_id: str) -> None:
-        """Count a task that is started now. Raises TooManyRequests (429, with Retry-After) if too many wait."""
+        """Count a new task. Raises TooManyRequests (429, with Retry-After) if too many wait."""
         redis = self._tasks.redis
         key = redis.key("limits", "queued", _name_client())
         now = redis.now()
@@ -37,7 +37,7 @@ class QueuedTasks:
         )
 
     def _drop_started(self, key: str, task_id: str) -> int:
-        """Drop the tasks that wait no longer; returns how many others do."""
+        """Remove the tasks that no longer wait; return how many other tasks still wait."""
         client = self._tasks.redis.client
         ids = [name.decode() for name in client.zrange(key, 0, -1) if name.decode() != task_id]
         statuses = self._tasks.records.statuses(ids)

@@ -1,4 +1,4 @@
-"""How often a client may ask for what: the counting is that of Flask-Limiter."""
+"""Rate limits of requests, counted by Flask-Limiter."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ LOGIN = "/_koa/login"
 
 
 def make_limits(app: Any) -> Limits:
-    """The limits of a site. Flask-Limiter itself is `app.extensions["limiter"]`."""
+    """The limits of a site. The Flask-Limiter object is `app.extensions["limiter"]`."""
     limiter = Limiter(
         get_remote_address,
         app=app,
         strategy="sliding-window-counter",
-        storage_uri="redis://",  # the pool knows where that is
+        storage_uri="redis://",  # the address comes from the connection pool
         storage_options={"connection_pool": app.tasks.redis.client.connection_pool},
         key_prefix=f"{app.settings.name}:limits",
     )
@@ -46,7 +46,7 @@ class Limits:
         self._own: dict[str, RateLimitItem] = {}
 
     def check(self, request: KernelRequest) -> None:
-        """Raises TooManyRequests (429, with Retry-After). Without Redis requests pass, with a warning."""
+        """Raises TooManyRequests (429, with Retry-After) over the rate. Without Redis, only warns."""
         found = self._find(request)
         if found is None:
             return
@@ -63,7 +63,7 @@ class Limits:
         raise TooManyRequests(f"At most {rate} are taken here. Try again in {wait} seconds.", retry_after=wait)
 
     def _find(self, request: KernelRequest) -> tuple[str, RateLimitItem] | None:
-        """What is counted together, and how often it may be asked for."""
+        """The scope of the count and its rate; None if the request is not limited."""
         resolved = request.resolved
         if resolved is not None:
             function = inspect.unwrap(resolved.endpoint.function)

@@ -1,8 +1,9 @@
-"""The addon `metrics`: /_koa/metrics for Prometheus, for the addresses of `monitors` or with the key `monitorKey`.
+"""The addon `metrics`: /_koa/metrics for Prometheus.
 
-Switched on with `config.addons = ["metrics"]`. Requests are counted by method of the catalogue, verb and status,
-with their durations, and so are the versions of libraries that were loaded; tasks, queues, workers and broken
-libraries are looked at when Prometheus asks. The processes of uWSGI share counts through files in `var/metrics`.
+Open to the addresses in `monitors` and to clients with the key `monitorKey`.
+Enabled with `config.addons = ["metrics"]`. Counts requests and their durations by catalogue method, HTTP verb and
+status, and the loaded versions of libraries. Tasks, queues, workers and broken libraries are read when Prometheus
+scrapes the page. The processes of uWSGI share their counts through files in `var/metrics`.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ def init_app(app: Any) -> None:
 
 
 def _share_counts(folder: Path) -> None:
-    """Let the processes of uWSGI write to files, one for each worker's number, before the library is imported."""
+    """Make each uWSGI process write to its own file; must run before the counters are created."""
     try:
-        uwsgi: Any = importlib.import_module("uwsgi")  # there in the processes of uWSGI only
+        uwsgi: Any = importlib.import_module("uwsgi")  # exists only in the processes of uWSGI
     except ImportError:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,7 @@ class Metrics:
         g.metrics_began = time.perf_counter()
 
     def count(self, response: Response) -> Response:
-        """Count a request; names that a client makes up share one label."""
+        """Count a request; verbs and URLs that a client invents share one label."""
         resolved = request.resolved
         method = resolved.endpoint.name if resolved is not None else str(request.endpoint or "none")
         verb = request.method if request.method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE") else "other"
@@ -91,7 +92,7 @@ class Metrics:
         return response
 
     def show(self) -> Response:
-        """The metrics as Prometheus reads them. Raises NotFound for anyone who is not a monitor."""
+        """The metrics in the text format of Prometheus. Raises NotFound for anyone who is not a monitor."""
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 

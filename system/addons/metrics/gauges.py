@@ -1,6 +1,6 @@
-"""What is looked at when Prometheus asks: broken libraries, workers, queues and the tasks of the last hour.
+"""The values read at each scrape: broken libraries, workers, queues and the tasks of the last hour.
 
-The tasks are counted in Redis by all processes of the site, so that one of them can tell about all.
+All processes of the site count tasks in Redis, so any process can report the totals.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from system.core.errors import BrokerUnavailable
 from system.core.tasks.queues import QUEUE
 from system.core.web.readiness import find_broken
 
-KEPT_SECONDS = 2.0  # what was found serves for so long
+KEPT_SECONDS = 2.0  # how long the values are cached
 MINUTES = 60
 SHARES = (0.5, 0.9, 0.99)
 
-# a name, its labels as Prometheus writes them, and the value
+# the name, the labels in the format of Prometheus, and the value
 Sample = tuple[str, str, float]
 
 
 class Gauges:
-    """The gauges of an app, as Prometheus reads them."""
+    """The gauges of an app, in the text format of Prometheus."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -32,7 +32,7 @@ class Gauges:
         self._until = 0.0
 
     def text(self) -> str:
-        """Each gauge with its type; looked at again after two seconds."""
+        """Each gauge with its type; the values are cached for two seconds."""
         with self._lock:
             if time.monotonic() >= self._until:
                 self._text = "".join(_write(self._read()))

@@ -1,4 +1,4 @@
-/** A call: what the form, the headers, the raw body and the authorization make of it; the calls before. */
+/** A call: built from the form, the headers, the raw body and the authorization; the history of calls. */
 
 import { collect, form } from "./form.js";
 import { makeDocument, pairs } from "./values.js";
@@ -8,7 +8,7 @@ const KEPT = "koa-authorization";
 const CALLS = "koa-calls";
 const MOST_CALLS = 10;
 
-/** {verb, url, headers, body, parts} of what the page holds now. Throws for text that is not JSON. */
+/** {verb, url, headers, body, parts} from the current input of the page. Throws if the raw text is not JSON. */
 export function build() {
   const [verb, encoding] = document.getElementById("way").value.split(" ");
   const [url, entries] = fillPath(form.dataset.url, collect());
@@ -33,7 +33,7 @@ export function build() {
   return made;
 }
 
-/** An address with its {name}s filled in, and the entries that are not in it. */
+/** The URL with its {name} placeholders filled in, and the remaining entries. */
 function fillPath(address, entries) {
   const names = [...address.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   const valuesOf = (name) => entries.find((entry) => entry.name === name)?.values ?? [];
@@ -45,7 +45,7 @@ function fillPath(address, entries) {
 export function send({ verb, url, headers, body, parts }, signal) {
   const files = new FormData();
   for (const { name, values, files: chosen } of parts) for (const value of [...values, ...chosen]) files.append(name, value);
-  const credentials = Object.keys(authorization()).length ? "omit" : "same-origin"; // a token alone, as a program has it
+  const credentials = Object.keys(authorization()).length ? "omit" : "same-origin"; // only the token, as a program sends it
   const accepted = { Accept: "application/json, */*;q=0.9", ...headers };
   return fetch(url, { method: verb, headers: accepted, body: parts.length ? files : body, signal, credentials });
 }
@@ -59,11 +59,11 @@ function typedHeaders() {
   return found;
 }
 
-// ---------------------------------------------------------------- who calls: kept for this tab
+// ---------------------------------------------------------------- authorization: kept for this tab
 
 const box = document.getElementById("authorize");
 
-/** The header of the chosen authorization; none where the session of the browser is used. */
+/** The header of the chosen authorization; none if the browser's session is used. */
 function authorization() {
   const { kind, name, first, second } = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
   if (kind === "bearer" && first) return { Authorization: `Bearer ${first}` };
@@ -99,7 +99,7 @@ export function prepareAuthorization(onChange) {
 
 // ---------------------------------------------------------------- the last calls of this tab
 
-/** Keeps a call with the address of its page, which has its values but no passwords. */
+/** Stores a call with its page's URL, which contains the values but no passwords. */
 export function keepCall(verb, status, milliseconds) {
   const call = { verb, status, milliseconds: Math.round(milliseconds), page: location.pathname + location.search, words: document.title.split(" · ")[0] };
   const calls = [call, ...readCalls()].slice(0, MOST_CALLS);

@@ -1,11 +1,11 @@
-/** Comma-separated values as a table: RFC 4180, with the semicolons and tabs that spreadsheets write too. */
+/** Comma-separated values as a table: RFC 4180, also with semicolons or tabs, as spreadsheets write them. */
 
 import { element } from "./element.js";
 
 const MOST_BYTES = 1 << 20;
 const MOST_ROWS = 1000;
 
-/** Shows the file at an address of the site below its link; nothing if it is a page or cannot be had. */
+/** Shows a file of the site below its link; nothing if it is an HTML page or cannot be loaded. */
 export async function loadCsv(place, address) {
   const response = await fetch(address, { headers: { Accept: "text/csv, */*;q=0.1" } });
   const isPage = /^text\/html/.test(response.headers.get("Content-Type") ?? "");

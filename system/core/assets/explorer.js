@@ -38,13 +38,13 @@ async function run(event) {
 
 function showFailure(error) {
   const status = document.getElementById("status");
-  if (error.name === "AbortError") return status.append(" · Stopped."); // what had come stays
+  if (error.name === "AbortError") return status.append(" · Stopped."); // what was received stays visible
   status.textContent = `There is no answer: ${error.message}`;
   document.getElementById("headers").hidden = true;
   document.getElementById("shown").replaceChildren();
 }
 
-// ---------------------------------------------------------------- the same as code
+// ---------------------------------------------------------------- the call as code
 
 const language = document.getElementById("language");
 const sample = document.getElementById("sample");

@@ -1,4 +1,4 @@
-/** Finding a method as one types, and the keys of the page. */
+/** Search while typing, and the keyboard shortcuts of the page. */
 
 const search = document.querySelector("form.search");
 const box = document.getElementById("q");
@@ -16,7 +16,7 @@ async function find() {
   }
   const response = await fetch(`${search.dataset.find}?q=${encodeURIComponent(query)}`);
   const text = await response.text();
-  if (turn !== asked || !response.ok) return; // a later letter was faster
+  if (turn !== asked || !response.ok) return; // outdated: a later search has started
   const page = new DOMParser().parseFromString(text, "text/html");
   found.replaceChildren(...page.body.childNodes);
   found.hidden = false;

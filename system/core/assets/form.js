@@ -1,11 +1,11 @@
-/** The form of a method: what its fields hold, the groups of records, lists and unions, the faults of a response. */
+/** The form of a method: values of the fields, groups for records, lists and unions, validation errors of a response. */
 
 import { element } from "./element.js";
 import { asNumber, pairs, parse } from "./values.js";
 
 export const form = document.getElementById("call");
 
-/** What the fields hold: a list of {name, kind, where, values, files}; what was left empty is not in it. */
+/** The values of the fields: a list of {name, kind, where, values, files}, without empty fields. */
 export function collect() {
   const sent = [];
   for (const field of form.querySelectorAll(":scope > .field[data-name]")) {
@@ -31,7 +31,7 @@ export function collect() {
 export const isGroup = (field) => ["record", "list", "union"].includes(field.dataset.control);
 const linesOf = (input) => input.value.split("\n").filter((line) => line !== "");
 
-/** A record, a list or a union as JSON text; undefined where nothing of it was filled in and it may be left out. */
+/** A record, a list or a union as JSON text; undefined if it is optional and all of its fields are empty. */
 function textOf(field) {
   const raw = field.querySelector(":scope > textarea.raw");
   if (raw) return raw.value.trim() || undefined;
@@ -41,7 +41,7 @@ function textOf(field) {
   return field.dataset.control === "list" ? "[]" : "{}";
 }
 
-/** The value of a field inside a record; undefined where it was left empty. */
+/** The value of a field inside a record; undefined if it is empty. */
 function valueOf(field) {
   const { control, kind } = field.dataset;
   if (control === "record") return recordOf(field);
@@ -75,7 +75,7 @@ function recordOf(field) {
   return Object.keys(object).length ? object : undefined;
 }
 
-/** The buttons of lists, the choices of unions, and the JSON text of a record, one click away. */
+/** The buttons of lists, the choices of unions, and the button that edits a record as JSON text. */
 export function prepareGroups(onChange) {
   form.addEventListener("click", (event) => {
     const button = event.target.closest("button");
@@ -104,7 +104,7 @@ export function prepareGroups(onChange) {
   }
 }
 
-/** Keeps the content of a chosen file as base64: RFC 4648. */
+/** Stores the content of a chosen file as base64 (RFC 4648). */
 function readFile(input, onChange) {
   const reader = new FileReader();
   reader.addEventListener("load", () => {
@@ -144,7 +144,7 @@ export function prefill() {
   const given = new URLSearchParams(location.search);
   for (const field of form.querySelectorAll(":scope > .field[data-name]")) {
     const { name, control } = field.dataset;
-    const values = name === "q" ? [] : given.getAll(name); // q is what the page itself searches for
+    const values = name === "q" ? [] : given.getAll(name); // q is the page's own search text
     const input = field.querySelector("input, select, textarea");
     if (!values.length || ["file", "base64"].includes(control)) continue;
     if (isGroup(field)) {
@@ -155,7 +155,7 @@ export function prefill() {
   }
 }
 
-/** Puts the values into the address, so that a reload or a link has them; no files and no passwords. */
+/** Puts the values into the address, so that a reload or a link keeps them; without files and passwords. */
 export function remember() {
   const secret = [...form.querySelectorAll("[data-control=password]")].map((field) => field.dataset.name);
   const kept = ({ name, files }) => name !== "q" && !files.length && !secret.includes(name);
@@ -180,7 +180,7 @@ export function markFaults(problem) {
   }
 }
 
-/** The field that a fault is about: "corners.0.x" of a record that is the body, "drawing.corners.0.x" of another. */
+/** The field of a validation error: "corners.0.x" of a record that is the body, "drawing.corners.0.x" of another. */
 function fieldAt(path) {
   const fields = [...form.querySelectorAll(":scope > .field[data-name]")];
   const named = fields.find((one) => one.dataset.name === path[0]);
@@ -189,7 +189,7 @@ function fieldAt(path) {
   return whole && descend(whole, path);
 }
 
-/** The field at a path inside another; nothing for one of a union's members that is not chosen. */
+/** The field at a path inside another field; nothing if it belongs to a union member that is not selected. */
 function descend(field, path) {
   for (const part of path) {
     let inner;

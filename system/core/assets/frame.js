@@ -1,14 +1,14 @@
 import { element } from "./element.js";
 import { showText } from "./json.js";
 
-/** A page in a frame without scripts, forms or a way out; its own styles are put in by hand, as no inline one runs. */
+/** Shows a page in a frame without scripts, forms or navigation; its styles are added by script, because inline styles are blocked. */
 export function showPage(place, text, address) {
   const frame = element("iframe", { title: "The page that was answered" });
-  frame.setAttribute("sandbox", "allow-same-origin"); // without allow-scripts: this page reaches in, nothing runs
+  frame.setAttribute("sandbox", "allow-same-origin"); // no allow-scripts: this page can access the frame, but no script runs in it
   const source = element("details", {}, element("summary", { textContent: "Source" }));
   showText(source, text);
   place.append(frame, source);
-  // the policy of this page is against styles and handlers in the text: handlers go, styles go in by the CSSOM
+  // the Content-Security-Policy forbids inline styles and handlers: remove handlers, add styles by the CSSOM
   const sheets = [];
   const bare = text.replace(/<style\b[^>]*>([\s\S]*?)<\/style>/gi, (_, css) => {
     sheets.push(css);

@@ -1,4 +1,4 @@
-/** Values as what they are: JSON folded, records of one kind as a table, addresses as links, pictures, PDFs. */
+/** Shows values by their kind: folded JSON, tables for lists of records, links, pictures, PDFs. */
 
 import { loadCsv } from "./csv.js";
 import { element } from "./element.js";
@@ -11,7 +11,7 @@ export function showText(place, text) {
   if (cut) place.append(element("p", { className: "quiet", textContent: "It goes on: save it to see all." }));
 }
 
-/** A value as what it is: a table for records of one kind, a picture or a link for an address, else JSON. */
+/** Shows a value: a table for a list of records, a picture or a link for a URL, else JSON. */
 export function showValue(value) {
   const box = element("div", { className: "value" });
   const rows = Array.isArray(value) && value.length > 1 && value.every(isFlat) ? value : null;
@@ -25,7 +25,7 @@ export function showValue(value) {
 const FILE = /^\/[^?#]*\.(pdf|csv|png|jpe?g|gif|webp|svg)$/i;
 const MOST_FILES = 3;
 
-/** The first files of the site that a record names, in place. */
+/** Shows the first files of the site that a record links to, inside the page. */
 function filesOf(value) {
   const values = value === null || typeof value !== "object" || Array.isArray(value) ? [] : Object.values(value);
   return values.filter((inner) => typeof inner === "string" && isAddress(inner) && FILE.test(inner)).slice(0, MOST_FILES).map(showAddress);
@@ -40,7 +40,7 @@ function isAddress(text) {
   return /^(https?:\/\/|\/(?!\/))[^\s"<>\\]+$/.test(text);
 }
 
-/** A link; a file of this site below it in place: a PDF, a table, a picture. */
+/** A link and, for a file of this site, its content below: a PDF, a table, a picture. */
 function showAddress(text) {
   const link = element("a", { href: text, textContent: text });
   const [, kind] = FILE.exec(text) ?? [];
@@ -52,7 +52,7 @@ function showFile(address, kind) {
   if (kind === "pdf") return element("iframe", { src: address, title: "The PDF", className: "tall" });
   if (kind !== "csv") return element("img", { src: address, alt: "" });
   const place = element("div");
-  loadCsv(place, address).catch(() => {}); // the link is there
+  loadCsv(place, address).catch(() => {}); // the link is enough
   return place;
 }
 
@@ -77,7 +77,7 @@ function foldText(kind, text) {
   return element("details", {}, summary, element("span", { className: kind, textContent: text }));
 }
 
-/** A value of JSON, folded where it is large or deep; what is folded is made when it is opened. */
+/** A JSON value, folded if it is large or deep; folded parts are rendered when opened. */
 export function jsonNode(value, depth) {
   if (value === null || typeof value !== "object") {
     const kind = value === null ? "null" : typeof value;

@@ -1,4 +1,4 @@
-/** The response to a call: its status and headers, its content as it comes, and what it is at the end. */
+/** The response to a call: status, headers, content while it arrives, and the view of the complete content. */
 
 import { showCsv } from "./csv.js";
 import { element } from "./element.js";
@@ -7,7 +7,7 @@ import { showPage } from "./frame.js";
 import { jsonNode, showText, showValue } from "./json.js";
 import { followTask } from "./task.js";
 
-/** Shows a response. `signal` ends it, with what had come until then. */
+/** Shows a response. `signal` stops it and keeps what was received. */
 export async function showResponse(response, begun, signal) {
   const type = (response.headers.get("Content-Type") || "").split(";")[0].trim();
   showHead(response, type);
@@ -38,11 +38,11 @@ function size(bytes) {
   return bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`;
 }
 
-// ---------------------------------------------------------------- as it comes
+// ---------------------------------------------------------------- while it arrives
 
 const MOST_SHOWN = 1000;
 
-/** Shows what has come of a stream, and returns all of it at its end. */
+/** Shows a stream while it arrives, and returns its complete content. */
 async function receive(response, type, shown) {
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
@@ -94,12 +94,12 @@ function addItem(shown, name, text) {
   try {
     value = JSON.parse(text);
   } catch {
-    // it is text
+    // not JSON: shown as text
   }
   list.append(element("li", {}, ...(name ? [element("b", { textContent: name }), " "] : []), jsonNode(value, 1)));
 }
 
-// ---------------------------------------------------------------- at the end
+// ---------------------------------------------------------------- the complete content
 
 async function showContent(response, content, type, shown, signal) {
   const disposition = response.headers.get("Content-Disposition") || "";
@@ -134,7 +134,7 @@ function showPdf(shown, content) {
   shown.append(element("iframe", { src: URL.createObjectURL(content), title: "The PDF that was answered", className: "tall" }));
 }
 
-/** JSON; true for a task, which is followed. */
+/** Shows JSON; returns true for a task, whose progress is then shown. */
 async function showJson(shown, content, response, signal) {
   const text = await content.text();
   let value;

@@ -57,7 +57,7 @@ function php({ verb, url, headers, body, parts }) {
   const named = Object.entries(headers).map(([name, value]) => asPhp(`${name}: ${value}`));
   const names = parts.flatMap(({ name, values, files }) => [...values, ...files].map(() => name));
   if (new Set(names).size < names.length) {
-    // an array of PHP has a name once: the body is made by hand
+    // keys of a PHP array are unique, so the body is built as text
     before = PHP_PARTS + parts.map(phpParts).join("") + '$body .= "--$boundary--\\r\\n";\n';
     named.push('"Content-Type: multipart/form-data; boundary=$boundary"');
     options.push("CURLOPT_POSTFIELDS => $body");

@@ -3,7 +3,7 @@
 import { element } from "./element.js";
 import { jsonNode, showValue } from "./json.js";
 
-/** Shows how a task goes until it has ended or `signal` stops it, as another call does. */
+/** Shows the progress of a task until it ends or `signal` stops it (another call does). */
 export async function followTask(place, task, signal) {
   const address = new URL(task.url, location.href).pathname;
   const link = element("a", { href: address, textContent: "Its own page" });

@@ -1,4 +1,4 @@
-/** Values of fields as they travel: in a query, in a form, in a JSON document. */
+/** Values of fields as they are sent: in a query, in a form, in a JSON document. */
 
 export function pairs(entries) {
   const list = new URLSearchParams();
@@ -23,7 +23,7 @@ export function makeDocument(entries) {
 
 export function asNumber(text) {
   const value = Number(text);
-  return Number.isFinite(value) ? value : text; // the method says what is wrong with it
+  return Number.isFinite(value) ? value : text; // the server reports what is wrong with it
 }
 
 export function parse(name, text) {
