@@ -4,7 +4,8 @@
 
 Prints how often each status came, how many honest requests a minute there were, how long the slowest took, and
 what memory the workers hold after each tenth. Wanted: no 5xx (501 and 505 are nginx's, of what is no HTTP/1.1), a
-thousand honest requests a minute and none over a second, memory flat. Ends with 1 otherwise.
+thousand honest requests a minute and none over a second, memory flat in the second half: in the first each worker
+reads the largest bodies a few times. Ends with 1 otherwise.
 """
 
 from __future__ import annotations
@@ -140,12 +141,6 @@ def attack(site: Production, numbers: range) -> Counter[str]:
     return seen
 
 
-def warm_up(site: Production) -> None:
-    """Let each worker read the expensive bodies: what the first ones need once is no growth."""
-    for kind, body in BODIES * 60:
-        site.get("/examples/shapes/total", "POST", body, Content_Type=kind)
-
-
 def main() -> int:
     """Run it and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -154,7 +149,6 @@ def main() -> int:
     seen: Counter[str] = Counter()
     held: list[int] = []
     with production() as site:
-        warm_up(site)
         visitor = Visitor(site)
         visitor.start()
         for tenth in range(10):
@@ -165,8 +159,9 @@ def main() -> int:
         rate = visitor.stop()
     for status, count in sorted((seen + visitor.seen).items()):
         print(f"{status:>12} {count:8}")
-    slowest, growth = max(visitor.seconds), held[-1] / held[0]
-    print(f"{rate:.0f} honest requests a minute, the slowest {slowest * 1000:.0f} ms; memory {growth:.3f} times")
+    slowest, growth = max(visitor.seconds), held[-1] / held[4]
+    print(f"{rate:.0f} honest requests a minute, the slowest {slowest * 1000:.0f} ms")
+    print(f"memory {growth:.3f} of half-way")
     failed = sum((seen + visitor.seen)[prefix + status] for status in FAILURES for prefix in ("", "honest "))
     return int(failed > 0 or slowest > 1 or rate < A_MINUTE * 0.99 or growth > MOST_GROWTH)
 

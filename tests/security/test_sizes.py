@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import random
+import time
 from typing import Any
 
 import pytest
@@ -97,9 +99,39 @@ def test_a_size_that_is_none_is_told_at_the_decorator(words: Any) -> None:
         ("/abs.txt", "abs.txt"),
         ("..", ""),
         ("C:\\\\x.txt", "Cx.txt"),
+        ("..\\..\\x", "x"),
+        ("a\0b.txt", "ab.txt"),
+        ("\u202egpj.exe", "gpj.exe"),
+        (".htaccess", "htaccess"),
+        ("%2e%2e%2fx", "2e2e2fx"),
+        ("\u2025/\u2025/x", "x"),
+        ("~root", "root"),
+        ("$(id)", "id"),
+        ("x;rm -rf", "xrm_-rf"),
+        ("x" * 5000 + ".png", "x" * 196 + ".png"),
+        ("x." + "y" * 5000, "x." + "y" * 198),
     ],
 )
 def test_the_name_of_an_upload_has_a_safe_form_beside_it(site: Any, name: str, safe: str) -> None:
     site.write("desk.py", "class Desk:\n    def up(self, params): return params.files['file'].safe_name\n")
     response = site.client().post("/desk/Desk/up", data={"file": (io.BytesIO(b"x"), name)})
     assert response.text == safe
+
+
+@pytest.mark.parametrize("spelling", ["shuffled", "near", "long"])
+def test_near_misses_of_a_thousand_names_cost_little(site: Any, spelling: str) -> None:
+    names = [f"description_of_part_{letter}" for letter in "abcdefghijklmnopqrst"]
+    site.write("lib.py", f"class lib:\n    def index(self, {': int, '.join(names)}: int): return 'ok'\n")
+    chance = random.Random(1)
+    made = {
+        "shuffled": lambda number: "".join(chance.sample(names[0], len(names[0]))),
+        "near": lambda number: f"description_of_prat{number:03}",
+        "long": lambda number: f"{names[0] * 4}{number:03}",
+    }[spelling]
+    client = site.client()
+    query = "&".join(f"{made(number)}=1" for number in range(990))
+    client.get(f"/lib?{query}")
+    began = time.thread_time()
+    assert client.get(f"/lib?{query}").status_code == 422
+    assert time.thread_time() - began < 0.1  # 0.6 s when all were compared
+    assert "did you mean" in client.get("/lib?description_of_prat_a=1").text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection
+from itertools import chain, islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +22,9 @@ from .params import Params
 from .sent_values import MISSING, MOST_FAULTS, Call, find_file, find_named, json_of, source_of, text_value
 from .signature import Arguments, Signature
 from .typed_parameter import Slot
+
+# the names sent that each missing one is compared with: somebody with more of them misspelled none
+MOST_LOOKED_AT = 10
 
 # a JSON body of more bytes is checked up to the first wrong item of each list
 LARGE_BODY = 20_000
@@ -204,8 +208,9 @@ class TypedBinding:
 
 def _missing_hint(call: Call, name: str, known: Collection[str]) -> str:
     """A hint for a missing name: perhaps a similar, unknown name was sent."""
-    every = (*call.params, *call.params.files)  # a part of a multipart body may have no name at all
-    near = near_names(name, (sent for sent in every if isinstance(sent, str) and sent not in known), 1)
+    every = chain(call.params, call.params.files)  # a part of a multipart body may have no name at all
+    unknown = (sent for sent in every if isinstance(sent, str) and sent not in known)
+    near = near_names(name, islice(unknown, MOST_LOOKED_AT), 1)
     return f"You sent '{near[0]}'; did you mean '{name}'?" if near else f"Send '{name}'; it is missing."
 
 

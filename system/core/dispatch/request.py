@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +29,7 @@ _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _ESCAPED = re.compile(rb"%[89a-fA-F]")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
+LONGEST_NAME = 200  # of an upload
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -67,7 +69,7 @@ class KernelRequest(Request):
     def _load_form_data(self) -> None:
         super()._load_form_data()
         for _, file in self.files.items(multi=True):
-            file.safe_name = secure_filename(file.filename or "")  # type: ignore[attr-defined]
+            file.safe_name = _safe_name(file.filename or "")  # type: ignore[attr-defined]
 
     def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
         stream = super()._get_file_stream(*args, **kwargs)
@@ -164,6 +166,12 @@ class KernelRequest(Request):
 
 # Flask's proxy of the request being answered, with its own type
 request = cast(KernelRequest, flask.request)
+
+
+def _safe_name(name: str) -> str:
+    """A name that can be a file's: Werkzeug's secure_filename, no longer than file systems take."""
+    stem, suffix = os.path.splitext(secure_filename(name))
+    return stem[: LONGEST_NAME - len(suffix)] + suffix if len(suffix) < 20 else (stem + suffix)[:LONGEST_NAME]
 
 
 def _read_pairs(query: bytes) -> list[tuple[str, str]]:
