@@ -1,12 +1,13 @@
 """What a request costs in process: KernKoa, routes of Flask by hand and other frameworks.
 
     venv3/bin/pip install -r benchmarks/requirements.txt
-    venv3/bin/python benchmarks/dispatch.py [--rounds 40] [--calls 50] [--cases hello,echo] [--instructions]
+    venv3/bin/python benchmarks/dispatch.py [--rounds 40] [--calls 50] [--cases hello] [--instructions | --first]
 
 Each app has a process of its own and gets the same environs, without a server. The clock is the CPU time of the
 thread. Flask's route and a peer take turns, slice by slice; a slice is `--calls` requests. A figure is the median
-of the ratios of two neighbouring slices, with the quartiles. `--instructions` counts with callgrind instead. A
-peer that is not installed is left out, with a line. See README.md beside this file.
+of the ratios of two neighbouring slices, with the quartiles. `--instructions` counts with callgrind instead,
+`--first` measures the first request of a process. A peer that is not installed is left out, with a line. See
+README.md beside this file.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import sys
 import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
+from itertools import islice, product
 
 from peers import AGAINST, BASELINE, CASES, PEERS, WSGI, Case, ask, log_in
 
@@ -66,6 +67,9 @@ def serve(name: str) -> None:
     ready = {}
     for line in sys.stdin:
         case, calls = line.strip().split(";")
+        if calls == "0":  # the first request of all, which nothing prepares
+            print(run(app, CASES[case].environs(), 1), flush=True)
+            continue
         if case not in ready:
             ready[case] = prepare(app, CASES[case])
         print(run(app, ready[case], int(calls)), flush=True)
@@ -106,6 +110,21 @@ def compare(base: Peer, peer: Peer, case: str, rounds: int, calls: int) -> str:
         ratios.append(took / base.measure(against, calls))
     low, middle, high = statistics.quantiles(ratios, n=4)
     return f"{middle:.2f} ({low:.2f} to {high:.2f}), {statistics.median(times):.0f} us"
+
+
+def measure_first(name: str, case: str) -> str:
+    """The CPU time of the first request in processes of their own."""
+    times = []
+    for _ in range(7):
+        peer = Peer(name)
+        if case in peer.cases:
+            times.append(peer.measure(case, 0))
+        peer.stop()
+    return (
+        f"{statistics.median(times) / 1000:.1f} ms, {min(times) / 1000:.1f} to {max(times) / 1000:.1f}"
+        if times
+        else "-"
+    )
 
 
 def count_instructions(name: str, case: str) -> float:
@@ -152,6 +171,7 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(CASES), type=lambda text: text.replace("10,000", "10 000"))
     parser.add_argument("--peers", default="", help="only those whose name contains this")
     parser.add_argument("--instructions", action="store_true", help="count instructions: slow, and needs valgrind")
+    parser.add_argument("--first", action="store_true", help="the first request of a process instead")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.serve:
@@ -166,6 +186,10 @@ def main() -> None:
         for name in names:
             for case in cases:
                 print(f"{name:40} {case:16} {count_instructions(name, case):,.0f} instructions", flush=True)
+        return
+    if wanted.first:
+        for name, case in product(names, cases):
+            print(f"{name:40} {case:16} {measure_first(name, case)}", flush=True)
         return
     base = Peer(BASELINE)
     for name in names:

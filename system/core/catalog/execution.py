@@ -36,7 +36,9 @@ def compile_source(source: bytes, path: str) -> Compiled:
     """Compile a source. Raises SyntaxError, ValueError."""
     with collection_paused():
         tree = ast.parse(source, path)
-        return Compiled(compile(tree, path, "exec", dont_inherit=True), read_outline(tree))
+        compiled = Compiled(compile(tree, path, "exec", dont_inherit=True), read_outline(tree))
+        del tree  # or the collector walks through it when it is back
+    return compiled
 
 
 def execute(
