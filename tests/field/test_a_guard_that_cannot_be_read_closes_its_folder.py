@@ -44,6 +44,21 @@ def link_to_nothing(path: Path) -> None:
     path.symlink_to("nothing.py")
 
 
+def link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def link_to_a_folder(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("deep")
+
+
+def link_to_endless_bytes(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
 def make_pipe(path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
@@ -67,7 +82,26 @@ def make_socket(path: Path) -> None:
         os.chdir(place)
 
 
-DAMAGES = [link_outside, link_to_nothing, make_pipe, make_folder, make_socket, Path.unlink]
+def write_no_text(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\0def before")
+
+
+def rename_to_capitals(path: Path) -> None:
+    path.rename(path.with_suffix(".PY"))
+
+
+DAMAGES = [
+    link_outside,
+    link_to_nothing,
+    link_to_itself,
+    link_to_a_folder,
+    link_to_endless_bytes,
+    make_pipe,
+    make_folder,
+    make_socket,
+    rename_to_capitals,
+    Path.unlink,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -81,13 +115,13 @@ def test_a_guard_that_becomes_unreadable_closes_the_folder(
     for path in ("/office/desk?key=open", "/office/deep/desk", "/office/nothing", "/office/broken", "/office"):
         assert client.get(path).status_code == 503
     assert len([line for line in caplog.messages if f"{guard} cannot be read" in line]) == 1
-    shutil.rmtree(guard) if guard.is_dir() else guard.unlink(missing_ok=True)
+    shutil.rmtree(guard) if guard.is_dir() and not guard.is_symlink() else guard.unlink(missing_ok=True)
     guard.write_text(GUARD)
     assert client.get("/office/desk?key=open").text == "at the desk"
     assert client.get("/office/desk").status_code == 403
 
 
-@pytest.mark.parametrize("damage", DAMAGES[:-1])
+@pytest.mark.parametrize("damage", DAMAGES[:-2])  # what is away was never there
 def test_a_guard_that_was_never_readable_closes_the_folder(site: Any, guard: Path, damage: Any) -> None:
     damage(guard)
     assert site.client().get("/office/desk?key=open").status_code == 503

@@ -141,6 +141,7 @@ def _timeouts(address: Address, patient: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "socket_timeout": PATIENT_ANSWER_SECONDS if patient else ANSWER_SECONDS,
         "retry": tries(1),
+        "retry_on_error": [redis.exceptions.ConnectionError],  # redis-py before 6 asks for it beside `retry`
     }
     if address.kind != "socket":
         found["socket_connect_timeout"] = PATIENT_CONNECT_SECONDS if patient else CONNECT_SECONDS
