@@ -84,7 +84,7 @@ def challenge() -> Response:
 
 
 def _schemes() -> list[WWWAuthenticate]:
-    """RFC 9110, section 11.6.1. Scripts of a page get no Basic challenge: it opens the browser's password dialog."""
+    """RFC 9110, section 11.6.1. A page's scripts get no Basic challenge: it opens a password dialog."""
     realm: dict[str, str | None] = {"realm": current_app.name}
     schemes = [WWWAuthenticate("bearer", realm)]
     if "HTTP_SEC_FETCH_MODE" not in request.environ:

@@ -47,7 +47,7 @@ def _signer() -> URLSafeTimedSerializer:
 
 
 def find_mailer(settings: Any) -> tuple[str, str | None] | None:
-    """The model of the setting `authMail`, as arguments of load.model; None if it is not set. Raises SettingsError."""
+    """The model of `authMail`, as arguments of load.model; None if it is not set. Raises SettingsError."""
     place = getattr(settings, "authMail", "")
     if not place:
         return None
