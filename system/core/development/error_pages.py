@@ -120,7 +120,7 @@ class Pages:
         if missing_file is not None:
             return missing_file
         if first in RESERVED:
-            return Explanation(f"{first} {RESERVED[first]}; there is no such thing there")
+            return Explanation(f"nothing has this address: /{first} {RESERVED[first]}")
         if not isinstance(error, NotFound) or request.resolved is not None:
             return None
         return explain(error.stop) if error.stop else Explanation(error.reason)

@@ -23,13 +23,13 @@ MAX_PATH = 8192
 MAX_SEGMENTS = 100
 # the first segments that the kernel reserves, and what each answers
 RESERVED = {
-    "status": "answers the state of a task: /status/<id>",
+    "status": "answers the status of a task: /status/<id>",
     "images": "answers the files of the folder imagePath",
     "pdf": "answers a file of the folder pdfPath: /pdf?pdf=<path>",
     "pdfs": "answers the files of the folder pdfPath",
     "static": "answers the files of the folder static",
     "favicon.ico": "answers favicon.ico of the folder imagePath",
-    "_koa": "answers the kernel's own pages: the explorer, OpenAPI, health",
+    "_koa": "answers the kernel's own pages: the explorer is at /_koa/, the tasks at /_koa/tasks",
 }
 
 
