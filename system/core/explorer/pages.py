@@ -85,14 +85,15 @@ class Explorer:
             "place": place,
             "query": query,
             "found": self._found(query, visitor, now) if query else None,
-            "tree": self._navigation.tree(place, visitor, now),
         }
         if place.library is None:
-            return self._render("folder", self._folder_page(place, visitor, now) | page)
-        listed = self._guarded(place.library, visitor, now)
-        if place.method:
-            return self._render("method", self._method_page(place, listed, now) | page)
-        return self._render("library", self._library_page(listed) | page)
+            kind, part = "folder", self._folder_page(place, visitor, now)
+        else:
+            listed = self._guarded(place.library, visitor, now)
+            kind = "method" if place.method else "library"
+            part = self._method_page(place, listed, now) if place.method else self._library_page(listed)
+        tree = self._navigation.tree(place, visitor, now)  # last: it asks of the files that the page has read
+        return self._render(kind, page | part | {"tree": tree})
 
     def find(self) -> Response:
         """What a query finds, as a piece of a page."""
