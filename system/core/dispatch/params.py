@@ -40,13 +40,11 @@ class Params(dict[str, Any]):
         unread: str = "",
         pairs: Sequence[tuple[str, str]] | None = None,
     ) -> None:
-        super().__init__(values or {})
-        for name, value in pairs or ():
-            if name not in self and name not in _VIEWS:
-                self[name] = value
-        for source in (query, form, json_body if isinstance(json_body, dict) else None) if pairs is None else ():
-            if source:
-                self.update({name: source[name] for name in source if name not in _VIEWS})
+        dict.__init__(self, values or pairs or ())
+        if pairs is None:
+            self._merge(query, form, json_body if isinstance(json_body, dict) else {})
+        elif len(self) < len(pairs) or not _VIEWS.keys().isdisjoint(self):
+            self._keep_first(pairs)
         self._query = query
         self.pairs = pairs  # the names and values of the query, where the client sent nothing else
         self.form = form
@@ -56,6 +54,18 @@ class Params(dict[str, Any]):
         self.segments = segments
         self.json_limits = _QUERY_LIMITS  # the most values and levels of JSON text in a field
         self.unread = unread  # the type of a body that none of the above was read from
+
+    def _keep_first(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Take the first value of each name."""
+        self.clear()
+        for name, value in pairs:
+            if name not in _VIEWS:
+                self.setdefault(name, value)
+
+    def _merge(self, *sources: Mapping[str, Any]) -> None:
+        """Take the values of each source; a later one takes precedence."""
+        for source in filter(None, sources):
+            self.update({name: source[name] for name in source if name not in _VIEWS})
 
     def __missing__(self, name: str) -> Any:
         view = _VIEWS.get(name)

@@ -79,14 +79,13 @@ class Dispatcher:
         endpoint, method = resolved.endpoint, request.method
         is_plain = method in endpoint.verbs and method != "OPTIONS" and "HTTP_PREFER" not in request.environ
         hooks, runner = read_hooks(endpoint), run if is_plain else self._runner(request)
+        controller = endpoint.controller()
         if hooks:  # from here on `after` hooks see the response, of an error too
-            request.controller, request.hooks = endpoint.controller(), hooks
+            request.controller, request.hooks = controller, hooks
             if ADMITTED in request.environ:
                 runner = partial(_note_admission, request.environ[ADMITTED], runner)
-        controller = request.controller or endpoint.controller()
-        return call(
-            resolved, controller, hooks, partial(request.params, self._settings, resolved.segments), runner
-        )
+        read = partial(request.params, self._settings, resolved.segments)
+        return call(resolved, controller, hooks, read, runner)
 
     def _runner(self, request: KernelRequest) -> Runner:
         """The runner that is called after the hooks."""
@@ -95,15 +94,12 @@ class Dispatcher:
         prefers = "HTTP_PREFER" in request.environ
         return (prefers and prefers_later(self._tasks, request, request.resolved)) or run
 
-    def refuse(self, request: KernelRequest, error: Exception) -> Response:
-        """The answer to a path that leads to no method: the error, unless a guard on the way answers first."""
+    def ask_guards(self, request: KernelRequest) -> Response | None:
+        """What a guard answers on the way of a path that leads to no method; None where each lets it pass."""
         hooks = [hooks for folder in self._folders(request) if (hooks := folder_hooks(folder))]
-        answer = None
-        if hooks:
-            answer = ask_hooks(object(), hooks, request.params(self._settings, self._route(request).segments))
-        if answer is None:
-            raise error
-        return answer
+        if not hooks:
+            return None
+        return ask_hooks(object(), hooks, request.params(self._settings, self._route(request).segments))
 
     def _folders(self, request: KernelRequest) -> Iterator[Folder]:
         """The folders that a path leads through, outermost first."""
