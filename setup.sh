@@ -147,7 +147,7 @@ run_tests() {
 	"$venv/bin/python" -m ruff format --quiet --check system tests benchmarks kernkoa.py
 	"$venv/bin/python" -m mypy
 	# shipped.py runs pytest in a copy with the shipped site if this folder's site was changed
-	exec "$venv/bin/python" tests/shipped.py "$venv/bin/python" -m pytest -n 2 --dist loadfile "$@"
+	exec "$venv/bin/python" tests/shipped.py "$venv/bin/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
 }
 
 # --- production ----------------------------------------------------------------------------------------------------

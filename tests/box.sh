@@ -13,10 +13,10 @@
 set -eu
 clone=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kernkoa-box
-tree=$cache/bookworm-1
+tree=$cache/bookworm-2
 limits=$clone/system/addons/limits/requirements.txt
 wheels=$cache/wheels-2-$(cat "$clone/requirements.txt" "$limits" | cksum | cut -d' ' -f1)
-packages="python3-venv nginx redis-server logrotate"
+packages="python3-venv nginx redis-server logrotate libnginx-mod-http-brotli-static"
 
 prepare() {
 	mkdir -p "$cache"

@@ -100,6 +100,23 @@ def loggers_stay_on() -> Iterator[None]:
             logger.disabled = False
 
 
+# begun in this order, two processes end at about the same time
+SLOW_FILES = (
+    "test_box.py",
+    "test_faults.py",
+    "test_plugin.py",
+    "test_docs_live.py",
+    "test_setup.py",
+    "test_reload.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the slowest files first."""
+    places = {name: place for place, name in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 

@@ -135,6 +135,8 @@ def prepare(root: Path) -> None:
     (clone / "config.py").write_text(config_with("release = 'first'"))
     (clone / "images").mkdir(exist_ok=True)
     (clone / "images/pixel.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    for name in ("box.css", "box.css.br"):
+        (clone / "static" / name).write_text(name)
     (root / "etc/systemd/system/theirs.service").write_text("[Service]\nExecStart=/bin/true\n")
 
 
@@ -178,6 +180,12 @@ def test_the_example_answers_on_port_80(box: Box) -> None:
     assert box.get(HELLO) == "200 hello world!!."
     assert json.loads(box.get("/_koa/health").partition(" ")[2])["status"] == "ok"
     assert "<svg" in box.get("/images/pixel.svg")
+
+
+def test_the_installation_adds_brotli_to_nginx(box: Box) -> None:
+    command = ["curl", "-s", "-H", "Accept-Encoding: br", "http://127.0.0.1/static/box.css"]
+    sent = subprocess.run(["bash", TOOL, "enter", str(box.folder), *command], capture_output=True, text=True)
+    assert sent.stdout == "box.css.br"
 
 
 def test_the_services_run_as_their_own_user_and_the_files_stay_roots(box: Box) -> None:

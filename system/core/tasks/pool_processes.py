@@ -11,7 +11,7 @@ from typing import Any
 import billiard.pool
 from celery.signals import worker_process_init
 
-from .child_processes import let_signals_end_children
+from .child_processes import let_children_import_the_site, let_signals_end_children
 from .output import capture_output
 from .parent_process import make_lifeline
 
@@ -42,6 +42,7 @@ def prepare_process(**_: Any) -> None:
     """Let a process of the pool start processes and print, like an ordinary process."""
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     let_signals_end_children()
+    let_children_import_the_site()
     capture_output()
 
 

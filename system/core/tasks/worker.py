@@ -24,7 +24,7 @@ from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 
 from ..errors import BrokerUnavailable
-from .child_processes import let_signals_end_children
+from .child_processes import let_children_import_the_site, let_signals_end_children
 from .lost_tasks import send_lost
 from .output import capture_output
 from .parent_process import is_orphan
@@ -108,7 +108,8 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._away = time.monotonic()
         if not self._renewal.is_alive():
             capture_output()
-            let_signals_end_children()  # of a pool of threads; a process of a pool calls it itself
+            let_signals_end_children()  # of a pool of threads; a process of a pool calls these itself
+            let_children_import_the_site()
             if can_terminate(consumer.pool):
                 replace_promptly(consumer.pool._pool)
             self._renewal.start()
