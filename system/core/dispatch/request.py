@@ -125,7 +125,7 @@ class KernelRequest(Request):
         if "%" in query:
             _check_text(query.encode("ascii"), "query")
         if not self.has_body:
-            return Params(pairs=_read_pairs(query) if query else (), segments=segments)
+            return Params.of_query(_read_pairs(query) if query else (), segments)
         try:
             return self._read_body(self.args if query else NO_VALUES, segments, settings)
         except RequestEntityTooLarge as error:
@@ -174,7 +174,8 @@ def _read_pairs(query: str) -> list[tuple[str, str]]:
     """The names and values of a query as Werkzeug's request.args has them; most have nothing to decode."""
     if "%" in query or "+" in query:
         return parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote")
-    return [(name, value) for part in query.split("&") if part for name, _, value in (part.partition("="),)]
+    parts = [part.partition("=") for part in query.split("&") if part]
+    return [(name, value) for name, _, value in parts]
 
 
 def has_body(environ: Mapping[str, Any]) -> bool:

@@ -76,6 +76,9 @@ class KernKoa(ShortWay):
 
     def __init__(self, settings: Settings) -> None:
         self.is_started = False
+        # each request reads these: an attribute of the object is found faster than one of its class
+        self.request_class, self.session_interface = self.request_class, self.session_interface
+        self.check_rate = self.check_rate
         keys = settings.secretKeys or [obtain_secret_key(settings)]
         root, templates = str(settings.path), settings.templatePath
         super().__init__("kernkoa", root_path=root, template_folder=templates, static_folder=None)

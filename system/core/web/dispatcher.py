@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -33,8 +34,7 @@ class Dispatcher:
     """Finds and runs the method that the path of a request names."""
 
     def __init__(self, catalog: Catalog, settings: Settings, tasks: Tasks) -> None:
-        self._catalog = catalog
-        self._now = catalog.policy.now
+        self._catalog, self._policy = catalog, catalog.policy
         self._settings = settings
         self._tasks = tasks
         self._home = match(settings.home)
@@ -47,10 +47,11 @@ class Dispatcher:
         What a path led to is kept until the first file on the way is looked at again, and all of them are
         forgotten as often: no memory is held by the paths that somebody guessed.
         """
-        path, now = request.path, self._now()
+        path, policy = request.path, self._policy
         kept = self._kept.get(path)
-        if kept is not None and now < kept[1]:
+        if kept is not None and kept[1] > time.monotonic() and kept[1] > policy.least_moment:
             return kept[0]
+        now = policy.now()
         kept = resolve_until(self._catalog, self._route(request), now)
         if len(path) <= LONGEST_KEPT and now < kept[1]:
             if now >= self._kept_until or len(self._kept) >= MOST_KEPT:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterable
+from contextvars import Token
 from typing import Any, cast
 
 from flask import Flask, Response, request_finished, request_started
@@ -35,12 +36,19 @@ IS_KNOWN_FLASK = importlib.metadata.version("flask").startswith("3.1.")
 PRESERVE = "werkzeug.debug.preserve_context"  # of the test client, which reads the contexts after the request
 
 
+def _take_entry(context: Any) -> list[Any]:
+    """Flask's list of entries, which code reads that enters or leaves a context again; `entry` moves there."""
+    entry, context.entry = context.entry, None
+    return [entry] if entry is not None else []
+
+
 class LeanAppContext(AppContext):
     """An AppContext without the URL adapter, which is made when it is read."""
 
     url_adapter = Lazy(lambda context: context.app.create_url_adapter(None))
     g = Lazy(lambda context: context.app.app_ctx_globals_class())
-    _cv_tokens = Lazy(lambda context: [])
+    _cv_tokens = Lazy(_take_entry)
+    entry: Token[AppContext] | None
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -50,13 +58,14 @@ class LeanContext(RequestContext):
     """A RequestContext whose URL adapter and session are made when they are read."""
 
     url_adapter = Lazy(lambda context: context.app.create_url_adapter(context.request))
-    _cv_tokens = Lazy(lambda context: [])
+    _cv_tokens = Lazy(_take_entry)
+    entry: tuple[Token[RequestContext], LeanAppContext] | None
     flashes: list[tuple[str, str]] | None = None
 
     def __init__(self, app: Flask, request: LeanRequest) -> None:
         self.app = app
         self.request = request
-        self._session = None
+        self.entry = self._session = None
         self._after_request_functions = []
 
     def copy(self) -> LeanContext:
@@ -127,10 +136,10 @@ class ShortWay(Flask):
     def _enter(self, environ: dict[str, Any]) -> tuple[LeanContext, LeanAppContext]:
         """What AppContext.push and the start of RequestContext.push do."""
         context, above = LeanContext(self, LeanRequest(environ)), LeanAppContext(self)
-        above._cv_tokens = [_cv_app.set(above)]
+        above.entry = _cv_app.set(above)
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self, _async_wrapper=self.ensure_sync)
-        context._cv_tokens = [(_cv_request.set(context), above)]
+        context.entry = _cv_request.set(context), above
         return context, above
 
     def _answer(self, context: LeanContext) -> Response:
@@ -174,8 +183,8 @@ class ShortWay(Flask):
         """What RequestContext.pop and AppContext.pop do; a stream that holds the contexts leaves that to them."""
         if error is not None and self.should_ignore_error(error):
             error = None
-        is_held = len(context._cv_tokens) > 1 or len(above._cv_tokens) > 1
-        if is_held or error is not None or self._is_watched():
+        entry, entry_above = context.entry, above.entry
+        if error is not None or entry is None or entry_above is None or self._is_watched():
             context.pop(error)
             return
         request: Any = context.request
@@ -186,8 +195,9 @@ class ShortWay(Flask):
         finally:
             request.routing_exception = None  # its traceback holds the request: a circle for the collector
             request.environ["werkzeug.request"] = None
-            _cv_request.reset(context._cv_tokens.pop()[0])
-            _cv_app.reset(above._cv_tokens.pop())
+            context.entry = above.entry = None
+            _cv_request.reset(entry[0])
+            _cv_app.reset(entry_above)
 
     def _is_watched(self) -> object:
         """Whether anything is registered for the end of a context: what is, or something empty."""
