@@ -36,7 +36,7 @@ from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, Unkn
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .forms import answer_again, current_form, page_of
-from .guarded import RootGuard
+from .guarded import ask_root_guard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
@@ -70,7 +70,6 @@ class KernKoa(ShortWay):
     load: Loader
     tasks: Tasks
     dbs: Databases
-    root_guard: RootGuard
     check_rate: Callable[[KernelRequest], None] | None = None  # of the addon limits
 
     def __init__(self, settings: Settings) -> None:
@@ -166,7 +165,7 @@ class KernKoa(ShortWay):
         if self.check_rate is not None:
             self.check_rate(request)
         if request.resolved is None:
-            refusal = self.root_guard.refuse(request)
+            refusal = ask_root_guard(request, self.catalog, self.settings)
             if refusal is not None:
                 return refusal
         elif request.has_body:
