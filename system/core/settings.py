@@ -24,6 +24,7 @@ _LISTS = frozenset({"secretKeys", "queues", "addons", "hosts", "origins", "proxi
 _JSON = _LISTS | {"databases", "libs", "headers", "openapi"}
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 Kind = Literal["controller", "model", "print", "language", "addon"]
 Seconds = Annotated[float, at_least(0)]
 Bytes = Annotated[int, above(0)]
@@ -79,7 +80,7 @@ class Settings(Checked):
     hosts: Sequence[Annotated[str, matches(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9a-fA-F:.]+")]] = ()
     origins: Sequence[Annotated[str, matches(r"(\*|https?://[^\s/?#]+)")]] = ()
     proxies: Sequence[Network] = ()
-    monitors: Sequence[Network] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
+    monitors: Sequence[Network] = LOOPBACK
     monitorKey: Annotated[str, matches(r"(\S{16,})?")] = ""
     headers: Mapping[str, str] = {}
     hstsSeconds: Annotated[int, at_least(0)] = 0
