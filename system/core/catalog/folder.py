@@ -205,7 +205,9 @@ class Folder:
             return
         if suffix == ".py" and entry.is_file() and self._holds(entry):
             libraries[stem] = self._library(stem, entry.path)
-        elif not suffix and entry.is_dir() and self._is_followed(entry):
+        elif suffix or self.has_package(stem):
+            return
+        elif entry.is_dir() and self._holds(entry) and not self._goes_round(entry):
             folders[stem] = self.folders.get(stem) or Folder(
                 self.policy,
                 f"{self.name}.{stem}",
@@ -218,10 +220,6 @@ class Folder:
     def _library(self, stem: str, path: str) -> Library:
         former = self.policy.guards.get(self.name) if stem == GUARD else self.libraries.get(stem)
         return former or Library(self.policy, self.module, f"{self.name}.{stem}", path)
-
-    def _is_followed(self, entry: os.DirEntry[str]) -> bool:
-        """Whether what is in a folder belongs to the tree."""
-        return self._holds(entry) and not self._goes_round(entry) and not self.has_package(entry.name)
 
     def _holds(self, entry: os.DirEntry[str]) -> bool:
         """Whether a symbolic link leads to a place in the catalogue; others are ignored."""

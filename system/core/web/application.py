@@ -7,8 +7,7 @@ of a request for which nothing is registered are skipped. The rest is Flask's ow
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -47,17 +46,6 @@ from .sizes import limit_body
 from .urls import find_path, make_url
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
-
-
-@contextmanager
-def _explained(endpoint: str) -> Iterator[None]:
-    """Replaces Flask's suggestions, which are endpoints of Flask, for a path of the catalogue."""
-    try:
-        yield
-    except BuildError as error:
-        if "/" not in endpoint:
-            raise
-        raise UnknownRoute(endpoint) from error
 
 
 class KernKoa(ShortWay):
@@ -143,10 +131,13 @@ class KernKoa(ShortWay):
         if path is not None:
             is_external = _external or (_external is None and not has_request_context())
             return make_url(self.settings.url, path, values, is_external, _scheme, _anchor)
-        with _explained(endpoint):
-            return super().url_for(
-                endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
-            )
+        options: Any = {"_anchor": _anchor, "_method": _method, "_scheme": _scheme, "_external": _external}
+        try:
+            return super().url_for(endpoint, **options, **values)
+        except BuildError as error:
+            if "/" in endpoint:  # Flask would suggest endpoints of its own
+                raise UnknownRoute(endpoint) from error
+            raise
 
     def create_url_adapter(self, request: Request | None) -> Any:
         make_real = partial(super().create_url_adapter, request)
