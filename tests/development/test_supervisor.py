@@ -304,6 +304,7 @@ def test_a_worker_waits_for_the_repair_too_and_takes_the_new_code(clone: Clone) 
     clone.start(KERNKOA_REDIS_URL="")
     clone.answers("/mark/start", 200, "task")
     assert run_task(clone) == "old"
+    until(lambda: "beat: Starting" in clone.said(), "beat, which reads config.py too")
     good = config.read_text()
     config.write_text(good + "x = (\n")
     clone.answers("/hello", 500, "did not start")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -171,6 +172,32 @@ def test_a_method_written_meanwhile_is_found(site: Any) -> None:
     assert "at/a/a/late" not in page(client, "find?q=late")
     site.write("a.py", "class a:\n    def lately(self):\n        pass\n")
     assert "at/a/a/lately" in page(client, "find?q=late")
+
+
+def test_a_page_parses_each_file_once_and_after_an_edit_only_that_file(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    parse = ast.parse
+
+    def note(source: Any, *more: Any, **named: Any) -> Any:
+        parsed.extend(Path(name).name for name in more)  # the file's name comes with its text
+        return parse(source, *more, **named)
+
+    monkeypatch.setattr(ast, "parse", note)
+    for number in range(20):
+        site.write(f"shop/lib{number}.py", "class Lib:\n    def show(self, params): return 'shown'\n")
+    site.write("shop/broken.py", "class Broken(:\n")
+    client = site.client(development=True)
+    page(client, "at/shop")
+    assert sorted(parsed) == sorted(["broken.py", *(f"lib{number}.py" for number in range(20))])
+    parsed.clear()
+    page(client, "at/shop")
+    assert parsed == []
+    site.write("shop/lib7.py", "class Lib:\n    def added(self, params): return 'added'\n")
+    page(client, "at/shop")
+    page(client, "find?q=added")
+    assert parsed == ["lib7.py"]
 
 
 def test_a_long_folder_is_shown_in_pages(site: Any) -> None:

@@ -48,12 +48,21 @@ DESK = """
         def secret(self, celery_instance=None, params=None):
             return 1
 """
+SHUT = """
+    from werkzeug.exceptions import Forbidden
+
+    def before(self, params):
+        if params.get("key") != "k":
+            raise Forbidden
+"""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with bench(tmp_path_factory.mktemp("board"), explorer="public") as made:
         made.write("desk.py", DESK)
+        made.write("shut/_folder.py", SHUT)
+        made.write("shut/jobs.py", "class Jobs:\n    def secret(self, celery_instance=None):\n        return 1\n")
         yield made
 
 
@@ -183,13 +192,15 @@ def test_a_schedule_is_paused_and_resumed(site: Bench) -> None:
     assert site.request("POST", "/_koa/schedules?pause=x", {})[0] == 404
 
 
-def test_what_a_guard_keeps_is_not_on_the_board(site: Bench) -> None:
-    task = json.loads(site.request("POST", "/_koa/run/desk/Closed/secret?key=k", {})[2])["id"]
-    site.end(task)
-    assert listed(site, method="closed") == []
-    assert listed(site, method="closed", key="k") == [task]
-    assert site.request("GET", f"/_koa/tasks/{task}")[0] == 404
-    assert site.request("GET", f"/_koa/tasks/{task}?key=k")[0] == 200
+def test_what_a_guard_keeps_is_not_started_and_not_on_the_board(site: Bench) -> None:
+    for route, refused in (("desk/Closed/secret", 404), ("shut/jobs/Jobs/secret", 403)):
+        assert site.request("POST", f"/_koa/run/{route}", {})[0] == refused
+        task = json.loads(site.request("POST", f"/_koa/run/{route}?key=k", {})[2])["id"]
+        site.end(task)
+        assert listed(site, method=route) == []
+        assert listed(site, method=route, key="k") == [task]
+        assert site.request("GET", f"/_koa/tasks/{task}")[0] == 404
+        assert site.request("GET", f"/_koa/tasks/{task}?key=k")[0] == 200
 
 
 def test_the_charts_count_what_ended(site: Bench) -> None:

@@ -44,13 +44,6 @@ DESK = """
 
         def broken(self, celery_instance=None):
             raise LookupError("no such order")
-
-    class Closed:
-        def before(self, params):
-            return None if params.get("key") == "k" else ("no", 403)
-
-        def secret(self, celery_instance=None, params=None):
-            return 1
 """
 
 
@@ -94,11 +87,6 @@ def test_a_form_starts_a_task_method(site: Bench) -> None:
 def test_only_task_methods_are_started(site: Bench, path: str) -> None:
     assert site.request("POST", f"/_koa/run/{path}", {})[0] == 404
     assert site.request("GET", f"/_koa/run/{path}")[0] in (404, 405)
-
-
-def test_the_guards_of_a_task_method_guard_its_start(site: Bench) -> None:
-    assert site.request("POST", "/_koa/run/desk/Closed/secret", {})[0] == 404
-    assert site.request("POST", "/_koa/run/desk/Closed/secret?key=k", {})[0] == 200
 
 
 def open_form(browser: Any, site: Bench, method: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.task_bench import Bench, bench, wait_for
 
 ENDINGS = """
-import asyncio, concurrent.futures, multiprocessing, os, signal, subprocess, threading
+import asyncio, concurrent.futures, logging, multiprocessing, os, signal, subprocess, threading
 from kernkoa import *
 import celery.exceptions as control
 from catalog.controller.jobs import note
@@ -26,6 +26,11 @@ class TwoArguments(Exception):
 class Unprintable(Exception):
     def __str__(self):
         raise ValueError("no text")
+
+
+class Leaving(Exception):
+    def __str__(self):
+        sys.exit(4)
 
 
 def double(number):
@@ -57,6 +62,16 @@ class Endings:
     def unprintable(self, celery_instance=None):
         raise Unprintable
 
+    def leaving(self, celery_instance=None):
+        raise Leaving
+
+    def generates(self, celery_instance=None):
+        yield 1
+        raise LookupError("after one")
+
+    def retries_at_no_time(self, celery_instance=None):
+        raise celery_instance.retry(countdown=float("inf"))
+
     def missing_file(self, celery_instance=None):
         open("/nowhere/list.csv")
 
@@ -78,8 +93,8 @@ class Endings:
             raise celery_instance.retry(countdown=0.1)
         return celery_instance.request.retries
 
-    def pool(self, celery_instance=None):
-        with multiprocessing.get_context("fork").Pool(2) as pool:
+    def pool(self, celery_instance=None, params="fork"):
+        with multiprocessing.get_context(params).Pool(2) as pool:
             return pool.map(double, [1, 2, 3])
 
     def executor(self, celery_instance=None):
@@ -99,13 +114,34 @@ class Endings:
         os.register_at_fork(after_in_child=lambda: os.getppid() == parent and os.kill(os.getpid(), signal.SIGTERM))
         return self.terminated()
 
+    def forks(self, celery_instance=None, params=None):
+        child = os.fork()
+        if child == 0:
+            return {"returns": lambda: "child", "raises": lambda: 1 / 0, "exits": lambda: sys.exit(3)}[params]()
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
     def program(self, celery_instance=None):
         return subprocess.run(["echo", "from a program"], stdout=sys.stdout, stderr=sys.stderr).returncode
 
     def prints(self, celery_instance=None):
         print("first line\\nsecond", "line")
         print("to stderr", file=sys.stderr)
+        for percent in range(100_000):
+            sys.stdout.write(f"\\rnumber {percent}")
+        print("\\nhalf a \\ud83d pair")
+        current_app.logger.error("to the log of Flask")
         sys.stdout.write("no newline")
+
+    def logs_to_stdout(self, celery_instance=None):
+        handler = logging.StreamHandler(sys.stdout)
+        logging.getLogger().addHandler(handler)
+        print("logged by a handler that prints")
+        logging.getLogger().removeHandler(handler)
+        return sys.stdout.reconfigure(line_buffering=True) or [sys.stdout.name, sys.stdout.errors]
+
+    async def produces(self, celery_instance=None):
+        yield 1
+        yield 2
 
     async def later(self, celery_instance, n: int):
         await asyncio.sleep(0.01)
@@ -134,6 +170,9 @@ def run(site: Bench, method: str, params: Any = None) -> dict[str, Any]:
         ("generator_exit", "GeneratorExit", ""),
         ("own", "TwoArguments", "box has 7"),
         ("unprintable", "Unprintable", "its __str__ raised ValueError"),
+        ("leaving", "Leaving", "its __str__ raised SystemExit"),
+        ("generates", "LookupError", "after one"),
+        ("retries_at_no_time", "TaskError", "countdown=inf cannot be used: write seconds"),
         ("missing_file", "FileNotFoundError", "No such file or directory: '/nowhere/list.csv'"),
         ("bad_text", "UnicodeDecodeError", "'utf-8' codec can't decode byte 0xff"),
         ("surrogate", "ValueError", "half a \\ud83d pair"),
@@ -178,9 +217,16 @@ def test_a_cancelled_task_that_swallows_everything_is_killed(site: Bench) -> Non
     assert site.runs(f"swallow {task_id}") == 1
 
 
-@pytest.mark.parametrize("method", ["pool", "executor"])
-def test_a_task_may_start_processes(site: Bench, method: str) -> None:
-    assert run(site, method) == {"status": "SUCCESS", "data": [2, 4, 6]}
+@pytest.mark.parametrize(
+    ("method", "params"), [("pool", "fork"), ("pool", "spawn"), ("pool", "forkserver"), ("executor", None)]
+)
+def test_a_task_may_start_processes(site: Bench, method: str, params: Any) -> None:
+    assert run(site, method, params) == {"status": "SUCCESS", "data": [2, 4, 6]}
+
+
+@pytest.mark.parametrize(("how", "code"), [("returns", 0), ("raises", 1), ("exits", 3)])
+def test_a_forked_process_that_leaves_the_method_ends(site: Bench, how: str, code: int) -> None:
+    assert run(site, "forks", how) == {"status": "SUCCESS", "data": code}
 
 
 @pytest.mark.parametrize("method", ["terminated", "terminated_early"])
@@ -197,9 +243,19 @@ def test_what_a_task_prints_are_lines_of_the_log_with_its_id(site: Bench) -> Non
     task_id = site.start("endings/Endings/prints")
     site.end(task_id)
     lines = [line for line in site.log.read_text().splitlines() if f"prints[{task_id}]" in line]
-    for text in ("first line", "second line", "to stderr", "no newline"):
+    half = "half a \\ud83d pair"
+    for text in ("first line", "second line", "to stderr", "number 99999", half, "no newline"):
         (line,) = [line for line in lines if line.endswith(f"endings/Endings/prints[{task_id}] {text}")]
         assert "WARNING" not in line
+    assert "to the log of Flask" in site.log.read_text()
+
+
+def test_a_handler_that_prints_is_not_logged_again(site: Bench) -> None:
+    assert run(site, "logs_to_stdout") == {"status": "SUCCESS", "data": ["<stdout>", "surrogateescape"]}
+
+
+def test_the_values_of_a_generator_are_the_result(site: Bench) -> None:
+    assert run(site, "produces") == {"status": "SUCCESS", "data": [1, 2]}
 
 
 def test_an_async_task_method_runs(site: Bench) -> None:

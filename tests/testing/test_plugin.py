@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import textwrap
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def test_a_site_is_tested_without_touching_its_database(kernkoa: Any, site: Any)
     site.write("catalog/model/shop/stock.py", "class stock:\n    def many(self):\n        return 3\n")
     write(site, "tests/site/test_shop.py", TESTS)
     (site.root / "var").mkdir()
-    with sqlite3.connect(site.root / "var" / "shop.db") as real:
+    with closing(sqlite3.connect(site.root / "var" / "shop.db")) as real, real:
         real.execute("create table goods (name text unique)")
         real.execute("insert into goods values ('real')")
     before = (site.root / "var" / "shop.db").read_bytes()
@@ -180,7 +181,7 @@ def test_a_site_is_tested_without_touching_its_database(kernkoa: Any, site: Any)
 def test_a_worker_runs_tasks_for_real(kernkoa: Any, site: Any) -> None:
     site.write("shop.py", SHOP)
     write(site, "tests/site/test_worker.py", WORKER_TEST)
-    with sqlite3.connect(site.root / "shop.db") as real:
+    with closing(sqlite3.connect(site.root / "shop.db")) as real, real:
         real.execute("create table goods (name text unique)")
     done = kernkoa("test", config=SQLITE.replace("var/shop.db", "shop.db"))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -146,6 +146,9 @@ def test_flask_wtf_forms_and_csrf(site: Any) -> None:
                 return render_template("form.html", form=form)
             @csrf.exempt
             def hook(self): return "exempt"
+
+        class Other:
+            def hook(self): return "other"
         """,
     )
     client = site.client()
@@ -155,6 +158,7 @@ def test_flask_wtf_forms_and_csrf(site: Any) -> None:
     assert client.post("/forms/submit", data={"name": "ann", "csrf_token": token[1]}).text == "hello ann"
     assert "required" in client.post("/forms/submit", data={"name": "", "csrf_token": token[1]}).text
     assert client.post("/forms/hook").text == "exempt"
+    assert client.post("/forms/Other/hook").status_code == 400, "another class of the file"
 
 
 def test_flask_cors_answers_a_preflight_and_marks_responses(site: Any) -> None:

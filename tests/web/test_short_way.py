@@ -5,6 +5,7 @@ Thousands of generated requests are sent to two apps of one site, one of which n
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import re
@@ -17,6 +18,7 @@ import pytest
 from flask import request, session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from system.core.dispatch.lean_response import LeanResponse
 from system.core.web import short_way
 
 LIB = """
@@ -336,3 +338,43 @@ def test_werkzeug_reads_the_parts_of_a_lean_request_as_ever(site: Any) -> None:
     assert dict(lean.headers) == dict(whole.headers)
     lean.remote_addr = "192.0.2.1"
     assert lean.remote_addr == "192.0.2.1"
+
+
+@pytest.mark.parametrize("query", ["/none", "/lib/Plain/none", "/lib/Plain/typed?width=x", "/lib/Plain/text"])
+def test_a_request_leaves_no_circles_to_the_collector(site: Any, query: str) -> None:
+    write_site(site)
+    app = site.app()
+    path, _, sent = query.partition("?")
+    for _ in range(3):
+        run_wsgi_app(app, EnvironBuilder(path=path, query_string=sent).get_environ())
+    environ = EnvironBuilder(path=path, query_string=sent).get_environ()
+    gc.collect()
+    gc.disable()
+    try:
+        run_wsgi_app(app, environ)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_any_change_makes_a_lean_response_a_complete_one() -> None:
+    for change in (
+        lambda response: response.headers.add("X-A", "1"),
+        lambda response: setattr(response, "data", b"other"),
+        lambda response: setattr(response, "status_code", 201),
+        lambda response: setattr(response, "status", "201 CREATED"),
+        lambda response: setattr(response, "response", [b"other"]),
+        lambda response: setattr(response, "mimetype", "text/plain"),
+        lambda response: setattr(response, "direct_passthrough", True),
+        lambda response: response.call_on_close(lambda: None),
+        lambda response: response.set_cookie("a", "1"),
+    ):
+        lean: Any = LeanResponse(b"text", "text/html; charset=utf-8")
+        whole = flask.Response(b"text")
+        lean.note = whole.note = "an attribute of the site"
+        assert type(lean) is LeanResponse
+        change(lean)
+        change(whole)
+        assert type(lean) is flask.Response
+        assert (lean.status, list(lean.headers), lean.response, lean.note) == (
+            whole.status, list(whole.headers), whole.response, whole.note)  # fmt: skip

@@ -160,7 +160,7 @@ class Door:
         role = self.app.settings.explorer
         if request.is_local or not isinstance(role, str) or role == PUBLIC:
             return request.is_local
-        return Visitor(self.app.catalog, self.app.settings).response(()) is None
+        return Visitor(self.app.catalog, self.app.settings).has_role()
 
     def llms(self) -> Response:
         """The catalogue in short Markdown, for models that read: https://llmstxt.org"""

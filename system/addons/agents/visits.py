@@ -42,14 +42,10 @@ class Visit:
 
     def admits(self, library: Library) -> bool:
         """Whether the guards of the folders on the way to a library let the visitor in."""
-        folder = self._catalog.roots["controller"]
-        if not self._visitor.admits(folder):
-            return False
+        folders = [self._catalog.roots["controller"]]
         for name in library.place.split("/")[:-1]:
-            folder = folder.folders[name]
-            if not self._visitor.admits(folder):
-                return False
-        return True
+            folders.append(folders[-1].folders[name])
+        return self._visitor.admits(*folders)
 
     def show(self, listed: ListedLibrary) -> ListedLibrary:
         return self._visitor.show(listed)

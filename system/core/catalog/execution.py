@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -36,9 +38,35 @@ def compile_source(source: bytes, path: str) -> Compiled:
     """Compile a source. Raises SyntaxError, ValueError."""
     with collection_paused():
         tree = ast.parse(source, path)
-        compiled = Compiled(compile(tree, path, "exec", dont_inherit=True), read_outline(tree))
+        code, outline = compile(tree, path, "exec", dont_inherit=True), read_outline(tree)
         del tree  # or the collector walks through it when it is back
-    return compiled
+        repeated = set(_repeated(outline))
+        return Compiled(_named_by_class(code, repeated) if repeated else code, outline)
+
+
+def _repeated(outline: Outline) -> Iterator[str]:
+    """The methods with a URL, as Class.method, whose name a method of another class of the file has too."""
+    methods = [
+        (kind.name, method.name)
+        for kind in outline.classes.values()
+        for method in kind.methods.values()
+        if not method.hidden
+    ]
+    counts = Counter(name for _, name in methods)
+    return (f"{kind}.{name}" for kind, name in methods if counts[name] > 1)
+
+
+def _named_by_class(code: types.CodeType, methods: Set[str]) -> types.CodeType:
+    """A code whose `methods` have the `__name__` Class.method.
+
+    Extensions keep methods by module and name: @csrf.exempt on one would exempt the others of that name too.
+    """
+    if code.co_flags & inspect.CO_OPTIMIZED:  # a function
+        return code.replace(co_name=code.co_qualname) if code.co_qualname in methods else code
+    consts = [
+        _named_by_class(each, methods) if isinstance(each, types.CodeType) else each for each in code.co_consts
+    ]
+    return code.replace(co_consts=tuple(consts))
 
 
 def execute(

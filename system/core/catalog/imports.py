@@ -40,8 +40,9 @@ class Imports(MetaPathFinder, Loader):
 
     def find_file(self, path: str, now: float) -> Library | None:
         """The library that a path names, or None."""
+        path = os.path.abspath(path)
         for root in self._roots.values():
-            inside = os.path.abspath(path).removeprefix(os.path.join(root.path, ""))
+            inside = path.removeprefix(os.path.join(root.path, ""))
             if not os.path.isabs(inside):
                 found = _descend(root, inside.removesuffix(".py").split(os.sep), now)
                 return found if isinstance(found, Library) else None

@@ -14,8 +14,9 @@ import threading
 import time
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import source_from_cache
 from typing import Any
 
 from ..errors import LibraryError
@@ -91,8 +92,14 @@ _of_thread = _OfThread()
 
 
 def _note_open(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open" and _of_thread.stack and str(arguments[0]).endswith(".py"):
-        _of_thread.stack[-1].opened.add(str(arguments[0]))
+    """Note a source file that is opened, or the .pyc that a loader of importlib made of it."""
+    if event == "open" and _of_thread.stack:
+        path = str(arguments[0])
+        if path.endswith(".py"):
+            _of_thread.stack[-1].opened.add(path)
+        elif path.endswith(".pyc"):
+            with suppress(ValueError):
+                _of_thread.stack[-1].opened.add(source_from_cache(path))
 
 
 sys.addaudithook(_note_open)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,10 +19,9 @@ FEWEST_CHARACTERS = 5
 def check_deploy(app: KernKoa, config_file: Path) -> Iterator[str]:
     """A sentence for each setting to think about before clients can reach the site."""
     settings = app.settings
-    for name, rule in _RULES.items():
-        advice = rule(settings)
-        if advice:
-            yield f"{name}: {advice}"
+    yield from _check_origin(settings)
+    yield from _check_protection(settings)
+    yield from _check_addons(settings)
     if _has_readable_password(settings, config_file):
         yield (
             f"databases: {config_file} holds a password and every user can read it. "
@@ -32,77 +31,47 @@ def check_deploy(app: KernKoa, config_file: Path) -> Iterator[str]:
         yield "redisUrl: the site has tasks, and the embedded server runs in development only. Set redisUrl."
 
 
-def _check_hosts(settings: Settings) -> str:
-    if settings.hosts:
-        return ""
-    return "every Host header is accepted, and links follow it. Name the site's hosts, such as ['example.com']."
+def _check_origin(settings: Settings) -> Iterator[str]:
+    if not settings.hosts:
+        yield (
+            "hosts: every Host header is accepted, and links follow it. Name the site's hosts, "
+            "such as ['example.com']."
+        )
+    if not settings.site_url.startswith("https://"):
+        yield "url: it does not begin with https://, so cookies are not Secure. Get a certificate, then set it."
+    elif not settings.hstsSeconds:
+        yield (
+            "hstsSeconds: browsers may come by http first. Once https works for good, set it to 31536000 (a year)."
+        )
+    if "*" in settings.origins:
+        yield "origins: '*' lets the pages of every other site use this one. Name the sites that may."
 
 
-def _check_url(settings: Settings) -> str:
-    if settings.site_url.startswith("https://"):
-        return ""
-    return "it does not begin with https://, so cookies are not Secure. Get a certificate, then set it."
-
-
-def _check_hsts(settings: Settings) -> str:
-    if settings.hstsSeconds or not settings.site_url.startswith("https://"):
-        return ""
-    return "browsers may come by http first. Once https works for good, set it to 31536000 (a year)."
-
-
-def _check_keys(settings: Settings) -> str:
-    for key in filter(None, (settings.secretKey, *settings.secretKeys)):
-        if len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_CHARACTERS:
-            return f"a key is short or simple, and could be guessed. Use {SHORTEST_KEY} random characters or more."
-    return ""
-
-
-def _check_origins(settings: Settings) -> str:
-    if "*" not in settings.origins:
-        return ""
-    return "'*' lets the pages of every other site use this one. Name the sites that may."
-
-
-def _check_explorer(settings: Settings) -> str:
+def _check_protection(settings: Settings) -> Iterator[str]:
+    keys = filter(None, (settings.secretKey, *settings.secretKeys))
+    if any(len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_CHARACTERS for key in keys):
+        yield (
+            "secretKey: a key is short or simple, and could be guessed. "
+            f"Use {SHORTEST_KEY} random characters or more."
+        )
     guard = settings.folder(settings.libs["controller"]) / f"{GUARD}.py"
     if settings.explorer is True and not guard.exists():
-        return f"it is closed to everyone, as there is no guard {guard}. Write one, or name a role of auth."
-    return "everyone may read it. Name a role of the addon auth instead." if settings.explorer == PUBLIC else ""
+        yield f"explorer: it is closed, as there is no guard {guard}. Write one, or name a role of auth."
+    if settings.explorer == PUBLIC:
+        yield "explorer: everyone may read it. Name a role of the addon auth instead."
+    if not any(name.lower() == "content-security-policy" for name in settings.headers):
+        yield "headers: no Content-Security-Policy limits what an injected script can do on the site's pages."
 
 
-def _check_limits(settings: Settings) -> str:
+def _check_addons(settings: Settings) -> Iterator[str]:
     if "limits" not in settings.addons:
-        return "the addon limits is off, so a client may log in, post and start tasks as often as nginx lets it."
-    if not settings.redisUrl:
-        return "the addon limits counts in Redis, and there is none: set redisUrl."
-    if find_spec("flask_limiter") is None:
-        return "the addon limits does nothing without its package: venv3/bin/pip install Flask-Limiter"
-    return ""
-
-
-def _check_auth(settings: Settings) -> str:
-    if "auth" not in settings.addons or settings.redisUrl:
-        return ""
-    return "the addon auth counts guesses in Redis, and without one logins answer 503: set redisUrl."
-
-
-def _check_headers(settings: Settings) -> str:
-    if any(name.lower() == "content-security-policy" for name in settings.headers):
-        return ""
-    return "the site's pages have no Content-Security-Policy, which limits what an injected script can do."
-
-
-_RULES: dict[str, Callable[[Settings], str]] = {
-    "hosts": _check_hosts,
-    "url": _check_url,
-    "hstsSeconds": _check_hsts,
-    "secretKey": _check_keys,
-    "origins": _check_origins,
-    "explorer": _check_explorer,
-    "headers": _check_headers,
-    "limits": _check_limits,
-    "auth": _check_auth,
-}
+        yield "limits: the addon is off, so a client may log in, post and start tasks as often as nginx lets it."
+    elif not settings.redisUrl:
+        yield "limits: the addon counts in Redis, and there is none: set redisUrl."
+    elif find_spec("flask_limiter") is None:
+        yield "limits: the addon does nothing without its package: venv3/bin/pip install Flask-Limiter"
+    if "auth" in settings.addons and not settings.redisUrl:
+        yield "auth: the addon counts guesses in Redis, and without one logins answer 503: set redisUrl."
 
 
 def _has_readable_password(settings: Settings, config_file: Path) -> bool:

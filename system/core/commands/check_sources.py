@@ -11,6 +11,7 @@ from jinja2 import TemplateNotFound
 from ..catalog.library import Library
 from ..catalog.source import parse
 from ..catalog.star_import import find_replaced
+from ..catalog.tree import PACKAGES
 from ..dispatch.routing import match
 from ..dispatch.walk import resolve
 from ..errors import LibraryError, LoadError, NotFound
@@ -20,14 +21,6 @@ from ..web.forms import find_form
 from ..web.urls import NAME, find_path
 
 Fault = tuple[int, str]
-# the methods of load, and the kinds of files that they find
-KINDS = {
-    "model": "model",
-    "controller": "controller",
-    "printFormat": "print",
-    "language": "language",
-    "addon": "addon",
-}
 NO_QUEUE = "there is no queue {}: add it to queues in config.py"
 
 
@@ -43,7 +36,9 @@ def check_source(app: KernKoa, library: Library, face: frozenset[str]) -> Iterat
     calls = _Calls(app, library)
     for owner, node in _nodes(tree):
         if isinstance(node, ast.Call):
-            yield from ((node.lineno, what) for what in calls.check(node, owner))
+            what = calls.check(node, owner)
+            if what:
+                yield node.lineno, what
 
 
 def _nodes(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
@@ -60,50 +55,50 @@ class _Calls:
     def __init__(self, app: KernKoa, library: Library) -> None:
         self._app = app
         self._library = library
-        self._checks: dict[str, Callable[[ast.Call, str], str]] = {
-            "exeTask": self._task,
-            "render_template": self._template,
-            "stream_template": self._template,
-            "url_for": self._url,
-            "redirect": self._redirect,
-            "queue": self._queue,
-            "allow": self._form,
-        }
 
-    def check(self, node: ast.Call, owner: str) -> Iterator[str]:
-        """What is wrong with a call in the class `owner`."""
+    def check(self, node: ast.Call, owner: str) -> str:
+        """What is wrong with a call in the class `owner`; empty if nothing is."""
         function = node.func
-        if isinstance(function, ast.Name) and function.id in self._checks:
-            yield from filter(None, [self._checks[function.id](node, owner)])
-        elif isinstance(function, ast.Attribute) and getattr(function.value, "id", "") == "load":
-            yield from filter(None, [self._load(function.attr, node)])
+        if isinstance(function, ast.Attribute) and getattr(function.value, "id", "") == "load":
+            return self._load(function.attr, node)
+        name = function.id if isinstance(function, ast.Name) else ""
+        if name == "exeTask":
+            return self._task(node, owner)
+        if name == "allow":
+            return self._form(node, owner)
+        return self._named(name, node) if name in _NAMED else ""
+
+    def _named(self, function: str, node: ast.Call) -> str:
+        name = _text(node.args[0]) if node.args else None
+        has_values = any(item.arg not in ("code", "Response", "location", None) for item in node.keywords)
+        if name is None or (function == "redirect" and not has_values):  # else the argument is a URL
+            return ""
+        exists, fault = _NAMED[function]
+        return "" if exists(self._app, name) else fault.format(name)
 
     def _load(self, kind: str, node: ast.Call) -> str:
         place: Any = [_text(argument) for argument in node.args[:2]]
         folder = [_text(keyword.value) for keyword in node.keywords if keyword.arg == "folder"]
-        if not place or None in (*place, *folder) or kind not in KINDS:
+        kind = "print" if kind == "printFormat" else kind
+        if not place or None in (*place, *folder) or kind not in PACKAGES:
             return ""
         try:
             if kind == "addon":
                 self._app.load.addon(*place)
             else:
-                self._app.load.find(KINDS[kind], *place, *folder)
+                self._app.load.find(kind, *place, *folder)
         except LoadError as error:
             return error.detail
         except (LibraryError, TypeError):  # reported where it is
             return ""
         return ""
 
-    def _template(self, node: ast.Call, owner: str) -> str:
-        name = _text(node.args[0]) if node.args else None
-        return "" if name is None or has_template(self._app, name) else f"there is no template {name}"
-
     def _task(self, node: ast.Call, owner: str) -> str:
         name = _text(node.args[1]) if len(node.args) > 1 else None
         is_own = name and "/" not in name and getattr(node.args[0], "id", "") == "self"
         path = f"{self._library.place}/{owner}/{name}" if is_own else name
         wrong = next((_text(item.value) for item in node.keywords if item.arg == "queue"), None)
-        if wrong is not None and not self._has_queue(wrong):
+        if wrong is not None and not _has_queue(self._app, wrong):
             return NO_QUEUE.format(wrong)
         if path is None or "/" not in path:
             return ""
@@ -115,24 +110,8 @@ class _Calls:
         except LibraryError:
             return ""
         is_task = found.endpoint.outline.is_task and not found.arguments
-        return (
-            ""
-            if is_task
-            else f"exeTask finds no task method {name}: a task method has a parameter celery_instance"
-        )
-
-    def _url(self, node: ast.Call, owner: str) -> str:
-        name = _text(node.args[0]) if node.args else None
-        return "" if name is None or has_url(self._app, name) else f"url_for finds no method {name}"
-
-    def _redirect(self, node: ast.Call, owner: str) -> str:
-        has_values = any(keyword.arg not in ("code", "Response", "location", None) for keyword in node.keywords)
-        name = _text(node.args[0]) if node.args and has_values else None
-        return "" if name is None or has_url(self._app, name) else f"redirect finds no method {name}"
-
-    def _queue(self, node: ast.Call, owner: str) -> str:
-        name = _text(node.args[0]) if node.args else None
-        return "" if name is None or self._has_queue(name) else NO_QUEUE.format(name)
+        reason = "a task method has a parameter celery_instance"
+        return "" if is_task else f"exeTask finds no task method {name}: {reason}"
 
     def _form(self, node: ast.Call, owner: str) -> str:
         name = next((_text(keyword.value) for keyword in node.keywords if keyword.arg == "form"), None)
@@ -146,9 +125,6 @@ class _Calls:
             return ""
         return ""
 
-    def _has_queue(self, name: str) -> bool:
-        return name in (QUEUE, *self._app.settings.queues)
-
 
 def has_url(app: KernKoa, name: str) -> bool:
     """Whether url_for can build the URL of an endpoint or path."""
@@ -161,13 +137,32 @@ def has_url(app: KernKoa, name: str) -> bool:
 def has_template(app: KernKoa, name: str) -> bool:
     """Whether there is a file of this name among the templates."""
     try:
-        if app.jinja_env.loader is not None:
-            app.jinja_env.loader.get_source(app.jinja_env, name)
+        template_source(app, name)
     except TemplateNotFound:
         return False
     except UnicodeDecodeError:
         return True
     return True
+
+
+def template_source(app: KernKoa, name: str) -> str:
+    """The text of a template. Raises TemplateNotFound, and UnicodeDecodeError for a file that is not text."""
+    loader: Any = app.jinja_env.loader
+    return str(loader.get_source(app.jinja_env, name)[0])
+
+
+def _has_queue(app: KernKoa, name: str) -> bool:
+    return name in (QUEUE, *app.settings.queues)
+
+
+# the functions whose first argument is a name: whether it exists, and the fault if it does not
+_NAMED: dict[str, tuple[Callable[[KernKoa, str], bool], str]] = {
+    "render_template": (has_template, "there is no template {}"),
+    "stream_template": (has_template, "there is no template {}"),
+    "url_for": (has_url, "url_for finds no method {}"),
+    "redirect": (has_url, "redirect finds no method {}"),
+    "queue": (_has_queue, NO_QUEUE),
+}
 
 
 def _text(node: ast.expr) -> str | None:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from ..web.application import KernKoa
-from .check_sources import Fault, has_template, has_url
+from .check_sources import Fault, has_template, has_url, template_source
 
 
 def check_template(app: KernKoa, name: str) -> Iterator[Fault]:
     """Line and description of each fault."""
     environment = app.jinja_env
     try:
-        source = environment.loader.get_source(environment, name)[0] if environment.loader else ""
+        source = template_source(app, name)
         tree = environment.parse(source, name)
         environment.compile(tree, name)
     except UnicodeDecodeError:
@@ -59,8 +59,7 @@ def _inherited_blocks(app: KernKoa, tree: nodes.Template, seen: tuple[str, ...])
         return None
     name = str(extends.template.value)
     try:
-        source = app.jinja_env.loader.get_source(app.jinja_env, name)[0] if app.jinja_env.loader else ""
-        parent = app.jinja_env.parse(source, name)
+        parent = app.jinja_env.parse(template_source(app, name), name)
     except (TemplateNotFound, TemplateSyntaxError, UnicodeDecodeError):
         return None
     own = {block.name for block in parent.find_all(nodes.Block)}

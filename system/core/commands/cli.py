@@ -13,7 +13,6 @@ from typing import Any, Literal
 import click
 
 from ..errors import BrokerUnavailable, SettingsError, TaskError
-from .cli_tasks import tasks
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py"))
@@ -23,7 +22,7 @@ class Commands(click.Group):
     """The kernel's commands and those of `app.cli`. Reports a SettingsError and exits with 1."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        own = super().list_commands(context)
+        own = sorted([*super().list_commands(context), "tasks"])
         try:
             return [*own, *_site_commands().list_commands(context)]
         except SettingsError as error:  # the help is there to find out why
@@ -31,6 +30,10 @@ class Commands(click.Group):
             return own
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name == "tasks":
+            from .tasks import tasks  # a command that needs none of it starts faster
+
+            return tasks
         return super().get_command(context, name) or _site_commands().get_command(context, name)
 
     def invoke(self, context: click.Context) -> Any:
@@ -96,9 +99,6 @@ def main(context: click.Context, host: str | None, port: int | None) -> None:
         supervise(CONFIG, host, port)
 
 
-main.add_command(tasks)
-
-
 @main.command()
 @click.argument("word", default="")
 def routes(word: str) -> None:
@@ -109,15 +109,15 @@ def routes(word: str) -> None:
     from ..settings import read_settings
     from .routes import list_routes
 
-    lines, marks = list_routes(read_settings(CONFIG), word)
+    lines, faults = list_routes(read_settings(CONFIG), word)
     wide = max((len(line.verbs) for line in lines), default=0)
     for line in lines:
         verbs, address = click.style(line.verbs.ljust(wide), fg="green"), click.style(line.url, bold=True)
         click.echo(f"{verbs}  {address}{line.signature}")
         click.echo(f"{' ' * wide}  {click.style(line.place, dim=True)}  {line.summary}".rstrip())
-    for mark in marks:
-        click.echo(f"{click.style('!', fg='red', bold=True)} {mark.place}: {mark.what}")
-    if not lines and not marks:
+    for fault in faults:
+        click.echo(f"{click.style('!', fg='red', bold=True)} {fault}")
+    if not lines and not faults:
         click.echo(f"No route contains {word!r}." if word else "There is no controller yet: new controller hello")
 
 
@@ -248,33 +248,20 @@ def new() -> None:
     """Write a starter file: new controller shop/orders"""
 
 
-def _write(kind: Literal["controller", "model", "test"], name: str) -> None:
-    from ..settings import read_settings
-    from .new import write_starter
+def _add_starter(kind: Literal["controller", "model", "test"], words: str) -> None:
+    @new.command(kind, help=words)
+    @click.argument("name")
+    def write(name: str) -> None:
+        from ..settings import read_settings
+        from .new import write_starter
 
-    settings = read_settings(CONFIG)
-    path, url = write_starter(settings, kind, name)
-    click.echo(path)
-    if kind == "controller":
-        click.echo(f"{settings.url}{url}")
-
-
-@new.command()
-@click.argument("name")
-def controller(name: str) -> None:
-    """A class whose methods answer URLs."""
-    _write("controller", name)
+        settings = read_settings(CONFIG)
+        path, url = write_starter(settings, kind, name)
+        click.echo(path)
+        if kind == "controller":
+            click.echo(f"{settings.url}{url}")
 
 
-@new.command()
-@click.argument("name")
-def model(name: str) -> None:
-    """A class for load.model."""
-    _write("model", name)
-
-
-@new.command("test")
-@click.argument("name")
-def new_test(name: str) -> None:
-    """A test of a URL."""
-    _write("test", name)
+_add_starter("controller", "A class whose methods answer URLs.")
+_add_starter("model", "A class for load.model.")
+_add_starter("test", "A test of a URL.")

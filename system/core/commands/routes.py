@@ -30,33 +30,24 @@ class RouteLine:
         return any(word.lower() in text.lower() for text in (self.url, self.summary, self.place, self.verbs))
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A fault in the tree: a broken file, or a name that is reserved or hides another."""
-
-    place: str
-    what: str
-
-    def mentions(self, word: str) -> bool:
-        return word.lower() in f"{self.place} {self.what}".lower()
-
-
 @collection_paused()
-def list_routes(settings: Settings, word: str = "") -> tuple[list[RouteLine], list[Mark]]:
-    """The routes and marks that contain `word`; all if it is empty."""
+def list_routes(settings: Settings, word: str = "") -> tuple[list[RouteLine], list[str]]:
+    """The routes, and the faults of the tree, that contain `word`; all if it is empty."""
     folders: dict[str, Path] = {kind: settings.folder(name) for kind, name in settings.libs.items()}
     catalog = Catalog(folders, live_seconds="off")
     try:
         libraries = list(Listing(catalog, settings.home).walk(catalog.now()))
         schedules = list_schedules(catalog)
-        marks = [*_broken(libraries, settings), *_conflicts(catalog.roots["controller"], catalog.now(), settings)]
+        faults = [*_broken(libraries, settings), *_conflicts(catalog.roots["controller"], catalog.now(), settings)]
     finally:
         catalog.close()
     when = {schedule.route: schedule.when for schedule in schedules}
     lines = [
         _line(method, settings, when.get(method.place, "")) for library in libraries for method in library.methods
     ]
-    return [line for line in lines if line.mentions(word)], [mark for mark in marks if mark.mentions(word)]
+    return [line for line in lines if line.mentions(word)], [
+        fault for fault in faults if word.lower() in fault.lower()
+    ]
 
 
 def _line(method: ListedMethod, settings: Settings, when: str) -> RouteLine:
@@ -66,29 +57,28 @@ def _line(method: ListedMethod, settings: Settings, when: str) -> RouteLine:
     url = f"{settings.base}{method.url}" if method.url else method.place
     if method.short_url not in ("", method.url):
         url += f" = {settings.base}{method.short_url}"
-    signature = f"({method.signature.removeprefix('(').removesuffix(')')})"
     summary = f"[{when}] {method.summary}".strip() if when else method.summary
-    return RouteLine(verbs, url, signature, summary, f"{_short(method.origin, settings)}:{method.line}")
+    return RouteLine(
+        verbs, url, f"({method.signature})", summary, f"{_short(method.origin, settings)}:{method.line}"
+    )
 
 
-def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[Mark]:
+def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[str]:
     for library in libraries:
         if library.broken is not None:
             place = _short(library.library.path, settings)
-            yield Mark(f"{place}:{library.broken.line}" if library.broken.line else place, library.broken.detail)
+            line = f":{library.broken.line}" if library.broken.line else ""
+            yield f"{place}{line}: {library.broken.detail}"
 
 
-def _conflicts(folder: Folder, now: float, settings: Settings) -> Iterator[Mark]:
+def _conflicts(folder: Folder, now: float, settings: Settings) -> Iterator[str]:
     folder.refresh(now)
     if folder.above is None:
         for name, path in kept_names(folder):
-            yield Mark(_short(path, settings), f"not reachable: the name {name} is reserved")
+            yield f"{_short(path, settings)}: not reachable: the name {name} is reserved"
     for name in sorted({*folder.folders} & {*folder.libraries}):
-        place = folder.libraries[name]
-        yield Mark(
-            _short(place.path, settings),
-            f"a folder {name} is beside it: names in the folder take precedence",
-        )
+        place = _short(folder.libraries[name].path, settings)
+        yield f"{place}: a folder {name} is beside it: names in the folder take precedence"
     for inner in folder.list_folders(now):
         yield from _conflicts(inner, now, settings)
 

@@ -1,11 +1,12 @@
-"""The command tasks: lists, shows, cancels, repeats and purges tasks from the terminal."""
+"""`python kernkoa.py tasks`: lists, shows, cancels, repeats and purges tasks."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
+
+import click
 
 from ..errors import TaskError
 from ..tasks.description import WORDS, measure, show_seconds
@@ -16,14 +17,35 @@ from ..tasks.submission import Tasks
 from ..tasks.task_search import Filter
 
 
-def list_tasks(tasks: Tasks, word: str, status: str, most: int) -> Iterator[str]:
-    """A line for each of the newest tasks whose route contains a word, or whose id it is."""
-    found = tasks.records.read_many([word]) if word else []
-    for record in found or tasks.search.find(Filter(status=status, method=word), most):
-        yield _describe(record)
+@click.group()
+def tasks() -> None:
+    """List, show, cancel, repeat and purge tasks."""
 
 
-def list_queues(tasks: Tasks) -> Iterator[str]:
+def _tasks() -> Tasks:
+    from ..runtime import start  # it reads config.py, which --help does without
+
+    return start().tasks
+
+
+@tasks.command("list")
+@click.argument("word", default="")
+@click.option("--status", default="", help="PENDING, STARTED, RETRY, SUCCESS, FAILURE or REVOKED.")
+@click.option("--most", type=click.IntRange(1, 200), default=20, show_default=True, help="How many.")
+def list_tasks(word: str, status: str, most: int) -> None:
+    """List the newest tasks, the queues and the workers.
+
+    With a WORD, only tasks whose route or id contains it.
+    """
+    found = _tasks()
+    records = found.records.read_many([word]) if word else []
+    for record in records or found.search.find(Filter(status=status.upper(), method=word), most):
+        click.echo(_describe(record))
+    for line in _list_queues(found):
+        click.echo(line)
+
+
+def _list_queues(tasks: Tasks) -> Iterator[str]:
     """A line for each queue and for each worker that is alive."""
     for name, count in tasks.queues.count((QUEUE, *tasks.settings.queues)).items():
         yield f"{name}: {count} waiting"
@@ -41,20 +63,40 @@ def _describe(record: Record) -> str:
     return f"{record['task_id']}  {queued}  {word:<10} {spent:>8}  {record.get('route', '')}  {error}".rstrip()
 
 
-def show_task(tasks: Tasks, task_id: str) -> str:
-    """All details of a task, as JSON. Raises TaskError for an unknown id."""
-    record: dict[str, Any] = tasks.records.load(task_id)
+@tasks.command("show")
+@click.argument("task_id")
+def show(task_id: str) -> None:
+    """Show all that is known of a task, with its params, as JSON."""
+    record = _tasks().records.load(task_id)
     if not record:
         raise TaskError(f"There is no task {task_id}.")
     message = record.pop("message", b"")
     if message:
         record["params"] = decode_message(message)["params"]
-    return json.dumps(record, indent=2, ensure_ascii=False, default=str)
+    click.echo(json.dumps(record, indent=2, ensure_ascii=False, default=str))
 
 
-def cancel_task(tasks: Tasks, task_id: str) -> str:
-    """Cancel a task; returns the outcome in words. Raises TaskError for an unknown id."""
-    before = tasks.records.cancel(task_id)
+@tasks.command("cancel")
+@click.argument("task_id")
+def cancel(task_id: str) -> None:
+    """Cancel a task that waits or runs."""
+    before = _tasks().records.cancel(task_id)
     if not before:
         raise TaskError(f"There is no task {task_id}.")
-    return "was cancelled" if before in ("PENDING", "RETRY", "STARTED") else f"has ended already ({before})"
+    outcome = "was cancelled" if before in ("PENDING", "RETRY", "STARTED") else f"has ended already ({before})"
+    click.echo(f"{task_id} {outcome}.")
+
+
+@tasks.command("again")
+@click.argument("task_id")
+def again(task_id: str) -> None:
+    """Run a task again that failed or was cancelled; prints the id of the new one."""
+    click.echo(_tasks().run_again(task_id))
+
+
+@tasks.command("purge")
+@click.argument("queue", default=QUEUE)
+@click.confirmation_option(prompt="Cancel all tasks that wait in this queue?")
+def purge(queue: str) -> None:
+    """Cancel all tasks that wait in a queue ("tasks" if none is named)."""
+    click.echo(f"{_tasks().purge(queue)} tasks were cancelled.")

@@ -59,7 +59,7 @@ class Databases(Mapping[str, "Database"]):
 
         An open transaction is rolled back, with a warning in the log unless the request ended in an `error`.
         """
-        if not self._held.leases:
+        if not (self._databases and self._held.leases):  # the latter is of the thread, and costs a look-up
             return
         for database in list(self._databases.values()):
             database.release(error)

@@ -7,6 +7,7 @@ import errno
 import re
 import sys
 from collections.abc import Callable
+from traceback import walk_tb
 from types import FrameType
 
 from flask import current_app
@@ -167,13 +168,8 @@ _RULES: tuple[Callable[[BaseException], str], ...] = (
 
 def _template_names(error: BaseException) -> list[str]:
     """The names that the innermost template of an error can use."""
-    names: list[str] = []
-    trace = error.__traceback__
-    while trace is not None:
-        if "__jinja_exception__" in trace.tb_frame.f_globals:
-            names = list(trace.tb_frame.f_locals)
-        trace = trace.tb_next
-    return names
+    frames = [frame for frame, _ in walk_tb(error.__traceback__) if "__jinja_exception__" in frame.f_globals]
+    return list(frames[-1].f_locals) if frames else []
 
 
 def _is_refused(error: BaseException) -> bool:
@@ -182,7 +178,5 @@ def _is_refused(error: BaseException) -> bool:
 
 def _frame_of(error: BaseException) -> FrameType | None:
     """The innermost frame of an error."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame if trace is not None else None
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return frames[-1] if frames else None

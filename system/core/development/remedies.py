@@ -84,7 +84,7 @@ def more_parameters(stop: Stop) -> Remedy | None:
     assert stop.endpoint  # noqa: S101 - the walk stopped behind a method
     endpoint, outline = stop.endpoint, stop.endpoint.outline
     code = endpoint.function.__code__
-    is_decorated = bool(outline.decorators) or code.co_name != outline.name
+    is_decorated = bool(outline.decorators) or code.co_name.rpartition(".")[2] != outline.name
     if _is_ambiguous(stop) or is_decorated or endpoint.signature.style == "params":
         return None
     more = len(stop.segments) - stop.position

@@ -81,8 +81,7 @@ def method_choices(
         reached = find_method(version, controller, outline, name) if is_public(name) else None
         if reached is not None and not reached[1].is_task:
             method = reached[1]
-            shown = f"({method.signature.removeprefix('(').removesuffix(')')})"
-            path = reached[0].__code__.co_filename
+            shown, path = f"({method.signature})", reached[0].__code__.co_filename
             choices.append(Choice(name, "method", (*before, name), shown, method.summary, path, method.line))
     return choices
 

@@ -7,7 +7,8 @@ import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, ModuleType, TracebackType
+from traceback import walk_tb
+from types import FrameType, ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -108,24 +109,14 @@ def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
 
 
 def _read_trace(error: BaseException, relation: str, settings: Settings) -> Trace:
-    frames = [_read_frame(frame, line, settings) for frame, line in _walk(error.__traceback__)]
-    if isinstance(error, SyntaxError) and error.filename:
-        place = _place_of_syntax(error.filename, error.lineno or 0, error.offset or 0, settings)
-        frames.append(place)
-    elif isinstance(error, TemplateSyntaxError) and error.filename and not _ends_at(frames, error):
-        frames.append(_place_of_syntax(error.filename, error.lineno, 0, settings))
+    frames = [_read_frame(frame, line, settings) for frame, line in walk_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError | TemplateSyntaxError) and error.filename:
+        path, line = error.filename, error.lineno or 0
+        if not frames or (frames[-1].path, frames[-1].line) != (path, line):
+            source = read_source(path, line, settings, getattr(error, "offset", 0) or 0)
+            frames.append(Frame(path, line, "", origin_of(path, settings), source))
     kept = frames if len(frames) <= MOST_FRAMES else [*frames[: MOST_FRAMES // 2], *frames[-MOST_FRAMES // 2 :]]
     return Trace(type(error).__qualname__, mask(message_of(error), settings), tuple(kept), relation)
-
-
-def _ends_at(frames: list[Frame], error: TemplateSyntaxError) -> bool:
-    return bool(frames) and (frames[-1].path, frames[-1].line) == (error.filename, error.lineno)
-
-
-def _walk(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
-    while trace is not None:
-        yield trace.tb_frame, trace.tb_lineno
-        trace = trace.tb_next
 
 
 def _read_frame(frame: FrameType, line: int, settings: Settings) -> Frame:
@@ -159,11 +150,6 @@ def origin_of(path: str, settings: Settings) -> str:
         return "site"
     is_beside = file.is_relative_to(settings.path) and "site-packages" not in file.parts
     return "site" if is_beside and file.name != "kernkoa.py" else "library"
-
-
-def _place_of_syntax(path: str, line: int, caret: int, settings: Settings) -> Frame:
-    source = read_source(path, line, settings, caret)
-    return Frame(path, line, "", origin_of(path, settings), source)
 
 
 def read_source(path: str, line: int, settings: Settings, caret: int = 0) -> tuple[SourceLine, ...]:

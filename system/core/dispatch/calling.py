@@ -29,7 +29,7 @@ def run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> A
     """Run a method with its arguments."""
     endpoint = resolved.endpoint
     args, kwargs = (endpoint.binding or binding_of(endpoint))(resolved.arguments, read)
-    answer = endpoint.function(controller, *args, **kwargs)
+    answer = endpoint.function(controller, *args, **kwargs) if args or kwargs else endpoint.function(controller)
     return answer if type(answer) is not CoroutineType else finish(answer)
 
 

@@ -18,7 +18,7 @@ _NO_HEADERS: Headers = ()
 
 
 class _Made:
-    """An attribute of Werkzeug's response; reading it makes them all."""
+    """An attribute of Werkzeug's response; reading or setting it makes them all."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -29,6 +29,10 @@ class _Made:
         response.complete()
         return getattr(response, self._name)
 
+    def __set__(self, response: Any, value: Any) -> None:
+        response.complete()
+        setattr(response, self._name, value)
+
 
 class LeanResponse(Response):
     """A body of bytes with its content type; a 200 unless `status` is another, as in "404 NOT FOUND".
@@ -36,7 +40,6 @@ class LeanResponse(Response):
     It keeps this class until it is changed: `complete` turns it into a Response.
     """
 
-    _lean: tuple[bytes, str, str, Headers]
     headers = _Made()
     response = _Made()
     direct_passthrough = _Made()
@@ -47,29 +50,20 @@ class LeanResponse(Response):
     def __init__(
         self, body: bytes, content_type: str, status: str = "200 OK", headers: Headers = _NO_HEADERS
     ) -> None:
-        object.__setattr__(self, "_lean", (body, content_type, status, headers))
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.complete()
-        setattr(self, name, value)
+        self._lean = body, content_type, status
+        self.own_headers = headers
 
     def complete(self) -> None:
         """Become Flask's response with the same content."""
-        body, content_type, status, headers = self._lean
-        object.__setattr__(self, "__class__", Response)
-        Response.__init__(self, body, status, list(headers), content_type=content_type)
+        body, content_type, status = self._lean
+        self.__class__ = Response  # type: ignore[assignment]
+        Response.__init__(self, body, status, list(self.own_headers), content_type=content_type)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return self.send(environ, start_response, ())
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether it has no headers but those of its body."""
-        return not self._lean[3]
+        return self.send(environ, start_response, self.own_headers)
 
     def send(self, environ: dict[str, Any], start_response: Callable[..., Any], more: Headers) -> Iterable[bytes]:
-        """Answer with these headers, and `more`."""
-        body, content_type, status, headers = self._lean
-        length = str(len(body))
-        start_response(status, [("Content-Type", content_type), *headers, ("Content-Length", length), *more])
+        """Answer with the headers of the body, and `more`."""
+        body, content_type, status = self._lean
+        start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body))), *more])
         return _EMPTY if environ["REQUEST_METHOD"] == "HEAD" else (body,)

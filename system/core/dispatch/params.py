@@ -12,6 +12,7 @@ from ..errors import MissingParameter
 
 NO_VALUES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 _NO_FILES: ImmutableMultiDict[str, FileStorage] = ImmutableMultiDict()
+Pairs = Sequence[tuple[str, str]]
 # a query is short
 _QUERY_LIMITS = (sys.maxsize, 200)
 
@@ -38,17 +39,13 @@ class Params(dict[str, Any]):
         raw_json: bytes = b"",
         segments: Sequence[str] = (),
         unread: str = "",
-        pairs: Sequence[tuple[str, str]] | None = None,
     ) -> None:
         super().__init__(values or {})
-        for name, value in pairs or ():
-            if name not in self and name not in _VIEWS:
-                self[name] = value
-        for source in (query, form, json_body if isinstance(json_body, dict) else None) if pairs is None else ():
+        for source in (query, form, json_body if isinstance(json_body, dict) else None):
             if source:
                 self.update({name: source[name] for name in source if name not in _VIEWS})
         self._query = query
-        self.pairs = pairs  # the names and values of the query, where the client sent nothing else
+        self.pairs: Pairs | None = None  # the names and values of the query, where the client sent nothing else
         self.form = form
         self.files = files
         self._json = json_body
@@ -56,6 +53,25 @@ class Params(dict[str, Any]):
         self.segments = segments
         self.json_limits = _QUERY_LIMITS  # the most values and levels of JSON text in a field
         self.unread = unread  # the type of a body that none of the above was read from
+
+    @classmethod
+    def of_query(cls, pairs: Pairs, segments: Sequence[str]) -> Params:
+        """The params of a request without a body, in half the time of the constructor."""
+        made = cls.__new__(cls)
+        made.update(pairs)
+        if len(made) < len(pairs) or not _VIEWS.keys().isdisjoint(made):
+            made._keep_first(pairs)
+        made.pairs, made.segments = pairs, segments
+        made._query, made.form, made.files = NO_VALUES, NO_VALUES, _NO_FILES
+        made._json, made.raw_json, made.json_limits, made.unread = None, b"", _QUERY_LIMITS, ""
+        return made
+
+    def _keep_first(self, pairs: Pairs) -> None:
+        """Keep the first value of each name."""
+        self.clear()
+        for name, value in pairs:
+            if name not in _VIEWS:
+                self.setdefault(name, value)
 
     def __missing__(self, name: str) -> Any:
         view = _VIEWS.get(name)

@@ -47,6 +47,7 @@ class KernelRequest(Request):
     resolved: Any = None
     controller: object = None
     hooks: Sequence[Mapping[str, Any]] = ()
+    has_body: bool
     answer_stream: Any = None
     looked_at: str | None = None
     refused_form: Any = None
@@ -65,6 +66,7 @@ class KernelRequest(Request):
         if not query.isascii():  # bytes that a client did not encode, though RFC 3986 wants it
             environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=_ASCII)
         super().__init__(environ, *args, **kwargs)
+        self.has_body = has_body(environ)
 
     def _load_form_data(self) -> None:
         super()._load_form_data()
@@ -98,12 +100,6 @@ class KernelRequest(Request):
         return accept["text/html"] >= max(accept["application/problem+json"], accept["application/json"])
 
     @property
-    def has_body(self) -> bool:
-        """Whether the request has a body: RFC 9112, section 6.3."""
-        environ = self.environ
-        return environ.get("CONTENT_LENGTH", "") not in ("", "0") or bool(environ.get("HTTP_TRANSFER_ENCODING"))
-
-    @property
     def looks_like_json(self) -> bool:
         """Whether the body seems to be JSON without the Content-Type that says so."""
         if not self.has_body or self.is_json:
@@ -123,13 +119,13 @@ class KernelRequest(Request):
         Raises TooLarge for more than maxParams fields or maxParamsBytes bytes (files count to maxUploadBytes
         instead), MalformedBody for a body that is not what its content type says.
         """
-        most = settings.maxParams
-        query = self.query_string
-        if query.count(b"&") >= most:
-            raise TooLarge(f"The query has more than {most} parameters. Send fewer of them.")
-        _check_text(query, "query")
+        query: str = self.environ.get("QUERY_STRING", "")
+        if query.count("&") >= settings.maxParams:
+            raise TooLarge(f"The query has more than {settings.maxParams} parameters. Send fewer of them.")
+        if "%" in query:
+            _check_text(query.encode("ascii"), "query")
         if not self.has_body:
-            return Params(pairs=_read_pairs(query) if query else (), segments=segments)
+            return Params.of_query(_read_pairs(query) if query else (), segments)
         try:
             return self._read_body(self.args if query else NO_VALUES, segments, settings)
         except RequestEntityTooLarge as error:
@@ -174,13 +170,17 @@ def _safe_name(name: str) -> str:
     return stem[: LONGEST_NAME - len(suffix)] + suffix if len(suffix) < 20 else (stem + suffix)[:LONGEST_NAME]
 
 
-def _read_pairs(query: bytes) -> list[tuple[str, str]]:
+def _read_pairs(query: str) -> list[tuple[str, str]]:
     """The names and values of a query as Werkzeug's request.args has them; most have nothing to decode."""
-    text = query.decode("ascii")
-    if "%" in text or "+" in text:
-        return parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
-    parts = [part.partition("=") for part in text.split("&") if part]
+    if "%" in query or "+" in query:
+        return parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote")
+    parts = [part.partition("=") for part in query.split("&") if part]
     return [(name, value) for name, _, value in parts]
+
+
+def has_body(environ: Mapping[str, Any]) -> bool:
+    """Whether a request has a body: RFC 9112, section 6.3."""
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or bool(environ.get("HTTP_TRANSFER_ENCODING"))
 
 
 def is_local(environ: Mapping[str, Any]) -> bool:

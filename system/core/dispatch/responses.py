@@ -111,10 +111,8 @@ def no_store(response: Response) -> Response:
     return response
 
 
-def check_sendable(response: Response) -> Response:
-    """The response itself. Raises AnswerError, and removes the header, for one that HTTP cannot carry."""
-    if type(response) is LeanResponse:  # nobody changed it
-        return response
+def check_sendable(response: Response) -> None:
+    """Raises AnswerError for a response that HTTP cannot carry, and removes the header."""
     if not 200 <= response.status_code <= 599:
         raise _refuse(f"the status {response.status}, which is none of HTTP: use 200 to 599")
     if "Content-Length" in response.headers and response.is_sequence:
@@ -122,7 +120,6 @@ def check_sendable(response: Response) -> Response:
     for name, value in response.headers:
         if not (value.isascii() and value.isprintable() and name.isascii()):
             _check_header(response, name, value)
-    return response
 
 
 def _check_length(response: Response) -> None:

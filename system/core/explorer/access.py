@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
-from flask import Response, current_app
+from flask import abort, current_app
 from werkzeug.exceptions import Forbidden, HTTPException
 
 from ..catalog.folder import Folder
@@ -49,7 +50,7 @@ class Visitor:
         self.is_developer = settings.development and request.is_local
         self.is_guarded = not self.is_developer
 
-    def answer(self, folder: Folder) -> Any:
+    def _answer(self, folder: Folder) -> Any:
         """What the `before` of a folder's _folder.py returns; None lets the visitor in.
 
         Raises what the hook raises.
@@ -58,16 +59,16 @@ class Visitor:
         if not self.is_guarded:
             return None
         if folder.name not in self._answers:
-            place = "/".join(folder.name.split(".")[2:])
-            self._answers[folder.name] = self._run(folder_hooks(folder), _Explorer(), place)
+            self._answers[folder.name] = self._run(folder_hooks(folder), SimpleNamespace(), folder.place)
         return self._answers[folder.name]
 
-    def response(self, folders: tuple[Folder, ...]) -> Response | None:
-        """The answer of the outermost folder that does not let the visitor in."""
+    def enter(self, folders: Iterable[Folder]) -> None:
+        """End the request with the answer of the outermost folder that does not let the visitor in."""
         answer = self._ask_setting()
         for folder in folders:
-            answer = self.answer(folder) if answer is None else answer
-        return None if answer is None else respond(answer)
+            answer = self._answer(folder) if answer is None else answer
+        if answer is not None:
+            abort(respond(answer))
 
     def _ask_setting(self) -> Any:
         """What the setting `explorer` answers to a visitor: a role asks the addon auth, True asks for a guard."""
@@ -87,9 +88,13 @@ class Visitor:
         if "before" not in folder_hooks(root):
             raise Forbidden(UNGUARDED)
 
-    def admits(self, folder: Folder) -> bool:
-        """Whether the visitor may see what is in a folder; a hook that raises does not let them."""
-        return self._is_open(lambda: self.answer(folder))
+    def admits(self, *folders: Folder) -> bool:
+        """Whether the visitor may see what is in all of these folders; a hook that raises does not let them."""
+        return all(self._is_open(partial(self._answer, folder)) for folder in folders)
+
+    def has_role(self) -> bool:
+        """Whether the setting `explorer` lets the visitor in, such as the role that it names."""
+        return self._is_open(self._ask_setting)
 
     def show(self, listed: ListedLibrary) -> ListedLibrary:
         """A library without the classes and methods whose `before` does not let the visitor in."""
@@ -151,7 +156,3 @@ def _ask_for_role(role: str) -> Any:
     if require is None:
         raise Forbidden(f"explorer = {role!r} in config.py is a role: it needs the addon auth.")
     return require(role).check()
-
-
-class _Explorer:
-    """What the hook of a folder receives as its controller while the catalogue is looked at."""

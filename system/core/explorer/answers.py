@@ -20,7 +20,7 @@ from ..dispatch.json_schema import Schema, in_words
 from ..dispatch.parameter import EMPTY, members
 from ..dispatch.responses import Task
 from ..dispatch.signature import resolve_annotation
-from .parameters import FILE
+from .parameters import FILE, TEXT, record
 from .plain_json import plain_json
 from .typed_parameters import schema_of
 
@@ -38,16 +38,7 @@ _STREAMS = (
 TASK_STATUS: Schema = {
     "type": "object",
     "description": "How a task goes: `state` on the way, `data` with the status SUCCESS, `error` with FAILURE.",
-    "properties": {
-        "status": {"type": "string"},
-        "state": {},
-        "data": {},
-        "error": {
-            "type": "object",
-            "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
-            "required": ["type", "message"],
-        },
-    },
+    "properties": {"status": TEXT, "state": {}, "data": {}, "error": record("", {"type": TEXT, "message": TEXT})},
     "required": ["status"],
 }
 
@@ -147,7 +138,7 @@ def _of_one(option: Any) -> Iterator[Answer]:
         yield Answer(200, JSON, result=_status_of(_schema(inside[0]) if inside and inside[0] is not Any else {}))
     elif base in _STREAMS:
         is_text = not inside or not _is_document(inside[0])
-        yield Answer(200, HTML, {"type": "string"}) if is_text else Answer(200, LINES, _schema(inside[0]))
+        yield Answer(200, HTML, TEXT) if is_text else Answer(200, LINES, _schema(inside[0]))
     elif isinstance(base, type) and issubclass(base, bytes | bytearray):
         yield Answer(200, DOWNLOAD, FILE)
     else:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from flask import current_app, url_for
+
 from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
+from ..dispatch.request import request
 from ..errors import NotFound
 from .access import Visitor
-from .listing import Listing
+from .listing import ListedMethod, Listing
 
 # how many entries of a folder, or methods of a library, a page shows at once
 PAGE_LENGTH = 100
+PAGES = {
+    "explorer": "Explorer",
+    "task_board": "Tasks",
+    "documentation": "Documentation",
+    "agents.page": "Connect an assistant",
+    "openapi": "OpenAPI",
+}
 
 
 @dataclass(slots=True)
@@ -49,6 +59,14 @@ class Place:
         return "/".join(self.names)
 
 
+def list_pages() -> list[tuple[str, str]]:
+    """The title and URL of the home page and of the other pages for developers that this site has."""
+    others = {*PAGES} & {*current_app.view_functions} - {request.endpoint}
+    return [("Home page", f"{request.script_root}/")] + [
+        (title, url_for(name)) for name, title in PAGES.items() if name in others
+    ]
+
+
 class Navigation:
     """Finds places, and what is beside them."""
 
@@ -63,6 +81,13 @@ class Navigation:
         if found is None:
             raise NotFound("there is no such folder, library or method")
         return found
+
+    def find_method(self, place: Place, visitor: Visitor, now: float) -> ListedMethod | None:
+        """The method of a place; None where there is none that the visitor may see."""
+        if place.library is None or not visitor.admits(*place.folders):
+            return None
+        listed = visitor.show(self._listing.list_library(place.library, now))
+        return listed.find(place.controller, place.method)
 
     def _descend(
         self, folder: Folder, names: tuple[str, ...], at: int, folders: tuple[Folder, ...], now: float

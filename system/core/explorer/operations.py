@@ -10,55 +10,25 @@ from ..dispatch.json_schema import Schema
 from .answers import TASK_STATUS
 from .components import REFERENCE
 from .descriptions import Description
-from .parameters import Parameter
+from .parameters import TEXT, Parameter, record
 
 FORM, MULTIPART, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _VERBS = ("GET", "PUT", "POST", "DELETE", "PATCH")
 
-PROBLEM: Schema = {
-    "type": "object",
-    "description": "What went wrong: RFC 9457.",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
-    "required": ["type", "title", "status", "detail"],
-}
-INVALID: Schema = {
-    "type": "object",
-    "description": "What went wrong, and each value that was refused.",
-    "properties": PROBLEM["properties"]
-    | {
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "name": {"type": "string"},
-                    "source": {"type": "string"},
-                    "expected": {"type": "string"},
-                    "got": {},
-                    "hint": {"type": "string"},
-                },
-                "required": ["name", "source", "expected", "got", "hint"],
-            },
-        }
-    },
-    "required": [*PROBLEM["required"], "errors"],
-}
-TASK: Schema = {
-    "type": "object",
-    "description": "A task that was handed to a worker; `url` tells how it goes.",
-    "properties": {
-        "type": {"const": "task", "type": "string"},
-        "id": {"type": "string"},
-        "url": {"type": "string"},
-    },
-    "required": ["type", "id", "url"],
-}
+PROBLEM = record(
+    "What went wrong: RFC 9457.",
+    {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT},
+)
+FAULT = record("", {"name": TEXT, "source": TEXT, "expected": TEXT, "got": {}, "hint": TEXT})
+INVALID = record(
+    "What went wrong, and each value that was refused.",
+    {**PROBLEM["properties"], "errors": {"type": "array", "items": FAULT}},
+)
+TASK = record(
+    "A task that was handed to a worker; `url` tells how it goes.",
+    {"type": {"const": "task", "type": "string"}, "id": TEXT, "url": TEXT},
+)
 SCHEMAS = {"Problem": PROBLEM, "InvalidParameters": INVALID, "Task": TASK, "TaskStatus": TASK_STATUS}
 STATUS_PATH = "/status/{id}"
 STATUS = {
@@ -67,7 +37,7 @@ STATUS = {
         "tags": ["status"],
         "summary": "How a task goes, and its result.",
         "parameters": [
-            {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+            {"name": "id", "in": "path", "required": True, "schema": TEXT},
             {
                 "name": "wait",
                 "in": "query",

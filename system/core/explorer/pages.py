@@ -6,12 +6,11 @@ Only the page of a typed method and the OpenAPI document load libraries; all oth
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, render_template, send_from_directory, url_for
+from flask import Flask, Response, render_template, send_from_directory
 
 from ..catalog.folder import GUARD
 from ..catalog.library import Library
@@ -26,7 +25,7 @@ from .descriptions import Descriptions
 from .forms import make_form
 from .listing import ListedLibrary, ListedMethod, Listing
 from .markdown import render_docstring, render_line
-from .navigation import PAGE_LENGTH, Navigation, Place
+from .navigation import PAGE_LENGTH, Navigation, Place, list_pages
 from .openapi import Documents
 from .search import Finder, Found
 
@@ -71,35 +70,26 @@ class Explorer:
         self._navigation = Navigation(self._listing)
 
     def show(self, path: str) -> Response:
-        """The page of a place: a folder, a library or a method.
-
-        Raises NotFound for what is not listed; answers what the hook does that does not let the visitor in.
-        """
-        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
-        place = self._navigation.find_place(path, now)
-        refusal = visitor.response(place.folders)
-        if refusal is not None:
-            return refusal
+        """The page of a folder, a library or a method."""
+        visitor, place, now = self._visit(path)
         query = request.args.get("q", "")
         page: dict[str, Any] = {
             "place": place,
             "query": query,
             "found": self._found(query, visitor, now) if query else None,
-            "tree": self._navigation.tree(place, visitor, now),
         }
         if place.library is None:
-            return self._render("folder", self._folder_page(place, visitor, now) | page)
-        listed = self._guarded(place.library, visitor, now)
-        if place.method:
-            return self._render("method", self._method_page(place, listed, now) | page)
-        return self._render("library", self._library_page(listed) | page)
+            kind, part = "folder", self._folder_page(place, visitor, now)
+        else:
+            listed = self._guarded(place.library, visitor, now)
+            kind = "method" if place.method else "library"
+            part = self._method_page(place, listed, now) if place.method else self._library_page(listed)
+        tree = self._navigation.tree(place, visitor, now)  # last: it asks of the files that the page has read
+        return self._render(kind, page | part | {"tree": tree})
 
     def find(self) -> Response:
         """What a query finds, as a piece of a page."""
-        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
-        refusal = visitor.response((self._catalog.roots["controller"],))
-        if refusal is not None:
-            return refusal
+        visitor, _, now = self._visit("")
         query = request.args.get("q", "")
         return self._render("found", {"found": self._found(query, visitor, now), "query": query})
 
@@ -108,32 +98,30 @@ class Explorer:
 
         Who may start it is who may see it. Raises NotFound for what is not a task method.
         """
-        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
-        place = self._navigation.find_place(path, now)
-        refusal = visitor.response(place.folders)
-        if refusal is not None:
-            return refusal
-        listed = self._guarded(place.library, visitor, now) if place.library else None
-        method = listed.find(place.controller, place.method) if listed else None
+        visitor, place, now = self._visit(path)
+        method = self._navigation.find_method(place, visitor, now)
         if method is None or not method.is_task:
             raise NotFound("there is no such task method")
         return no_store(respond(self._tasks.exeTask(None, method.place, request.params(self._settings))))
 
     def document(self) -> Response:
         """The same as an OpenAPI document."""
-        visitor = Visitor(self._catalog, self._settings)
-        refusal = visitor.response((self._catalog.roots["controller"],))
-        if refusal is not None:
-            return refusal
-
+        visitor, _, _ = self._visit("")
         document = self._documents.encode(
             request.script_root, visitor.admits, visitor.show if visitor.is_guarded else None
         )
         return Response(document, mimetype="application/json")
 
+    def _visit(self, path: str) -> tuple[Visitor, Place, float]:
+        """The visitor, the place of a path, and the time. Raises NotFound for a place that is not listed."""
+        visitor, now = Visitor(self._catalog, self._settings), self._catalog.now()
+        place = self._navigation.find_place(path, now)
+        visitor.enter(place.folders)
+        return visitor, place, now
+
     def _render(self, name: str, values: dict[str, Any]) -> Response:
         own = self._settings.development and request.is_local
-        values |= {"site": self._settings.name, "own": own, "links": [*_links()]}
+        values |= {"site": self._settings.name, "own": own, "links": list_pages()}
         values |= {"doc": render_docstring, "line": render_line}
         response = Response(render_template(f"kernkoa/explorer_{name}.html", **values))
         response.headers["Content-Security-Policy"] = POLICY
@@ -190,23 +178,8 @@ class Explorer:
         return [item for item in found if isinstance(item, ListedLibrary) or self._admits(item, visitor, now)]
 
     def _admits(self, method: ListedMethod, visitor: Visitor, now: float) -> bool:
-        library = self._navigation.find_place(method.place, now).library
-        return library is not None and bool(
-            self._guarded(library, visitor, now).find(method.controller, method.name)
-        )
-
-
-def _links() -> Iterator[tuple[str, str]]:
-    """The other pages for developers that this site has."""
-    yield "Home page", f"{request.script_root}/"
-    for words, endpoint in (
-        ("Tasks", "task_board"),
-        ("Documentation", "documentation"),
-        ("Connect an assistant", "agents.page"),
-        ("OpenAPI", "openapi"),
-    ):
-        if endpoint in current_app.view_functions:
-            yield words, url_for(endpoint)
+        place = self._navigation.find_place(method.place, now)
+        return self._navigation.find_method(place, visitor, now) is not None
 
 
 def _part(every: list[Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Literal
 from ..dispatch.json_schema import Schema, follow
 
 Where = Literal["any", "query", "body", "path"]
+TEXT: Schema = {"type": "string"}
 FILE: Schema = {"type": "string", "format": "binary"}
 
 
@@ -32,3 +33,9 @@ class Parameter:
     def is_file(self) -> bool:
         schema = follow(self.schema, {})
         return schema.get("format") == "binary" or schema.get("items", {}).get("format") == "binary"
+
+
+def record(description: str, properties: dict[str, Schema]) -> Schema:
+    """The schema of an object that has all of these properties."""
+    made: Schema = {"type": "object", "properties": properties, "required": [*properties]}
+    return made | ({"description": description} if description else {})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, redirect, render_template, url_for
+from flask import Flask, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..dispatch.request import request
@@ -24,7 +24,7 @@ from ..tasks.task_search import Filter
 from .access import Visitor
 from .charts import PERIODS, make_charts
 from .listing import Listing
-from .navigation import Navigation
+from .navigation import Navigation, list_pages
 from .pages import is_shown
 
 # how many tasks a page lists, and how many "all that are found" are
@@ -55,16 +55,15 @@ class TaskBoard:
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
-        self._listing = Listing(tasks.catalog, tasks.settings.home)
-        self._navigation = Navigation(self._listing)
+        self._navigation = Navigation(Listing(tasks.catalog, tasks.settings.home))
 
     def guarded(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """A view behind the guard of the catalogue's root; it is called with the visitor."""
 
         def guard(**values: str) -> Any:
             visitor = Visitor(self._tasks.catalog, self._tasks.settings)
-            refusal = visitor.response((self._tasks.catalog.roots["controller"],))
-            return view(visitor, **values) if refusal is None else refusal
+            visitor.enter((self._tasks.catalog.roots["controller"],))
+            return view(visitor, **values)
 
         return guard
 
@@ -134,10 +133,7 @@ class TaskBoard:
                 place = self._navigation.find_place("/".join(names[:length]), now)
             except NotFound:
                 continue
-            if place.library is None or visitor.response(place.folders) is not None:
-                return False
-            listed = visitor.show(self._listing.list_library(place.library, now))
-            return listed.find(place.controller, place.method) is not None
+            return self._navigation.find_method(place, visitor, now) is not None
         return visitor.is_developer
 
     def _place(self, route: str) -> str:
@@ -193,17 +189,12 @@ class TaskBoard:
             "since": SINCE,
             "queue_names": ["", *board["queues"]],
             "worker_names": ["", *(worker["name"] for worker in board["workers"])],
-            "links": [*_links()],
+            "links": list_pages(),
         }
 
     def _period(self) -> str:
         period = request.args.get("period", "hour")
         return period if period in PERIODS else "hour"
-
-
-def _links() -> list[tuple[str, str]]:
-    every = (("Explorer", "explorer"), ("Documentation", "documentation"), ("Agents", "agents.page"))
-    return [(words, url_for(endpoint)) for words, endpoint in every if endpoint in current_app.view_functions]
 
 
 def _filter_of(given: Any) -> dict[str, str]:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from multiprocessing import process
 
 _WORKER_LIBRARIES = ("billiard.", "celery.")
 _of_thread = threading.local()
@@ -35,3 +40,40 @@ def _begin() -> None:
         if getattr(signal.getsignal(number), "__module__", "").startswith(_WORKER_LIBRARIES):
             signal.signal(number, signal.SIG_DFL)
     _release()
+
+
+def let_children_import_the_site() -> None:
+    """Let the functions of controllers be found in processes that multiprocessing starts anew (spawn, forkserver).
+
+    Such a process imports the main module first, here Celery's. With the site's it can import controllers.
+    """
+    sys.modules["__main__"] = sys.modules.get("kernkoa", sys.modules["__main__"])
+    config = process.current_process()._config  # type: ignore[attr-defined]
+    # one of billiard's class cannot be sent to such a process
+    config["authkey"] = process.AuthenticationString(config["authkey"])  # type: ignore[attr-defined]
+
+
+@contextmanager
+def exit_in_child() -> Iterator[None]:
+    """End a process that a task forked with os.fork() and that comes out of the task's method, as a script ends.
+
+    It would go on as a second worker on the pipes of the first.
+    """
+    pid = os.getpid()
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() != pid:
+            _exit(error)
+        raise
+    if os.getpid() != pid:
+        _exit(None)
+
+
+def _exit(error: BaseException | None) -> None:
+    code = error.code if isinstance(error, SystemExit) else int(error is not None)
+    if error is not None and not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))

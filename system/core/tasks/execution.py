@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from pydantic_core import from_json
 
 from ..catalog.outline import TASK_PARAMETER
 from ..dispatch.calling import bind
-from ..dispatch.coroutines import finish
+from ..dispatch.coroutines import finish, iterate
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
 from ..dispatch.routing import Endpoint, Route
@@ -36,6 +36,7 @@ from ..errors import (
     TaskTimeout,
     WorkerKilled,
 )
+from .child_processes import exit_in_child
 from .failures import Failure, describe_error
 from .json_text import NotJson, encode_value
 from .output import output_of
@@ -223,14 +224,23 @@ def _call(resolved: Resolved, params: Any, reporter: Reporter) -> Any:
     arguments = task_arguments(endpoint, resolved.arguments, params)
     if endpoint.outline.is_task:
         arguments[TASK_PARAMETER] = reporter
-    return finish(endpoint.function(endpoint.controller(), **arguments))
+    with exit_in_child():
+        return _exhaust(finish(endpoint.function(endpoint.controller(), **arguments)))
+
+
+def _exhaust(value: Any) -> Any:
+    """The values of a generator, whose code is part of the task; any other value as it is."""
+    if isinstance(value, AsyncGenerator):
+        value = iterate(value)
+    return list(value) if isinstance(value, Generator) else value
 
 
 def _answer(resolved: Resolved, params: Any) -> Any:
     """The response of a URL's method as a result: JSON as its data, text unchanged."""
     endpoint = resolved.endpoint
     args, kwargs = bind(endpoint, resolved.arguments, lambda: params)
-    response = respond(finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
+    with exit_in_child():
+        response = respond(finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
     body = response.get_data()
     if response.status_code == 204 or not body:
         return None

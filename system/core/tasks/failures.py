@@ -48,7 +48,7 @@ def encode_failure(error: BaseException) -> bytes:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as fault:  # noqa: BLE001 - the site's own __str__
+    except BaseException as fault:  # noqa: BLE001 - the site's own __str__
         return f"its __str__ raised {type(fault).__name__}"
 
 
@@ -57,7 +57,7 @@ def _format(error: BaseException) -> str:
     try:
         frames = _skip_kernel(error.__traceback__)
         return "".join(traceback.format_exception(type(error), error, frames))
-    except Exception as fault:  # noqa: BLE001 - source or values of the site's
+    except BaseException as fault:  # noqa: BLE001 - source or values of the site's
         return f"the traceback cannot be shown: {type(fault).__name__}"
 
 

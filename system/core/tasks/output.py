@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from .records import Record
@@ -18,9 +19,49 @@ log = logging.getLogger("kernkoa.print")
 # so many of the last lines are kept in the record, each cut
 LINES_KEPT = 50
 LONGEST_LINE = 500
-_printing: contextvars.ContextVar[tuple[Record, deque[str]] | None] = contextvars.ContextVar(
-    "printing", default=None
-)
+# a longer line is logged in parts
+LONGEST_LOGGED = 10_000
+
+
+@dataclass(slots=True)
+class _Printed:
+    """What a task prints: the lines that its record keeps, and of each stream the beginning of the next line."""
+
+    record: Record
+    kept: deque[str]
+    unfinished: dict[TaskOutput, str] = field(default_factory=dict)
+
+    def add(self, stream: TaskOutput, text: str) -> None:
+        """Log the lines that `text` ends, and long ones in parts."""
+        *lines, rest = (self.unfinished.get(stream, "") + text).split("\n")
+        for line in lines:
+            self._log(_last_state(line))
+        # a progress bar writes its line again and again
+        rest = f"{_last_state(rest)}\r" if rest.endswith("\r") else _last_state(rest)
+        if len(rest) > LONGEST_LOGGED:
+            self._log(rest)
+            rest = ""
+        self.unfinished[stream] = rest
+
+    def _log(self, line: str) -> None:
+        """What a handler of the site's prints meanwhile goes to the stream: logged again, it would never end."""
+        line = line.encode("utf-8", "backslashreplace").decode()
+        token = _printing.set(None)
+        try:
+            for start in range(0, len(line) or 1, LONGEST_LOGGED):
+                part = line[start : start + LONGEST_LOGGED]
+                log.info("%s[%s] %s", self.record["route"], self.record["task_id"], part)
+        finally:
+            _printing.reset(token)
+        self.kept.append(line[:LONGEST_LINE])
+
+
+_printing: contextvars.ContextVar[_Printed | None] = contextvars.ContextVar("printing", default=None)
+
+
+def _last_state(line: str) -> str:
+    """A line as a terminal shows it: after a carriage return it is written anew."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 class TaskOutput(io.TextIOBase):
@@ -28,26 +69,22 @@ class TaskOutput(io.TextIOBase):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._rest = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        printing = _printing.get()
-        if printing is None:
+        printed = _printing.get()
+        if printed is None:
             return self._stream.write(text)
-        record, kept = printing
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            log.info("%s[%s] %s", record["route"], record["task_id"], line)
-            kept.append(line[:LONGEST_LINE])
+        printed.add(self, text)
         return len(text)
 
     def flush(self) -> None:
         self._stream.flush()
 
-    def end_line(self) -> None:
-        """Log what was printed without a newline at its end."""
-        if self._rest:
-            self.write("\n")
+    def close(self) -> None:
+        """Nothing: the stream is the worker's."""
 
     def fileno(self) -> int:
         return self._stream.fileno()
@@ -59,12 +96,12 @@ class TaskOutput(io.TextIOBase):
         return True
 
     @property
-    def buffer(self) -> Any:
-        return self._stream.buffer
-
-    @property
     def encoding(self) -> str:  # type: ignore[override]
         return self._stream.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self._stream.errors
 
 
 def capture_output() -> None:
@@ -79,13 +116,13 @@ def capture_output() -> None:
 @contextmanager
 def output_of(record: Record) -> Iterator[None]:
     """Log what is printed within as output of this task; record["log"] has the last lines."""
-    kept: deque[str] = deque(maxlen=LINES_KEPT)
-    record["log"] = kept
-    token = _printing.set((record, kept))
+    printed = _Printed(record, deque(maxlen=LINES_KEPT))
+    record["log"] = printed.kept
+    token = _printing.set(printed)
     try:
         yield
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TaskOutput):
-                stream.end_line()
+        for stream, rest in printed.unfinished.items():
+            if rest:
+                printed.add(stream, "\n")
         _printing.reset(token)

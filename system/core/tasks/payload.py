@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import zlib
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -151,6 +152,7 @@ def make_environ(origin: Mapping[str, str]) -> dict[str, Any]:
         "REMOTE_ADDR": "",
         "wsgi.url_scheme": root.scheme,
         "wsgi.input": _NO_BODY,
+        "wsgi.errors": sys.stderr,
         "wsgi.version": (1, 0),
         "kernkoa.task": True,
     }

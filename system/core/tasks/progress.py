@@ -14,6 +14,7 @@ from ..errors import BrokerUnavailable, TaskCancelled
 from .failures import describe_error, encode_failure
 from .records import RESERVED_STATES, Record
 from .redis_connection import patiently
+from .submission import check_delay
 
 if TYPE_CHECKING:
     from .submission import Tasks
@@ -122,6 +123,7 @@ class Reporter:
         **_: Any,
     ) -> Retry:
         """Run the task again in `countdown` seconds, as Celery's retry; raises `exc` after `max_retries` times."""
+        check_delay("countdown", countdown)
         retries = int(self.request.retries or 0)
         if max_retries is not None and retries >= max_retries:
             raise exc or MaxRetriesExceededError(f"The task was tried {retries + 1} times.")

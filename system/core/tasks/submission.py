@@ -42,6 +42,12 @@ LONGEST_DELAY = 366 * DAY
 CONFIRM_SECONDS = 5.0
 
 
+def check_delay(name: str, delay: Any) -> None:
+    """Raises TaskError unless a delay is a number of seconds, of a year at most."""
+    if not (isinstance(delay, int | float) and math.isfinite(delay) and 0 <= delay <= LONGEST_DELAY):
+        raise TaskError(f"{name}={delay!r} cannot be used: write seconds, from 0 to {LONGEST_DELAY:,} (a year).")
+
+
 class Tasks:
     """The tasks of a site: starts them, and has their records, their queues and the workers."""
 
@@ -166,10 +172,7 @@ class Tasks:
         if queue != QUEUE and queue not in self.settings.queues:
             known = ", ".join((QUEUE, *self.settings.queues))
             raise TaskError(f"There is no queue {queue!r}: add it to queues in config.py. There are: {known}.")
-        if not (isinstance(delay, int | float) and math.isfinite(delay) and 0 <= delay <= LONGEST_DELAY):
-            raise TaskError(
-                f"delay={delay!r} cannot be used: write seconds, from 0 to {LONGEST_DELAY:,} (a year)."
-            )
+        check_delay("delay", delay)
         size, most = len(packed.text), self.settings.maxTaskBytes
         if size > most:
             told = f"The params of this task have {size:,} bytes as JSON; maxTaskBytes = {most:,}."

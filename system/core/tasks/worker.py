@@ -26,7 +26,7 @@ from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 
 from ..errors import BrokerUnavailable, TaskFailed
-from .child_processes import let_signals_end_children
+from .child_processes import let_children_import_the_site, let_signals_end_children
 from .output import capture_output
 from .parent_process import is_orphan, make_lifeline
 from .queues import QUEUE
@@ -112,7 +112,8 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         self._away = time.monotonic()
         if not self._renewal.is_alive():
             capture_output()
-            let_signals_end_children()  # of a pool of threads; a process of a pool calls it itself
+            let_signals_end_children()  # of a pool of threads; a process of a pool calls these itself
+            let_children_import_the_site()
             if _can_terminate(consumer.pool):
                 replace_promptly(consumer.pool._pool)
             self._renewal.start()
@@ -279,6 +280,7 @@ def prepare_process(**_: Any) -> None:
     """Let a process of the pool start processes and print, like an ordinary process."""
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     let_signals_end_children()
+    let_children_import_the_site()
     capture_output()
 
 

@@ -28,6 +28,7 @@ from ..catalog.loader import Loader
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
 from ..dispatch.calling import run_after
+from ..dispatch.lean_response import LeanResponse
 from ..dispatch.page_policy import HEADER, csp_nonce, policy_of
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import check_sendable, enter_stream
@@ -62,6 +63,9 @@ class KernKoa(ShortWay):
 
     def __init__(self, settings: Settings) -> None:
         self.is_started = False
+        # each request reads these: an attribute of the object is found faster than one of its class
+        self.request_class, self.session_interface = self.request_class, self.session_interface
+        self.check_rate = self.check_rate
         keys = settings.secretKeys or [obtain_secret_key(settings)]
         root, templates = str(settings.path), settings.templatePath
         super().__init__("kernkoa", root_path=root, template_folder=templates, static_folder=None)
@@ -176,18 +180,17 @@ class KernKoa(ShortWay):
             try:
                 return self.dispatcher.answer(request)
             except InvalidParameters as error:
-                return self._answer_again(request, error)
+                page = page_of(self.catalog, request)
+                if page is None:
+                    raise
+                self.dbs.release(error=True)
+                return answer_again(request, page, error)
         if isinstance(request.routing_exception, NotFound | LibraryError):
-            return self.dispatcher.refuse(request, request.routing_exception)
+            answer = self.dispatcher.ask_guards(request)
+            if answer is not None:
+                return answer
+            raise request.routing_exception
         return super().dispatch_request()
-
-    def _answer_again(self, request: KernelRequest, error: InvalidParameters) -> Response:
-        """The form again, with what was typed and its faults. Raises the error if there is no form."""
-        page = page_of(self.catalog, request)
-        if page is None:
-            raise error
-        self.dbs.release(error=True)
-        return answer_again(request, page, error)
 
     def process_response(self, response: Response) -> Response:
         context: Any = _cv_request.get()
@@ -200,7 +203,10 @@ class KernKoa(ShortWay):
             self.origins.add_headers(request, response)
         if request.nonce:
             response.headers.setdefault(HEADER, policy_of(request.nonce))
-        response = check_sendable(self.keep_session(context, response))
+        response = self.keep_session(context, response)
+        if type(response) is LeanResponse:  # nobody changed it
+            return response
+        check_sendable(response)
         if request.answer_stream is not None:
             enter_stream(request, response)
         return response
@@ -210,7 +216,7 @@ class KernKoa(ShortWay):
         outside = self._leave_out_base(environ) if self.settings.base else None
         if outside is not None:
             return outside(environ, self.headers.adding(environ, start_response))
-        return super().wsgi_app(environ, start_response)
+        return self.answer_request(environ, start_response)
 
     def _leave_out_base(self, environ: dict[str, Any]) -> WerkzeugResponse | None:
         """Split the base off the path; the answer to a path that does not begin with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -33,8 +34,7 @@ class Dispatcher:
     """Finds and runs the method that the path of a request names."""
 
     def __init__(self, catalog: Catalog, settings: Settings, tasks: Tasks) -> None:
-        self._catalog = catalog
-        self._now = catalog.policy.now
+        self._catalog, self._policy = catalog, catalog.policy
         self._settings = settings
         self._tasks = tasks
         self._home = match(settings.home)
@@ -47,10 +47,11 @@ class Dispatcher:
         What a path led to is kept until the first file on the way is looked at again, and all of them are
         forgotten as often: no memory is held by the paths that somebody guessed.
         """
-        path, now = request.path, self._now()
+        path, policy = request.path, self._policy
         kept = self._kept.get(path)
-        if kept is not None and now < kept[1]:
+        if kept is not None and kept[1] > time.monotonic() and kept[1] > policy.least_moment:
             return kept[0]
+        now = policy.now()
         kept = resolve_until(self._catalog, self._route(request), now)
         if len(path) <= LONGEST_KEPT and now < kept[1]:
             if now >= self._kept_until or len(self._kept) >= MOST_KEPT:
@@ -79,14 +80,13 @@ class Dispatcher:
         endpoint, method = resolved.endpoint, request.method
         is_plain = method in endpoint.verbs and method != "OPTIONS" and "HTTP_PREFER" not in request.environ
         hooks, runner = read_hooks(endpoint), run if is_plain else self._runner(request)
+        controller = endpoint.controller()
         if hooks:  # from here on `after` hooks see the response, of an error too
-            request.controller, request.hooks = endpoint.controller(), hooks
+            request.controller, request.hooks = controller, hooks
             if ADMITTED in request.environ:
                 runner = partial(_note_admission, request.environ[ADMITTED], runner)
-        controller = request.controller or endpoint.controller()
-        return call(
-            resolved, controller, hooks, partial(request.params, self._settings, resolved.segments), runner
-        )
+        read = partial(request.params, self._settings, resolved.segments)
+        return call(resolved, controller, hooks, read, runner)
 
     def _runner(self, request: KernelRequest) -> Runner:
         """The runner that is called after the hooks."""
@@ -95,15 +95,12 @@ class Dispatcher:
         prefers = "HTTP_PREFER" in request.environ
         return (prefers and prefers_later(self._tasks, request, request.resolved)) or run
 
-    def refuse(self, request: KernelRequest, error: Exception) -> Response:
-        """The answer to a path that leads to no method: the error, unless a guard on the way answers first."""
+    def ask_guards(self, request: KernelRequest) -> Response | None:
+        """What a guard answers on the way of a path that leads to no method; None where each lets it pass."""
         hooks = [hooks for folder in self._folders(request) if (hooks := folder_hooks(folder))]
-        answer = None
-        if hooks:
-            answer = ask_hooks(object(), hooks, request.params(self._settings, self._route(request).segments))
-        if answer is None:
-            raise error
-        return answer
+        if not hooks:
+            return None
+        return ask_hooks(object(), hooks, request.params(self._settings, self._route(request).segments))
 
     def _folders(self, request: KernelRequest) -> Iterator[Folder]:
         """The folders that a path leads through, outermost first."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Request
 
-from ..dispatch.request import KernelRequest
+from ..dispatch.request import KernelRequest, has_body
 from .dispatcher import rule_of, view_args_of
 
 PARTS = ("method", "scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr")
@@ -49,6 +49,7 @@ class LeanRequest(KernelRequest):
     scheme = _of_werkzeug("scheme")
     server = _of_werkzeug("server")
     root_path = _of_werkzeug("root_path")
+    query_string = _of_werkzeug("query_string")
     headers = _of_werkzeug("headers")
     remote_addr = _of_werkzeug("remote_addr")
     url_rule = Lazy(lambda request: rule_of(request.resolved.endpoint) if request.resolved else None)
@@ -58,6 +59,6 @@ class LeanRequest(KernelRequest):
         self.environ = environ
         self.path = environ["PATH_INFO"]
         self.method = environ["REQUEST_METHOD"]
-        query = environ.get("QUERY_STRING")
-        self.query_string = query.encode("ascii") if query else b""
+        self.has_body = has_body(environ)
+        self.hooks, self.nonce = (), ""  # the defaults of the class, which are slower to read
         environ["werkzeug.request"] = self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Request, Response, has_request_context, request
@@ -81,6 +82,10 @@ class Sessions(SecureCookieSessionInterface):
             return super().should_set_cookie(app, session)
         return time.time() - session.signed_at >= self._renewal(app)
 
+    def is_old(self, app: Flask, cookies: str) -> bool:
+        """Whether the session in a Cookie header is to be signed again if nothing reads it."""
+        return _age_in(cookies, app.config["SESSION_COOKIE_NAME"]) >= self._renewal(app)
+
     def _renewal(self, app: Flask) -> float:
         """The age in seconds at which an unchanged cookie is signed again; never without REFRESH_EACH_REQUEST."""
         if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
@@ -97,7 +102,7 @@ class Sessions(SecureCookieSessionInterface):
     def _open_old(self, app: Flask) -> SessionMixin | None:
         """The session of a request that did not read it, if its cookie is to be signed again."""
         cookies = _cv_request.get().request.environ.get("HTTP_COOKIE")
-        if cookies is None or _age_in(cookies, app.config["SESSION_COOKIE_NAME"]) < self._renewal(app):
+        if cookies is None or not self.is_old(app, cookies):
             return None
         return self.open_session(app, request)
 
@@ -108,8 +113,14 @@ def _age_in(cookies: str, name: str) -> float:
     Read without parsing the header, in linear time: at worst a session is opened and verified needlessly.
     """
     _, *found = cookies.split(f"{name}=")
-    stamps = (stamp for value in found for stamp in value.partition(";")[0].rsplit(".", 2)[-2:-1])
+    stamps = [stamp for value in found for stamp in value.partition(";")[0].rsplit(".", 2)[-2:-1]]
+    return time.time() - min(map(_moment_of, stamps)) if stamps else 0
+
+
+@lru_cache(1024)
+def _moment_of(stamp: str) -> float:
+    """The moment of a stamp of itsdangerous, infinity if it is none. Sessions signed in one second share it."""
     try:
-        return max((time.time() - bytes_to_int(base64_decode(stamp)) for stamp in stamps), default=0)
-    except (BadData, ValueError, OverflowError):
-        return 0
+        return bytes_to_int(base64_decode(stamp)) if len(stamp) < 12 else math.inf
+    except BadData:
+        return math.inf

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterable
+from contextvars import Token
 from typing import Any, cast
 
 from flask import Flask, Response, request_finished, request_started
@@ -20,6 +21,7 @@ from flask.globals import _cv_app, _cv_request
 from flask.sessions import SessionMixin
 from flask.signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
 
+from ..database.databases import Databases
 from ..dispatch.lean_response import LeanResponse
 from ..dispatch.request import KernelRequest
 from ..errors import LibraryError, NotFound
@@ -34,12 +36,19 @@ IS_KNOWN_FLASK = importlib.metadata.version("flask").startswith("3.1.")
 PRESERVE = "werkzeug.debug.preserve_context"  # of the test client, which reads the contexts after the request
 
 
+def _take_entry(context: Any) -> list[Any]:
+    """Flask's list of entries, which code reads that enters or leaves a context again; `entry` moves there."""
+    entry, context.entry = context.entry, None
+    return [entry] if entry is not None else []
+
+
 class LeanAppContext(AppContext):
     """An AppContext without the URL adapter, which is made when it is read."""
 
     url_adapter = Lazy(lambda context: context.app.create_url_adapter(None))
     g = Lazy(lambda context: context.app.app_ctx_globals_class())
-    _cv_tokens = Lazy(lambda context: [])
+    _cv_tokens = Lazy(_take_entry)
+    entry: Token[AppContext] | None
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -49,13 +58,14 @@ class LeanContext(RequestContext):
     """A RequestContext whose URL adapter and session are made when they are read."""
 
     url_adapter = Lazy(lambda context: context.app.create_url_adapter(context.request))
-    _cv_tokens = Lazy(lambda context: [])
-    _session: SessionMixin | None = None
+    _cv_tokens = Lazy(_take_entry)
+    entry: tuple[Token[RequestContext], LeanAppContext] | None
     flashes: list[tuple[str, str]] | None = None
 
     def __init__(self, app: Flask, request: LeanRequest) -> None:
         self.app = app
         self.request = request
+        self.entry = self._session = None
         self._after_request_functions = []
 
     def copy(self) -> LeanContext:
@@ -85,31 +95,29 @@ class ShortWay(Flask):
     url_map: RuleMap
     dispatcher: Dispatcher
     headers: ResponseHeaders
+    dbs: Databases
+    session_interface: Any
 
-    def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def answer_request(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """What Flask.wsgi_app does."""
         if not self._is_short(environ):
-            return super().wsgi_app(environ, self.headers.adding(environ, start_response))
+            return Flask.wsgi_app(self, environ, self.headers.adding(environ, start_response))
         context, above = self._enter(environ)
         error: BaseException | None = None
         try:
             try:
-                self._open(context)
-                response = self._answer()
+                response = self._answer(context)
             except Exception as raised:  # noqa: BLE001 - as Flask: its handlers decide
                 error = raised
                 response = self.handle_exception(raised)
             except BaseException as raised:
                 error = raised
                 raise
-            return self._send(response, environ, start_response)
+            if type(response) is LeanResponse and not response.own_headers:
+                return response.send(environ, start_response, self.headers.of(environ))
+            return response(environ, self.headers.adding(environ, start_response))
         finally:
             self._leave(context, above, error)
-
-    def _send(self, response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Send a response with the headers that every one gets."""
-        if type(response) is LeanResponse and response.is_bare:
-            return response.send(environ, start_response, self.headers.of(environ))
-        return response(environ, self.headers.adding(environ, start_response))
 
     def _is_short(self, environ: dict[str, Any]) -> bool:
         """Whether a request is one of the catalogue, outside of any context, and nothing of Flask is replaced."""
@@ -128,14 +136,14 @@ class ShortWay(Flask):
     def _enter(self, environ: dict[str, Any]) -> tuple[LeanContext, LeanAppContext]:
         """What AppContext.push and the start of RequestContext.push do."""
         context, above = LeanContext(self, LeanRequest(environ)), LeanAppContext(self)
-        above._cv_tokens = [_cv_app.set(above)]
+        above.entry = _cv_app.set(above)
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self, _async_wrapper=self.ensure_sync)
-        context._cv_tokens = [(_cv_request.set(context), above)]
+        context.entry = _cv_request.set(context), above
         return context, above
 
-    def _open(self, context: LeanContext) -> None:
-        """What the rest of RequestContext.push does: open the session of another interface, find the method."""
+    def _answer(self, context: LeanContext) -> Response:
+        """What the end of RequestContext.push (open the session, find the method) and full_dispatch_request do."""
         request: Any = context.request
         if type(self.session_interface) is not Sessions:
             context.open_session()
@@ -143,9 +151,6 @@ class ShortWay(Flask):
             request.resolved = self.dispatcher.resolve(request)
         except (NotFound, LibraryError) as error:
             request.routing_exception = error
-
-    def _answer(self) -> Response:
-        """What Flask.full_dispatch_request does."""
         self._got_first_request = True
         answer: Any
         try:
@@ -165,34 +170,38 @@ class ShortWay(Flask):
         """What Flask.process_response does."""
         if self.after_request_funcs or context._after_request_functions:
             return Flask.process_response(self, response)
-        session = context._session  # None: unread, which only Sessions knows
-        if session is None and "HTTP_COOKIE" not in context.request.environ:
-            return response
-        if not self.session_interface.is_null_session(session):
-            self.session_interface.save_session(self, session, response)
+        session, interface = context._session, self.session_interface
+        if session is None:  # unread, which only Sessions knows
+            cookies = context.request.environ.get("HTTP_COOKIE")
+            if cookies is None or not interface.is_old(self, cookies):
+                return response
+        if not interface.is_null_session(session):
+            interface.save_session(self, session, response)
         return response
 
     def _leave(self, context: LeanContext, above: LeanAppContext, error: BaseException | None) -> None:
         """What RequestContext.pop and AppContext.pop do; a stream that holds the contexts leaves that to them."""
         if error is not None and self.should_ignore_error(error):
             error = None
-        is_held = len(context._cv_tokens) > 1 or len(above._cv_tokens) > 1
-        if is_held or error is not None or self._is_watched():
+        entry, entry_above = context.entry, above.entry
+        if error is not None or entry is None or entry_above is None or self._is_watched():
             context.pop(error)
             return
         request: Any = context.request
         try:
-            self.do_teardown_request(None)
-            if request.temporary_files:
+            self.dbs.release()  # what do_teardown_request does where nothing is registered
+            if request.has_body and request.temporary_files:
                 request.close()
         finally:
+            request.routing_exception = None  # its traceback holds the request: a circle for the collector
             request.environ["werkzeug.request"] = None
-            _cv_request.reset(context._cv_tokens.pop()[0])
-            _cv_app.reset(above._cv_tokens.pop())
+            context.entry = above.entry = None
+            _cv_request.reset(entry[0])
+            _cv_app.reset(entry_above)
 
-    def _is_watched(self) -> bool:
-        """Whether anything is registered for the end of a context."""
-        return bool(
+    def _is_watched(self) -> object:
+        """Whether anything is registered for the end of a context: what is, or something empty."""
+        return (
             self.teardown_appcontext_funcs
             or appcontext_tearing_down.receivers
             or appcontext_popped.receivers
