@@ -137,6 +137,10 @@ class Settings(Checked):
         """The path of a folder given relative to `path`."""
         return self.path / name
 
+    def shorten(self, path: str) -> str:
+        """The path of a file as it is written in the site's folder; that of another file whole."""
+        return path.removeprefix(f"{self.path}{os.sep}")
+
     @property
     def var(self) -> Path:
         """The kernel's own files: the secret key, the embedded Redis, copies of loaded libraries."""

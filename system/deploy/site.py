@@ -17,7 +17,7 @@ DEFAULT_NAME = "kernkoa"
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+-]*")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Site:
     """The options of `sh setup.sh`, and the paths derived from them.
 
@@ -37,109 +37,45 @@ class Site:
     wheel: bool = True
     root: Path = Path("/")
 
-    # --- names ---
+    def __post_init__(self) -> None:
+        # the names of the site's files and user; a second site on a machine needs others
+        self.suffix = "" if self.name == DEFAULT_NAME else f"-{self.name}"
+        self.slug = f"{DEFAULT_NAME}{self.suffix}"
+        self.owner = self.user or self.slug
+        self.emperor = f"emperor.uwsgi{self.suffix}.service"
+        self.worker = f"{self.slug}-worker.service"
+        self.beat = f"{self.slug}-beat.service"
+        self.units = (self.emperor, self.worker, self.beat)
+        self._set_paths()
 
-    @property
-    def slug(self) -> str:
-        """The name of the site's files and user; a second site on a machine needs another one."""
-        return DEFAULT_NAME if self.name == DEFAULT_NAME else f"{DEFAULT_NAME}-{self.name}"
-
-    @property
-    def suffix(self) -> str:
-        return "" if self.name == DEFAULT_NAME else f"-{self.name}"
-
-    @property
-    def owner(self) -> str:
-        return self.user or self.slug
-
-    @property
-    def emperor(self) -> str:
-        return f"emperor.uwsgi{self.suffix}.service"
-
-    @property
-    def worker(self) -> str:
-        return f"{self.slug}-worker.service"
-
-    @property
-    def beat(self) -> str:
-        return f"{self.slug}-beat.service"
-
-    @property
-    def units(self) -> tuple[str, str, str]:
-        return (self.emperor, self.worker, self.beat)
-
-    # --- paths ---
-
-    @property
-    def venv(self) -> Path:
-        return self.clone / "venv3"
-
-    @property
-    def python(self) -> Path:
-        return self.venv / "bin/python3"
+    def _set_paths(self) -> None:
+        self.venv = self.clone / "venv3"
+        self.python = self.venv / "bin/python3"
+        self.state = Path("/var/lib") / self.slug
+        self.var = self.state / "var"
+        self.current = self.state / "current"
+        self.run = Path("/run") / self.slug
+        self.vassals = Path(f"/etc/uwsgi/vassals{self.suffix}")
+        self.vassal = self.vassals / f"{self.slug}_uwsgi.ini"
+        self.emperor_ini = Path(f"/etc/uwsgi/emperor{self.suffix}.ini")
+        self.environment_file = Path("/etc/default") / self.slug
+        nginx = Path("/etc/nginx")
+        self.nginx_site, self.nginx_link = (
+            nginx / "sites-available" / self.slug,
+            nginx / "sites-enabled" / self.slug,
+        )
+        logs = Path("/var/log")
+        self.uwsgi_log = logs / "uwsgi" / f"{self.slug}_uwsgi.log"
+        self.worker_log, self.beat_log = (
+            logs / "celery" / f"{name}{self.suffix}.log" for name in ("celery", "beat")
+        )
+        of_nginx = [logs / "nginx" / f"{self.slug}_{kind}.log" for kind in ("access", "error")]
+        self.logs = (self.uwsgi_log, self.worker_log, self.beat_log, *of_nginx)
 
     @property
     def has_python(self) -> bool:
         """Whether the virtual environment exists."""
         return os.access(self.python, os.X_OK)
-
-    @property
-    def state(self) -> Path:
-        return Path("/var/lib") / self.slug
-
-    @property
-    def var(self) -> Path:
-        return self.state / "var"
-
-    @property
-    def current(self) -> Path:
-        return self.state / "current"
-
-    @property
-    def run(self) -> Path:
-        return Path("/run") / self.slug
-
-    @property
-    def vassals(self) -> Path:
-        return Path(f"/etc/uwsgi/vassals{self.suffix}")
-
-    @property
-    def vassal(self) -> Path:
-        return self.vassals / f"{self.slug}_uwsgi.ini"
-
-    @property
-    def emperor_ini(self) -> Path:
-        return Path(f"/etc/uwsgi/emperor{self.suffix}.ini")
-
-    @property
-    def environment_file(self) -> Path:
-        return Path("/etc/default") / self.slug
-
-    @property
-    def nginx_site(self) -> Path:
-        return Path("/etc/nginx/sites-available") / self.slug
-
-    @property
-    def nginx_link(self) -> Path:
-        return Path("/etc/nginx/sites-enabled") / self.slug
-
-    @property
-    def uwsgi_log(self) -> Path:
-        return Path("/var/log/uwsgi") / f"{self.slug}_uwsgi.log"
-
-    @property
-    def worker_log(self) -> Path:
-        return Path("/var/log/celery") / f"celery{self.suffix}.log"
-
-    @property
-    def beat_log(self) -> Path:
-        return Path("/var/log/celery") / f"beat{self.suffix}.log"
-
-    @property
-    def logs(self) -> tuple[Path, ...]:
-        nginx = Path("/var/log/nginx")
-        kinds = (nginx / f"{self.slug}_access.log", nginx / f"{self.slug}_error.log")
-        return (self.uwsgi_log, self.worker_log, self.beat_log, *kinds)
 
     def unit_file(self, unit: str) -> Path:
         return Path("/etc/systemd/system") / unit
@@ -147,8 +83,6 @@ class Site:
     def at(self, path: Path) -> Path:
         """The real path of a path of the machine: under --root if that is given."""
         return self.root / path.relative_to("/")
-
-    # --- settings for the kernel ---
 
     @property
     def overrides(self) -> dict[str, str]:

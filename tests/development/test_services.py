@@ -29,7 +29,7 @@ services = Services(read_settings(Path(sys.argv[1])), os.environ)
 services.start()
 services.check()
 def pids():
-    held = (services._server, services._worker, services._beat)
+    held = (services._server, *map(services._celery.get, ("worker", "beat")))
     return [process.pid if process else 0 for process in held]
 print(json.dumps({"lines": services.lines(), "pids": pids()}), flush=True)
 for line in sys.stdin:

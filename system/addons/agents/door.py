@@ -14,6 +14,7 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 from werkzeug.exceptions import Forbidden, NotAcceptable, UnsupportedMediaType
 
 from system.core.dispatch.request import request
+from system.core.dispatch.responses import no_store
 from system.core.errors import KernKoaError
 from system.core.explorer.access import PUBLIC, Visitor
 from system.core.explorer.listing import Listing
@@ -134,8 +135,7 @@ class Door:
         reply = self.server.answer(request.get_data(), read_headers(request.environ), self.visit())
         response = Response(reply.body, reply.status, mimetype="application/json" if reply.body else None)
         response.headers.extend(reply.headers)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return no_store(response)
 
     def page(self) -> Response:
         """How to connect an assistant, the tools as this visitor has them, the last calls."""
@@ -151,9 +151,7 @@ class Door:
             "tools": [*TASK_TOOLS, *(tool.described for tool in self.tools.every(visit))],
             "calls": self.last_calls.newest() if self._sees_calls() else [],
         }
-        response = Response(render_template("agents/connect.html", **page))
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return no_store(Response(render_template("agents/connect.html", **page)))
 
     def _sees_calls(self) -> bool:
         """Whether the client may see the last calls: this machine, and users with the role in `explorer`."""

@@ -88,10 +88,6 @@ def _link(site: str, tool: MethodTool) -> str:
     return site + tool.method.short_url.lstrip("/") if tool.method.short_url else site
 
 
-def _summary(tool: MethodTool) -> str:
-    return str(tool.described["description"]).partition("\n")[0]
-
-
 def _describe(tool: MethodTool) -> str:
     method = tool.method
     how = f"`{tool.verb} {method.short_url}`" if method.short_url else "a job: it answers with an id"

@@ -11,6 +11,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from system.core.dispatch.request import request
+from system.core.dispatch.responses import no_store
 
 from .identity import auth_of_app, identify
 
@@ -77,9 +78,7 @@ def challenge() -> Response:
     if request.wants_html:
         asked = request.full_path if request.query_string else request.path
         wanted = f"?next={quote(request.script_root + asked)}" if request.method in ("GET", "HEAD") else ""
-        response = redirect(f"{request.script_root}{LOGIN}{wanted}", 303)
-        response.headers["Cache-Control"] = "no-store"
-        return response  # type: ignore[return-value]
+        return no_store(redirect(f"{request.script_root}{LOGIN}{wanted}", 303, Response=Response))  # type: ignore[arg-type]
     raise Unauthorized("Log in, or send an API key: Authorization: Bearer koa_…", www_authenticate=_schemes())
 
 

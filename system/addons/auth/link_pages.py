@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
 
+from system.core.dispatch.responses import no_store
 from system.core.web.hosts import trusted_hosts
 
 from . import passwords
 from .identity import auth_of_app
 from .links import PAGE, SECONDS, find_mailer, mail_link, user_of
-from .pages import private
 
 blueprint = Blueprint("auth_links", __name__)
 
@@ -19,13 +19,11 @@ FORGOT = "/_koa/forgot"
 
 
 @blueprint.get(FORGOT)
-@private
 def show_forgot() -> Any:
     return _forgot_page()
 
 
 @blueprint.post(FORGOT)
-@private
 def ask_for_link() -> Any:
     """Responds the same whether or not the user exists."""
     if not _is_mailing():
@@ -55,18 +53,16 @@ def _settings() -> Any:
 def hide_token(response: Response) -> Response:
     """The token is in the page's URL, so other requests must not send that URL as their Referer."""
     response.headers["Referrer-Policy"] = "strict-origin"
-    return response
+    return no_store(response)
 
 
 @blueprint.get(PAGE)
-@private
 def show_password() -> Any:
     token = request.args.get("token", "")
     return _password_page(200, token) if user_of(token) else _ended_page()
 
 
 @blueprint.post(PAGE)
-@private
 def set_password() -> Any:
     token, auth, address = request.form.get("token", ""), auth_of_app(), request.remote_addr or ""
     user = user_of(token)

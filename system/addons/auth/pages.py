@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, session
+from flask import Blueprint, redirect, render_template, request, session
+
+from system.core.dispatch.responses import no_store
 
 from . import passwords
 from .guards import LOGIN, challenge
@@ -16,29 +16,15 @@ from .store import User
 
 blueprint = Blueprint("auth", __name__, template_folder="templates")
 
-View = Callable[[], Any]
-
-
-def private(view: View) -> View:
-    """Forbid caching of the response."""
-
-    @wraps(view)
-    def answer() -> Response:
-        response = make_response(view())
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
-    return answer
+blueprint.after_request(no_store)
 
 
 @blueprint.get(LOGIN)
-@private
 def show_login() -> Any:
     return _login_page(200)
 
 
 @blueprint.post(LOGIN)
-@private
 def log_in() -> Any:
     form = request.form
     user = check_password(form.get("name", ""), form.get("password", ""), form.get("code", ""))
@@ -56,7 +42,6 @@ def _login_page(status: int, fault: str = "") -> tuple[str, int]:
 
 
 @blueprint.post("/_koa/logout")
-@private
 def log_out() -> Any:
     if current_user:
         _note("logout", current_user)
@@ -65,13 +50,11 @@ def log_out() -> Any:
 
 
 @blueprint.get("/_koa/account")
-@private
 def show_account() -> Any:
     return _account_page(200) if current_user else challenge()
 
 
 @blueprint.post("/_koa/account/password")
-@private
 def change_password() -> Any:
     if not current_user:
         return challenge()
@@ -91,7 +74,6 @@ def change_password() -> Any:
 
 
 @blueprint.post("/_koa/account/end")
-@private
 def log_out_everywhere() -> Any:
     if not current_user:
         return challenge()

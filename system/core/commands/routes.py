@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,14 +58,14 @@ def _line(method: ListedMethod, settings: Settings, when: str) -> RouteLine:
         url += f" = {settings.base}{method.short_url}"
     summary = f"[{when}] {method.summary}".strip() if when else method.summary
     return RouteLine(
-        verbs, url, f"({method.signature})", summary, f"{_short(method.origin, settings)}:{method.line}"
+        verbs, url, f"({method.signature})", summary, f"{settings.shorten(method.origin)}:{method.line}"
     )
 
 
 def _broken(libraries: list[ListedLibrary], settings: Settings) -> Iterator[str]:
     for library in libraries:
         if library.broken is not None:
-            place = _short(library.library.path, settings)
+            place = settings.shorten(library.library.path)
             line = f":{library.broken.line}" if library.broken.line else ""
             yield f"{place}{line}: {library.broken.detail}"
 
@@ -75,13 +74,9 @@ def _conflicts(folder: Folder, now: float, settings: Settings) -> Iterator[str]:
     folder.refresh(now)
     if folder.above is None:
         for name, path in kept_names(folder):
-            yield f"{_short(path, settings)}: not reachable: the name {name} is reserved"
+            yield f"{settings.shorten(path)}: not reachable: the name {name} is reserved"
     for name in sorted({*folder.folders} & {*folder.libraries}):
-        place = _short(folder.libraries[name].path, settings)
+        place = settings.shorten(folder.libraries[name].path)
         yield f"{place}: a folder {name} is beside it: names in the folder take precedence"
     for inner in folder.list_folders(now):
         yield from _conflicts(inner, now, settings)
-
-
-def _short(path: str, settings: Settings) -> str:
-    return path.removeprefix(str(settings.path) + os.sep)

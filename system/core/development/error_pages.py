@@ -228,14 +228,10 @@ class Pages:
             watch=watch,
             url_of=self.url_of,
             link_to=lambda path, line: link_to(self._settings, path, line),
-            short=self._short,
+            short=self._settings.shorten,
             **values,
         )
         return self._finish(Response(html), problem)
-
-    def _short(self, path: str) -> str:
-        """A path of the site from its folder on."""
-        return path.removeprefix(str(self._settings.path) + os.sep)
 
     def _finish(self, response: Response, problem: Problem) -> Response:
         response.status_code = problem.status

@@ -60,8 +60,7 @@ class Services:
         self._program = None if settings.redisUrl else find_server()
         self._server: subprocess.Popen[bytes] | None = None
         self._adopted = False
-        self._worker: subprocess.Popen[bytes] | None = None
-        self._beat: subprocess.Popen[bytes] | None = None
+        self._celery: dict[str, subprocess.Popen[bytes]] = {}  # the worker and beat, by role
         self._retired: list[subprocess.Popen[bytes]] = []
         self._started: dict[str, float] = {}
         self._failure = ""
@@ -94,31 +93,31 @@ class Services:
         self._retired = [process for process in self._retired if process.poll() is None]
         if not _runs(self._server) and self._may_start("server"):
             self._ensure_server()
-        if not _runs(self._worker) and self._may_start("worker"):
-            self._worker = self._start_celery("worker")
-        if not _runs(self._beat) and self._may_start("beat"):
-            self._beat = self._start_celery("beat")
+        for role in ("worker", "beat"):
+            if not _runs(self._celery.get(role)) and self._may_start(role):
+                self._celery[role] = self._start_celery(role)
 
     def retire(self) -> None:
         """The worker, with old code, takes no more tasks; it ends when its own are done. check() starts others."""
-        for role, process in (("worker", self._worker), ("beat", self._beat)):
-            if process is not None:
-                _signal(process, signal.SIGTERM)
-                self._retired.append(process)
-                self._started.pop(role, None)
-        self._worker = self._beat = None
+        for role, process in self._celery.items():
+            _signal(process, signal.SIGTERM)
+            self._started.pop(role, None)
+        self._retired += self._celery.values()
+        self._celery.clear()
 
     def stop(self) -> None:
         """End all of it; tasks that take longer than a second or two are requeued."""
-        helpers = [process for process in (self._beat, self._worker, *self._retired) if process is not None]
+        helpers = [*self._celery.values(), *self._retired]
         for process in helpers:
             _signal(process, signal.SIGQUIT)
         deadline = time.monotonic() + STOP_SECONDS
         for process in helpers:
             _await_end(process, deadline)
         if self._server is not None:
-            _end(self._server, signal.SIGTERM)
-        self._server = self._worker = self._beat = None
+            _signal(self._server, signal.SIGTERM)
+            _await_end(self._server, time.monotonic() + STOP_SECONDS)
+        self._server = None
+        self._celery.clear()
 
     def _may_start(self, name: str) -> bool:
         return time.monotonic() - self._started.get(name, 0.0) > PAUSE_SECONDS
@@ -214,11 +213,6 @@ def _runs(process: subprocess.Popen[bytes] | None) -> bool:
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(number)
-
-
-def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    _signal(process, number)
-    _await_end(process, time.monotonic() + STOP_SECONDS)
 
 
 def _await_end(process: subprocess.Popen[bytes], deadline: float) -> None:

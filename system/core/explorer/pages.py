@@ -5,7 +5,6 @@ Only the page of a typed method and the OpenAPI document load libraries; all oth
 
 from __future__ import annotations
 
-import os
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -129,10 +128,6 @@ class Explorer:
         response.headers["Referrer-Policy"] = "same-origin"
         return no_store(response)
 
-    def _file(self, path: str) -> str:
-        """A file as it is called from the site's own folder."""
-        return os.path.relpath(path, self._settings.path)
-
     def _guarded(self, library: Library, visitor: Visitor, now: float) -> ListedLibrary:
         return visitor.show(self._listing.list_library(library, now))
 
@@ -150,7 +145,7 @@ class Explorer:
             (listed.classes[name], list(group))
             for name, group in groupby(methods, lambda method: method.controller)
         ]
-        return part | {"library": listed, "classes": classes, "file": self._file(listed.library.path)}
+        return part | {"library": listed, "classes": classes, "file": self._settings.shorten(listed.library.path)}
 
     def _method_page(self, place: Place, listed: ListedLibrary, now: float) -> dict[str, Any]:
         method = listed.find(place.controller, place.method)
@@ -163,7 +158,7 @@ class Explorer:
         return {
             "method": method,
             "fault": described.fault,
-            "file": self._file(method.origin),
+            "file": self._settings.shorten(method.origin),
             "answers": show_answers(described.answers),
             "form": make_form(described.parameters, verbs, described.source.is_open),
             "url": f"{base}/_koa/run/{method.place}" if method.is_task else base + method.short_url,

@@ -37,7 +37,7 @@ from ..errors import (
     WorkerKilled,
 )
 from .child_processes import exit_in_child
-from .failures import Failure, describe_error
+from .failures import Failure, describe_error, site_frames
 from .json_text import NotJson, encode_value
 from .output import output_of
 from .payload import decode_message, make_environ, unpack_params
@@ -73,9 +73,13 @@ def register(app: Flask, tasks: Tasks, celery: Celery) -> None:
                 raise
             failure = describe_error(error)
             log.error(
-                "%s[%s] failed in %.3f s: %s", record["route"], task.request.id, time.monotonic() - began, failure
+                "%s[%s] failed in %.3f s: %s",
+                record["route"],
+                task.request.id,
+                time.monotonic() - began,
+                failure,
+                exc_info=(type(error), error, site_frames(error.__traceback__)),
             )
-            log.error("%s", failure.args[2])
             raise failure from None
         log.info("%s[%s] succeeded in %.3f s", record["route"], task.request.id, time.monotonic() - began)
         return text

@@ -99,18 +99,18 @@ class RedisConnection:
 
     def unavailable(self, error: BaseException) -> BrokerUnavailable:
         """The 503 for an error of Redis, which the log explains."""
-        from .redis_client import is_permanent
+        from .redis_client import describe_fault, is_permanent
 
         if is_permanent(error):
             log.error(
                 "Redis at %s refuses this site: %s. Waiting does not help: correct redisUrl in config.py.",
                 self.address.shown,
-                error,
+                describe_fault(error),
             )
             return BrokerUnavailable(
                 "Tasks cannot be used: Redis refuses the connection. The site's log says why."
             )
-        log.warning("Redis at %s does not answer: %s", self.address.shown, error)
+        log.warning("Redis at %s does not answer: %s", self.address.shown, describe_fault(error))
         return BrokerUnavailable(
             f"Tasks cannot be reached at the moment: Redis does not answer. {self._advice or 'Try again soon.'}"
         )

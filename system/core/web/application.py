@@ -20,7 +20,7 @@ from flask.templating import Environment
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
 from werkzeug.local import LocalProxy
-from werkzeug.routing import BuildError, Rule
+from werkzeug.routing import BuildError
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -72,7 +72,6 @@ class KernKoa(ShortWay):
         self.settings = settings
         self.hosts, self.origins, self.headers = Hosts(settings), Origins(settings), ResponseHeaders(settings)
         self.url_map.merge_slashes = False
-        self.url_map.add(Rule("/<path:path>", endpoint="dispatch", build_only=True))  # url_for("dispatch", path=…)
         self.config.update(
             SECRET_KEY=keys[0],
             SECRET_KEY_FALLBACKS=keys[1:],
@@ -177,20 +176,24 @@ class KernKoa(ShortWay):
     def dispatch_request(self) -> ResponseReturnValue:
         request: Any = _cv_request.get().request
         if request.resolved is not None:
-            try:
-                return self.dispatcher.answer(request)
-            except InvalidParameters as error:
-                page = page_of(self.catalog, request)
-                if page is None:
-                    raise
-                self.dbs.release(error=True)
-                return answer_again(request, page, error)
+            return self.answer_method(request)
         if isinstance(request.routing_exception, NotFound | LibraryError):
             answer = self.dispatcher.ask_guards(request)
             if answer is not None:
                 return answer
             raise request.routing_exception
         return super().dispatch_request()
+
+    def answer_method(self, request: KernelRequest) -> Response:
+        """The response of the method of a request; the form again where its values are refused."""
+        try:
+            return self.dispatcher.answer(request)
+        except InvalidParameters as error:
+            page = page_of(self.catalog, request)
+            if page is None:
+                raise
+            self.dbs.release(error=True)
+            return answer_again(request, page, error)
 
     def process_response(self, response: Response) -> Response:
         context: Any = _cv_request.get()
