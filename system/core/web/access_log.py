@@ -23,7 +23,8 @@ class AccessLog:
         seen: dict[str, Any] = {"status": 500, "method": ""}
 
         def start(status: str, *args: Any) -> Any:
-            seen.update({"status": int(status.partition(" ")[0]), "method": _method_of(environ)})
+            resolved = getattr(environ.get("werkzeug.request"), "resolved", None)
+            seen.update(status=int(status[:3]), method=resolved.endpoint.name if resolved else "")
             return start_response(status, *args)
 
         body: Iterable[bytes] = ()
@@ -35,10 +36,8 @@ class AccessLog:
             self._write(environ, seen, (time.perf_counter() - began) * 1000)
 
     def _write(self, environ: dict[str, Any], seen: dict[str, Any], milliseconds: float) -> None:
-        verb, path = (
-            environ.get("REQUEST_METHOD", ""),
-            environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
-        )
+        verb = environ.get("REQUEST_METHOD", "")
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         told = {
             "request_id": environ.get(REQUEST_ID, ""),
             "verb": verb,
@@ -48,8 +47,3 @@ class AccessLog:
             "client": environ.get("REMOTE_ADDR", ""),
         }
         log.info("%s %s", verb, path, extra={"koa": told})
-
-
-def _method_of(environ: dict[str, Any]) -> str:
-    resolved = getattr(environ.get("werkzeug.request"), "resolved", None)
-    return str(resolved.endpoint.name) if resolved is not None else ""

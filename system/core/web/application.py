@@ -7,8 +7,7 @@ of a request for which nothing is registered are skipped. The rest is Flask's ow
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -37,7 +36,7 @@ from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, Unkn
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .forms import answer_again, current_form, page_of
-from .guarded import RootGuard
+from .guarded import ask_root_guard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
@@ -50,17 +49,6 @@ from .urls import find_path, make_url
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-@contextmanager
-def _explained(endpoint: str) -> Iterator[None]:
-    """Replaces Flask's suggestions, which are endpoints of Flask, for a path of the catalogue."""
-    try:
-        yield
-    except BuildError as error:
-        if "/" not in endpoint:
-            raise
-        raise UnknownRoute(endpoint) from error
-
-
 class KernKoa(ShortWay):
     """The application of a site; create_app sets its parts."""
 
@@ -71,7 +59,6 @@ class KernKoa(ShortWay):
     load: Loader
     tasks: Tasks
     dbs: Databases
-    root_guard: RootGuard
     check_rate: Callable[[KernelRequest], None] | None = None  # of the addon limits
 
     def __init__(self, settings: Settings) -> None:
@@ -147,10 +134,13 @@ class KernKoa(ShortWay):
         if path is not None:
             is_external = _external or (_external is None and not has_request_context())
             return make_url(self.settings.url, path, values, is_external, _scheme, _anchor)
-        with _explained(endpoint):
-            return super().url_for(
-                endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
-            )
+        options: Any = {"_anchor": _anchor, "_method": _method, "_scheme": _scheme, "_external": _external}
+        try:
+            return super().url_for(endpoint, **options, **values)
+        except BuildError as error:
+            if "/" in endpoint:  # Flask would suggest endpoints of its own
+                raise UnknownRoute(endpoint) from error
+            raise
 
     def create_url_adapter(self, request: Request | None) -> Any:
         make_real = partial(super().create_url_adapter, request)
@@ -169,7 +159,7 @@ class KernKoa(ShortWay):
         if self.check_rate is not None:
             self.check_rate(request)
         if request.resolved is None:
-            refusal = self.root_guard.refuse(request)
+            refusal = ask_root_guard(request, self.catalog, self.settings)
             if refusal is not None:
                 return refusal
         elif request.has_body:
