@@ -26,6 +26,8 @@ from ..tasks.submission import Tasks
 # paths whose method is kept, and the longest of them
 MOST_KEPT = 4096
 LONGEST_KEPT = 256
+# the first segments of the kernel that the guard of the catalogue's root protects too
+GUARDED = frozenset({"images", "pdf", "pdfs", "static", "status"})
 # in the WSGI environment of a request: a list, to which the dispatcher appends when its guards let it pass
 ADMITTED = "kernkoa.admitted"
 
@@ -101,6 +103,18 @@ class Dispatcher:
         if not hooks:
             return None
         return ask_hooks(object(), hooks, request.params(self._settings, self._route(request).segments))
+
+    def ask_root_guard(self, request: KernelRequest) -> Response | None:
+        """The response of the `before` of the root's _folder.py to a request for a file or the status of a task.
+
+        None if it admits the request or there is no guard. Raises FolderClosed where it cannot be read.
+        """
+        if request.path.split("/", 2)[1] not in GUARDED:
+            return None
+        root = self._catalog.roots["controller"]
+        root.refresh(self._catalog.now())
+        hooks = folder_hooks(root)
+        return ask_hooks(object(), [hooks], request.params(self._settings)) if "before" in hooks else None
 
     def _folders(self, request: KernelRequest) -> Iterator[Folder]:
         """The folders that a path leads through, outermost first."""
