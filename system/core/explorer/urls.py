@@ -77,7 +77,7 @@ class Addresses:
     def __init__(self, moment: Moment, root: Folder, home: str) -> None:
         self._moment = moment
         self._root = root
-        self._home = match(home).segments if home else ()
+        self._home = match(home) if home else ()
 
     def of(self, library: Library, controller: str, found: FoundMethod) -> tuple[str, str]:
         """The whole and the shortest address of a method; empty where nothing leads to it.
