@@ -121,14 +121,9 @@ class Listing:
         self._libraries: Kept[ListedLibrary] = Kept(50_000)
         self._lines: Kept[list[str]] = Kept(MOST_SOURCES)
 
-    def walk(
-        self,
-        now: float,
-        folder: Folder | None = None,
-        admits: Callable[[Folder], bool] = lambda folder: True,
-    ) -> Iterator[ListedLibrary]:
-        """Every library of a folder and of the folders in it, by name; none of a folder that `admits` refuses."""
-        for library in self.catalog.libraries("controller", now, admits, folder):
+    def walk(self, now: float, admits: Callable[[Folder], bool] = lambda folder: True) -> Iterator[ListedLibrary]:
+        """Every library by folder and name; none of a folder that `admits` refuses."""
+        for library in self.catalog.libraries("controller", now, admits):
             yield self.list_library(library, now)
 
     def list_library(self, library: Library, now: float) -> ListedLibrary:
