@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
+from .outline import imported_in
 from .tree import PACKAGES
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -27,19 +28,19 @@ class Source:
 
     def __init__(self, module: str, tree: ast.Module) -> None:
         self.module = module
+        self.tree = tree
         self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         self.functions: dict[tuple[str, str], Function] = dict(_functions_in(tree.body, ""))
         for name, node in self.classes.items():
             self.functions |= dict(_functions_in(node.body, name))
-        self._tree = tree
 
     @cached_property
     def _imported(self) -> dict[str, str]:
-        return dict(_imported_in(self._tree))
+        return {name: origin.replace(":", ".") for name, origin in imported_in(ast.walk(self.tree))}
 
     @cached_property
     def _loaded(self) -> dict[str, str]:
-        return dict(_loaded_in(self._tree))
+        return dict(_loaded_in(self.tree))
 
     def callee(self, call: ast.Call, caller: Callee) -> Callee | None:
         """The function of the site that a call in `caller`, written in this file, leads to, by the names."""
@@ -75,15 +76,6 @@ def _functions_in(body: list[ast.stmt], controller: str) -> Iterator[tuple[tuple
     for node in body:
         if isinstance(node, Function):
             yield (controller, node.name), node
-
-
-def _imported_in(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Each imported name and the dotted name of what was imported."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
 
 
 def _loaded_in(tree: ast.Module) -> Iterator[tuple[str, str]]:

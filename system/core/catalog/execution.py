@@ -45,15 +45,12 @@ def compile_source(source: bytes, path: str) -> Compiled:
 
 
 def _repeated(outline: Outline) -> Iterator[str]:
-    """The methods with a URL, as Class.method, whose name a method of another class of the file has too."""
-    methods = [
-        (kind.name, method.name)
-        for kind in outline.classes.values()
-        for method in kind.methods.values()
-        if not method.hidden
-    ]
-    counts = Counter(name for _, name in methods)
-    return (f"{kind}.{name}" for kind, name in methods if counts[name] > 1)
+    """The decorated methods, as Class.method, whose name a method of another class of the file has too."""
+    counts = Counter(name for kind in outline.classes.values() for name in kind.methods)
+    for kind in outline.classes.values():
+        for method in kind.methods.values():
+            if counts[method.name] > 1 and method.decorators and not method.hidden:
+                yield f"{kind.name}.{method.name}"
 
 
 def _named_by_class(code: types.CodeType, methods: Set[str]) -> types.CodeType:

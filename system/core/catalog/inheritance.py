@@ -53,7 +53,8 @@ class Inheritance:
         decided = set(outline.methods)
         for base in self._bases(library, outline, {(library.name, outline.name)}):
             for name, item in base.outline.methods.items():
-                if name not in decided and _is_exposed(item):
+                is_exposed = item.is_decorated("expose") and not item.hidden and is_public(name)
+                if is_exposed and name not in decided:
                     found[name] = FoundMethod(item, base.outline, base.library)
             decided.update(base.outline.methods)
         return found
@@ -89,10 +90,6 @@ class Inheritance:
                 found = inner.classes.get(name) if inner else None
                 return Base(place, found) if found else None
         return None
-
-
-def _is_exposed(method: MethodOutline) -> bool:
-    return method.is_decorated("expose") and not method.hidden and is_public(method.name)
 
 
 def full_names(library: Library, module: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from .calls import Callee, Function, Read, Source
 from .library import Library
+from .outline import read_outline
 from .source import parse
 from .tree import Catalog
 
@@ -69,13 +70,13 @@ class Sources:
         self._sources: dict[str, Source | None] = {own.module: own}
 
     def writers(self) -> Iterator[Writer]:
-        for (controller, name), method in self._own.functions.items():
-            is_hidden = not controller or name.startswith("_") or name in ("before", "after")
-            if is_hidden or _says_verbs(method) or _is_task(method):
-                continue
-            found = self._what_it_changes(Callee(self._own.module, controller, name), set())
-            if found is not None:
-                yield Writer(method.lineno, controller, name, found)
+        for controller, outline in read_outline(self._own.tree).classes.items():
+            for name, method in outline.methods.items():
+                if method.hidden or method.is_decorated("allow"):
+                    continue
+                found = self._what_it_changes(Callee(self._own.module, controller, name), set())
+                if found is not None:
+                    yield Writer(method.line, controller, name, found)
 
     def _what_it_changes(self, callee: Callee, seen: set[Callee]) -> str | None:
         source, function = self._find(callee)
@@ -110,17 +111,6 @@ class Sources:
             tree = self._read(module) if module.startswith("catalog.") else None
             self._sources[module] = Source(module, tree) if tree is not None else None
         return self._sources[module]
-
-
-def _says_verbs(method: Function) -> bool:
-    called = (item.func if isinstance(item, ast.Call) else item for item in method.decorator_list)
-    return any("allow" in (getattr(item, "id", ""), getattr(item, "attr", "")) for item in called)
-
-
-def _is_task(method: Function) -> bool:
-    arguments = method.args
-    names = {item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
-    return "celery_instance" in names
 
 
 def _change(node: ast.AST) -> str | None:

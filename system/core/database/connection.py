@@ -157,5 +157,5 @@ class Database:
         key = (os.getpid(), self.name)
         lease = self._held.leases.get(key)
         if lease is None:
-            lease = self._held.leases[key] = Lease(self._engines.connect(), CLOSING)
+            lease = self._held.leases[key] = Lease(self._engines.connect(), CLOSING, key[0])
         return lease

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,20 +21,22 @@ class Lease:
 
     __slots__ = ("connection", "errors", "is_over", "pid", "transaction")
 
-    def __init__(self, connection: Connection, errors: tuple[type[Exception], ...]) -> None:
+    def __init__(self, connection: Connection, errors: tuple[type[Exception], ...], pid: int) -> None:
         self.connection = connection
         self.errors = errors  # what closing it may raise
         self.transaction = ""
-        self.pid = os.getpid()
+        self.pid = pid
         self.is_over = False
 
     def end(self) -> None:
         """Roll back an open transaction and return the connection to its pool. Never raises."""
         self.is_over = True
-        with suppress(*self.errors):  # the pool discards a connection it cannot reset
+        try:
             if self.transaction and not self.connection.invalidated:
                 self._roll_back()
             self.connection.close()
+        except self.errors:
+            return  # the pool discards a connection it cannot reset
 
     def _roll_back(self) -> None:
         try:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
 from sqlalchemy.exc import ArgumentError, InvalidRequestError, ResourceClosedError
 
 from ..errors import KernKoaError
-from .values import convert, native_types
+from .values import NATIVE, PLAIN, convert
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -60,7 +60,7 @@ def _prepare(sql: str, dialect: Dialect) -> Statement:
     """Translate :name to the driver's syntax, once per statement."""
     compiled: Any = text(_escape(sql, dialect.name)).compile(dialect=dialect)
     names = compiled.positiontup if compiled.positional else compiled.bind_names.values()
-    return Statement(compiled.string, tuple(names), compiled.positional, native_types(dialect.name))
+    return Statement(compiled.string, tuple(names), compiled.positional, NATIVE.get(dialect.name, PLAIN))
 
 
 def _escape(sql: str, dialect: str) -> str:
@@ -80,8 +80,8 @@ def _with_lists(sql: str, lists: tuple[str, ...], dialect: str) -> TextClause:
 def _execute(connection: Connection, sql: str, values: Values | None) -> CursorResult[Any]:
     statement = _prepare(sql, connection.dialect)
     if values is None:
-        return connection.exec_driver_sql(statement.sql, statement.arrange({}))
-    if not isinstance(values, Mapping):
+        return connection.exec_driver_sql(statement.sql, statement.arrange({}) if statement.names else None)
+    if not isinstance(values, (dict, Mapping)):  # of a dict the first look is enough
         return _execute_many(connection, statement, values)
     arranged = statement.arrange(values)
     if statement.is_native(arranged):
@@ -165,10 +165,17 @@ def _fetch(result: CursorResult[Any], most: int | None = None) -> tuple[tuple[st
     cursor: Any = result.cursor
     if cursor is None or not result.returns_rows:
         raise ResourceClosedError("This statement returns no rows.")
-    names = tuple([column[0] for column in cursor.description])
-    rows = cursor.fetchall() if most is None else list(filter(None, [cursor.fetchone()]))
+    names = _names_of(result)
+    rows = cursor.fetchall() if most is None else [row for row in (cursor.fetchone(),) if row]
     result.close()
     return names, rows
+
+
+def _names_of(result: CursorResult[Any]) -> tuple[str, ...]:
+    """The names of the columns. psycopg makes its description at each look, SQLAlchemy changes names of SQLite."""
+    if result.dialect.name == "sqlite":
+        return tuple([column[0] for column in result.cursor.description])
+    return tuple(result.keys())
 
 
 def has_table(connection: Connection, name: str) -> bool:

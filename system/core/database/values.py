@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.exc import ArgumentError
 
 PLAIN: frozenset[type] = frozenset({str, int, float, bytes, bool, type(None)})
-# the types that a driver binds as they are; any other goes through `convert`
+# the types that the driver of a dialect binds as they are, PLAIN for any other; the rest goes through `convert`
 NATIVE: dict[str, frozenset[type]] = {
     "sqlite": PLAIN,
     "mysql": PLAIN | {Decimal, datetime, date, time, timedelta},
@@ -24,11 +24,6 @@ LARGEST = 2**63 - 1
 Change = Callable[[Any], Any]
 
 
-def native_types(dialect: str) -> frozenset[type]:
-    """The types that need no conversion for a dialect of SQLAlchemy."""
-    return NATIVE.get(dialect, PLAIN)
-
-
 def convert(value: Any, dialect: str) -> Any:
     """The value in a type that the driver can bind; a tuple item by item.
 
@@ -38,7 +33,7 @@ def convert(value: Any, dialect: str) -> Any:
         return tuple(convert(each, dialect) for each in value)
     if isinstance(value, Enum):
         return convert(value.value, dialect)
-    if type(value) in native_types(dialect):
+    if type(value) in NATIVE.get(dialect, PLAIN):
         return value
     for kind, change in (*_OF.get(dialect, ()), *_REFUSED):
         if isinstance(value, kind):

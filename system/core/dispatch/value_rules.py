@@ -68,12 +68,9 @@ def _apply(schema: Any, fail_fast: bool) -> Any:
         return _before(_iso_only(kind), made)
     if kind == "enum" and issubclass(schema["cls"], Flag):
         return _before(_known_flags(schema["cls"]), made)
-    spelled = _spellings(made) if kind in ("literal", "enum") else {}
-    return (
-        _before(lambda value: spelled.get(value, value) if type(value) is str else value, made)
-        if spelled
-        else made
-    )
+    if kind in ("literal", "enum") and (spelled := _spellings(made)):
+        return _before(lambda value: spelled.get(value, value) if type(value) is str else value, made)
+    return made
 
 
 def _apply_named(key: str, value: Any, fail_fast: bool) -> Any:
@@ -195,26 +192,22 @@ def _is_constraint(node: CoreSchema) -> bool:
     )
 
 
-def _nodes(schema: Any) -> Iterator[tuple[CoreSchema, type | None, str]]:
+def _nodes(item: Any, owner: type | None = None, field: str = "") -> Iterator[tuple[CoreSchema, type | None, str]]:
     """Every node of a core schema, with the model and the field that it is in."""
-    stack: list[tuple[Any, type | None, str]] = [(schema, None, "")]
-    while stack:
-        item, owner, field = stack.pop()
-        if isinstance(item, list | tuple):
-            stack += ((inner, owner, field) for inner in item)
-        elif isinstance(item, dict):
-            if item.get("type") in _RECORDS:
-                owner = item["cls"]
-            elif item.get("type") == "dataclass-field":
-                field = item["name"]
-            if isinstance(item.get("type"), str):
-                yield item, owner, field
-            stack += _inner(item, owner, field)
-
-
-def _inner(node: CoreSchema, owner: type | None, field: str) -> Iterator[tuple[Any, type | None, str]]:
-    for key, value in node.items():
+    if isinstance(item, list | tuple):
+        for inner in item:
+            yield from _nodes(inner, owner, field)
+    if not isinstance(item, dict):
+        return
+    if item.get("type") in _RECORDS:
+        owner = item["cls"]
+    elif item.get("type") == "dataclass-field":
+        field = item["name"]
+    if isinstance(item.get("type"), str):
+        yield item, owner, field
+    for key, value in item.items():
         if key == "fields" and isinstance(value, dict):
-            yield from ((inner, owner, name) for name, inner in value.items())
+            for name, inner in value.items():
+                yield from _nodes(inner, owner, name)
         elif key not in _NO_SCHEMA:
-            yield value, owner, field
+            yield from _nodes(value, owner, field)

@@ -60,18 +60,13 @@ class SourceWalk(Walk[Outline, Landing]):
     def default_class(self, library: Library, opened: Outline) -> str | None:
         return opened.default_class(library.short_name)
 
-    def method(
-        self, library: Library, opened: Outline, controller: str, name: str, folders: tuple[Folder, ...]
-    ) -> Landing | None:
-        methods = self._methods(library, opened, controller)
+    def method(self, library: Library, opened: Outline, controller: str, name: str) -> Landing | None:
+        methods = self._moment.methods_of(library, opened.classes[controller])
         self.offered.append((self.position, methods))
         found = methods.get(name)
         if found is None or found.outline.is_task:
             return None
         return Landing(library, controller, name, found.outline.positional)
-
-    def _methods(self, library: Library, opened: Outline, controller: str) -> dict[str, FoundMethod]:
-        return self._moment.methods_of(library, opened.classes[controller])
 
     def most_arguments(self, method: Landing) -> int | None:
         return method.positional

@@ -7,7 +7,6 @@ to another worker after an hour of that. Here that time is `leaseSeconds`, and a
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import platform
 import signal
@@ -20,17 +19,16 @@ import celery
 import kombu
 from celery import bootsteps
 from celery.exceptions import ImproperlyConfigured
-from celery.signals import worker_process_init
 from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 
-from ..errors import BrokerUnavailable, TaskFailed
+from ..errors import BrokerUnavailable
 from .child_processes import let_children_import_the_site, let_signals_end_children
+from .lost_tasks import send_lost
 from .output import capture_output
-from .parent_process import is_orphan, make_lifeline
-from .queues import QUEUE
-from .records import MOST_RESENDS, Record
+from .parent_process import is_orphan
+from .pool_processes import can_terminate, end_process, prepare_pool, replace_promptly
 from .redis_client import list_warnings
 from .submission import Tasks
 
@@ -44,8 +42,6 @@ SOLO = (
 CHECK_SECONDS = 1.0
 # a cancelled task has so long to end after it was asked to; then its process is killed
 KILL_SECONDS = 5.0
-# after a process of the pool closed its pipes
-LOOK_AGAIN_SECONDS = (0.02, 0.1, 1.0)
 
 
 class Renewal(threading.Thread):
@@ -114,7 +110,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
             capture_output()
             let_signals_end_children()  # of a pool of threads; a process of a pool calls these itself
             let_children_import_the_site()
-            if _can_terminate(consumer.pool):
+            if can_terminate(consumer.pool):
                 replace_promptly(consumer.pool._pool)
             self._renewal.start()
             for warning in list_warnings(self._tasks.redis.client):
@@ -185,7 +181,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
     def end_cancelled(self, consumer: Any) -> None:
         """End the tasks that were cancelled a check ago and did not end at a report: ask first, then kill."""
         running = {request.id: request for request in tuple(state.active_requests)}
-        if not running or not _can_terminate(consumer.pool):
+        if not running or not can_terminate(consumer.pool):
             self._cancelled = {}
             return
         try:
@@ -199,62 +195,9 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
         for name, since in self._cancelled.items():
             if since < now and name not in self._asked:
                 self._asked.add(name)
-                _end_process(consumer.pool, running[name], signal.SIGTERM)
+                end_process(consumer.pool, running[name], signal.SIGTERM)
             elif now - since > KILL_SECONDS:
-                _end_process(consumer.pool, running[name], signal.SIGKILL)
-
-
-def replace_promptly(pool: Any) -> None:
-    """Let a pool replace a process as soon as it has ended.
-
-    A process closes its pipes a moment before the system counts it as ended. Celery looks at that moment, and next
-    after five seconds.
-    """
-    look = pool._event_process_exit
-
-    def look_again(hub: Any, process: Any) -> None:
-        look(hub, process)
-        for seconds in LOOK_AGAIN_SECONDS:
-            hub.call_later(seconds, pool.maintain_pool)
-
-    pool._event_process_exit = look_again
-
-
-def _end_process(pool: Any, request: Any, number: signal.Signals) -> None:
-    log.info("%s[%s] was cancelled: %s to its process", request.name, request.id, number.name)
-    pool.terminate_job(request.worker_pid, number)
-
-
-def send_lost(tasks: Tasks, seconds: float) -> None:
-    """Requeue the tasks of a lost worker."""
-    if tasks.settings.brokerUrl:
-        for record in tasks.leases.find_expired(seconds):
-            log.warning("%s[%s] lost its worker and is queued again", record["route"], record["task_id"])
-            tasks.send_again(record)
-        return
-    for queue in (QUEUE, *tasks.settings.queues):
-        for record in tasks.queues.find_lost(queue, seconds):
-            _send_again(tasks, record)
-
-
-def _send_again(tasks: Tasks, record: Record) -> None:
-    resends = int(record.get("resends", 0)) + 1
-    if resends > MOST_RESENDS:
-        tasks.celery.backend.mark_as_failure(record["task_id"], MessageLost(_LOST), store_result=True)
-        return
-    log.warning("The message of %s[%s] was lost and is sent again", record["route"], record["task_id"])
-    tasks.send_again(record, lost=True, resends=resends)
-
-
-class MessageLost(TaskFailed):
-    """No worker could take the message of a task, though it was sent several times."""
-
-
-_LOST = f"The message of this task was lost or could not be read {MOST_RESENDS} times. The worker's log says why."
-
-
-def _can_terminate(pool: Any) -> bool:
-    return type(pool).__module__.endswith(".prefork")
+                end_process(consumer.pool, running[name], signal.SIGKILL)
 
 
 class KoaRequest(Request):  # type: ignore[misc]
@@ -276,14 +219,6 @@ class KoaRequest(Request):  # type: ignore[misc]
         super().reject(requeue=requeue)
 
 
-def prepare_process(**_: Any) -> None:
-    """Let a process of the pool start processes and print, like an ordinary process."""
-    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
-    let_signals_end_children()
-    let_children_import_the_site()
-    capture_output()
-
-
 class KoaConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer with the Lease step, which outlives a restart of Redis.
 
@@ -292,10 +227,7 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "without_mingle": True, "without_gossip": True})
-        # a process of the pool ends with the worker, or its task would run beside the one that takes it over
-        hold_on = make_lifeline()
-        worker_process_init.connect(lambda **_: hold_on(), weak=False)
-        worker_process_init.connect(prepare_process, weak=False)
+        prepare_pool(self.app)
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         # without the exchanges and queues that Celery makes for delays: Redis keeps what is delayed
@@ -314,11 +246,11 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         super().on_connection_error_after_connected(error)
 
     def on_close(self) -> None:
-        """With Redis a lost connection ends nothing: messages are acknowledged by their keys, over any connection.
+        """A lost connection ends nothing: Redis acknowledges by keys, and RabbitMQ sends again what runs already.
 
-        Celery forgets here what the pool has not begun; a process that has it already would run it without lease.
+        Celery forgets here what the pool has not begun, before 5.6 also what it runs: it would run without lease.
         """
-        if self.app.settings.brokerUrl or self.controller.blueprint.state != bootsteps.RUN:
+        if self.controller.blueprint.state != bootsteps.RUN:
             super().on_close()
 
     def on_decode_error(self, message: Any, error: Exception) -> None:

@@ -25,7 +25,10 @@ class Form:
         self, values: MultiDict[str, str] = NO_VALUES, errors: list[dict[str, Any]] | None = None
     ) -> None:
         self.values = values
-        self.faults = {str(error["name"]): _in_words(error) for error in errors or ()}
+        self.faults = {
+            str(error["name"]): str(error.get("message") or f"Enter {error['expected']}.")
+            for error in errors or ()
+        }
 
     def __bool__(self) -> bool:
         return bool(self.faults)
@@ -37,11 +40,6 @@ class Form:
     def checked(self, name: str, value: Any = "true", default: bool = False) -> bool:
         """Whether a box or an option of this value was chosen, or `default` where nothing was refused."""
         return str(value) in self.values.getlist(name) if self else default
-
-
-def _in_words(error: dict[str, Any]) -> str:
-    """A fault as text for the user of the form; messages of validators are used unchanged."""
-    return str(error.get("message") or f"Enter {error['expected']}.")
 
 
 EMPTY = Form()
