@@ -202,7 +202,8 @@ class Supervisor:
                 click.echo(failure, nl=False, err=True)
                 click.echo(click.style("  The server did not start. Waiting for a change.", fg="red"), err=True)
                 with stand_in(self._listener, StandIn(failure, self._settings)):
-                    self._await_change()
+                    while not self._has_changed():
+                        time.sleep(LOOK_SECONDS)
 
     def _run_once(self, report: Path) -> str | None:
         """Run the server until a file changes or it exits. Returns its stderr if it failed to start, else None."""
@@ -230,10 +231,6 @@ class Supervisor:
             self._is_shown = True
             self._services.start()
             show_start(self._settings, self._listener, self._services)
-
-    def _await_change(self) -> None:
-        while not self._has_changed():
-            time.sleep(LOOK_SECONDS)
 
     def _has_changed(self) -> bool:
         if _is_ending:
