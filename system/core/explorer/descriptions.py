@@ -13,7 +13,7 @@ from ..catalog.execution import Version
 from ..catalog.tree import Catalog
 from ..dispatch.binding import TypedBinding
 from ..dispatch.calling import binding_of
-from ..dispatch.routing import Endpoint, Route
+from ..dispatch.routing import Endpoint
 from ..dispatch.walk import resolve
 from ..errors import KernKoaError, LibraryError
 from .answers import Answer, answers_of, of_background
@@ -107,7 +107,7 @@ class Descriptions:
 
     def endpoint_of(self, method: ListedMethod, now: float) -> Endpoint:
         """The live method; its library is loaded."""
-        route = Route(tuple((method.url or method.place).strip("/").split("/")))
+        route = tuple((method.url or method.place).strip("/").split("/"))
         return resolve(self._catalog, route, now, tasks=True).endpoint
 
 
