@@ -42,7 +42,6 @@ from .matching import Adapter, RuleMap
 from .origins import SAFE, Origins
 from .sessions import Sessions
 from .short_way import ShortWay
-from .sizes import limit_body
 from .urls import find_path, make_url
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -153,7 +152,7 @@ class KernKoa(ShortWay):
             if refusal is not None:
                 return refusal
         elif request.has_body:
-            limit_body(request, self.settings)
+            request.limit_body(self.settings)
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None
