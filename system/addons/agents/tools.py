@@ -10,7 +10,7 @@ from typing import Any
 from flask import current_app
 
 from system.core.dispatch.hooks import read_hooks
-from system.core.dispatch.routing import Endpoint, Route
+from system.core.dispatch.routing import Endpoint
 from system.core.dispatch.walk import resolve
 from system.core.explorer.descriptions import Description, Descriptions, LibraryDescriptions
 from system.core.explorer.kept import Kept
@@ -148,7 +148,7 @@ class Tools:
         return owner is not None and owner.methods[method.name].is_decorated(decorator)
 
     def _endpoint(self, method: ListedMethod, now: float) -> Endpoint:
-        route = Route(tuple((method.url or method.place).strip("/").split("/")))
+        route = tuple((method.url or method.place).strip("/").split("/"))
         return resolve(self._catalog, route, now, tasks=True).endpoint
 
     def _admits(self, visit: Visit, listed: ListedLibrary, tool: MethodTool, now: float) -> bool:

@@ -20,7 +20,7 @@ from importlib.util import source_from_cache
 from typing import Any
 
 from ..errors import LibraryError
-from .execution import Compiled, Version, compile_source, execute, restored
+from .execution import Compiled, Version, compile_source, execute, new_module, restored
 from .live_file import LiveFile
 from .load_error import describe, describe_refusal
 from .policy import LivePolicy
@@ -258,11 +258,10 @@ class Library:
         load.note_opened()
 
     def _run(self, load: Load) -> None:
-        def begin(module: types.ModuleType) -> None:
-            load.module = module
-
         with _executing(load):
-            load.version = execute(self._compile(load), self.path, self.name, self.policy.builtins, begin)
+            compiled = self._compile(load)
+            load.module = new_module(self.path, self.name, self.policy.builtins)
+            load.version = execute(compiled, load.module)
 
     def _compile(self, load: Load) -> Compiled:
         """The compiled source of a load; an unchanged file, run again for what it uses, is not compiled again."""

@@ -148,9 +148,6 @@ class WrongConstraint(NamedTuple):
     field: str
     reason: str
 
-    def __str__(self) -> str:
-        return f"{self.place}: {self.reason}" if self.owner else self.reason
-
     @property
     def place(self) -> str:
         """Person.age; of a root model its name alone."""
@@ -160,7 +157,7 @@ class WrongConstraint(NamedTuple):
 def check_constraints(schema: Any) -> None:
     """Raises TypeError for a constraint that its type cannot have, such as `gt` of a text."""
     for found in find_wrong_constraints(schema):
-        raise TypeError(str(found))
+        raise TypeError(": ".join(filter(None, (found.place, found.reason))))
 
 
 def find_wrong_constraints(schema: Any) -> Iterator[WrongConstraint]:

@@ -13,7 +13,7 @@ from ..catalog.execution import Version
 from ..catalog.tree import Catalog
 from ..dispatch.binding import TypedBinding
 from ..dispatch.calling import binding_of
-from ..dispatch.routing import Endpoint, Route
+from ..dispatch.routing import Endpoint
 from ..dispatch.walk import resolve
 from ..errors import KernKoaError, LibraryError
 from .answers import Answer, answers_of, of_background
@@ -106,7 +106,7 @@ class Descriptions:
             return Description(method, (), source, f"{type(error).__name__}: {error}")
 
     def _endpoint(self, method: ListedMethod, now: float) -> Endpoint:
-        route = Route(tuple((method.url or method.place).strip("/").split("/")))
+        route = tuple((method.url or method.place).strip("/").split("/"))
         return resolve(self._catalog, route, now, tasks=True).endpoint
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
+from ..catalog.moment import Moment, Used
 from ..catalog.outline import TASK_PARAMETER, ClassOutline, MethodOutline
 from ..catalog.source import Broken, Reading, collection_paused, read_lines
 from ..catalog.tree import Catalog
 from ..dispatch.routing import complete_verbs
 from .inference import MethodSource, read_method
 from .kept import Kept
-from .moment import Moment, Used
 from .plain_json import plain_json
 from .urls import Addresses
 

@@ -36,7 +36,6 @@ from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, Unkn
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .forms import answer_again, current_form, page_of
-from .guarded import ask_root_guard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
@@ -159,7 +158,7 @@ class KernKoa(ShortWay):
         if self.check_rate is not None:
             self.check_rate(request)
         if request.resolved is None:
-            refusal = ask_root_guard(request, self.catalog, self.settings)
+            refusal = self.dispatcher.ask_root_guard(request)
             if refusal is not None:
                 return refusal
         elif request.has_body:
