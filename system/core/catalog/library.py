@@ -130,9 +130,7 @@ class Library:
     _file: LiveFile = field(init=False)
     _compiled: tuple[bytes, Compiled] | None = None  # of the file with this digest
     _generation: int = 0
-    _parts: dict[Library, Identity] = field(
-        default_factory=dict
-    )  # what it was made of: its own file, those it used
+    _parts: dict[Library, Identity] = field(default_factory=dict)  # its own file and those that it used
     _missing: set[str] = field(default_factory=set)
     _partners: dict[Library, None] = field(default_factory=dict)
     _failed_at: float = 0.0
@@ -223,13 +221,11 @@ class Library:
         for attempt in range(MOST_ATTEMPTS):
             if attempt or not _of_thread.stack:
                 _of_thread.moment = self.policy.after_every_look()
-            load = Load(self)
+            load, failure = Load(self), None
             try:
                 self._load_once(load, now)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-                failure: BaseException | None = error
-            else:
-                failure = None
+                failure = error
             if not self._has_changed(load.parts, _of_thread.moment):
                 break
         if failure is not None:

@@ -39,10 +39,7 @@ def make_validator(adapter: TypeAdapter[Any], fail_fast: bool = False) -> Any:
     """
     schema: Any = _apply(dict(adapter.core_schema), fail_fast)
     try:
-        try:
-            return SchemaValidator(schema, None, _use_prebuilt=False)
-        except TypeError:  # before pydantic 2.11 there are no prebuilt validators
-            return SchemaValidator(schema)
+        return SchemaValidator(schema, None, _use_prebuilt=False)
     except SchemaError:
         return adapter.validator
 
