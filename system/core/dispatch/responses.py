@@ -56,8 +56,9 @@ def respond(value: Any) -> Response:
     if type(value) in (dict, list):
         return _json_of(value)
     if isinstance(value, Response):
-        if isinstance(value.response, Iterator) and not value.direct_passthrough:
-            value.response = _keep_open(value.response, value.response)
+        pieces = value.response
+        if isinstance(pieces, Iterator) and not value.direct_passthrough and pieces is not request.answer_stream:
+            value.response = _keep_open(pieces, pieces)  # not that which an `after` hook returns again
         return value
     if value is None:
         return Response(status=204)
