@@ -33,22 +33,19 @@ def mask(text: str, settings: Settings) -> str:
     """The text without the secrets of the settings, passwords in URLs, and values whose name gives them away."""
     if len(text) > LONGEST_TEXT:
         text = text[:LONGEST_TEXT] + " …"
-    for secret in _secrets_of(settings):
-        text = text.replace(secret, HIDDEN)
-    text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
-    return _hide(text, _VALUE, HIDDEN)
+    return _hide(text, settings, _VALUE, HIDDEN)
 
 
 def mask_source(text: str, settings: Settings) -> str:
     """A line of source without the secrets that it spells out; code like `token = read()` stays."""
+    return _hide(text, settings, _WRITTEN_VALUE, f'"{HIDDEN}"')
+
+
+def _hide(text: str, settings: Settings, value: re.Pattern[str], shown: str) -> str:
+    """The text without known secrets, and with `shown` for each value whose name says that it is one."""
     for secret in _secrets_of(settings):
         text = text.replace(secret, HIDDEN)
     text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
-    return _hide(text, _WRITTEN_VALUE, f'"{HIDDEN}"')
-
-
-def _hide(text: str, value: re.Pattern[str], shown: str) -> str:
-    """The text with `shown` in place of each value whose name says that it is a secret."""
     pieces, at = [], 0
     for name in _NAME.finditer(text):
         found = value.match(text, name.end()) if name.start() >= at and is_secret(name[1]) else None

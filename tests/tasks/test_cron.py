@@ -14,7 +14,7 @@ from system.core.settings import Settings
 from system.core.tasks.cron import read_cron
 from system.core.tasks.zones import find_zone
 
-# zone, year: an hour, half an hour, two hours, at midnight, in winter, a day left out, no change at all
+# zone, year: an hour, half an hour, two hours, at midnight, in winter, a day left out, a minute after midnight, none
 PLACES = [
     ("Europe/Berlin", 2026),
     ("America/New_York", 2026),
@@ -25,6 +25,7 @@ PLACES = [
     ("Africa/Casablanca", 2026),
     ("Africa/Cairo", 2026),
     ("Pacific/Apia", 2011),
+    ("America/St_Johns", 2008),
     ("America/Asuncion", 2023),
     ("Asia/Kolkata", 2026),
 ]
@@ -39,6 +40,7 @@ LINES = [
     "10,40 1-3 * * sun",
     "0 12 13 * fri",
     "15 0 */2 * mon",
+    "* 0,23 28-31 * sat,sun",
 ]
 
 

@@ -24,7 +24,7 @@ def test_each_host_of_the_address_is_a_url() -> None:
         "amqp://u:p%40w@[::1]:5/shop",
     ]
     assert split_broker_url("AMQPS://a") == ["amqps://a"]
-    for wrong in ("redis://:s3cret@a", "amqp://:s3cret@a:port/", "amqp://:s3cret@/"):
+    for wrong in ("redis://:s3cret@a", "amqp://:s3cret@a:port/", "amqp://:s3cret@/", "amqp://:s3cret@a;b"):
         with pytest.raises(SettingsError, match="brokerUrl") as refused:
             split_broker_url(wrong)
         assert "s3cret" not in str(refused.value)

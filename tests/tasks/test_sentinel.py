@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 import redis
 
+from system.core.errors import BrokerUnavailable
+from system.core.settings import Settings
 from system.core.tasks.redis_address import parse_address
 from system.core.tasks.redis_client import make_client
+from system.core.tasks.redis_connection import RedisConnection
 from tests.servers import free_port
 from tests.task_bench import Bench, wait_for
 from tests.tasks.test_celery_app import redis_server
@@ -80,6 +83,17 @@ def test_a_sentinel_that_is_down_costs_no_second(group: Group) -> None:
     assert group.site.start("echo", 1)
     assert time.monotonic() - began < 2
     assert group.site.run("echo", 2)["data"] == 2
+
+
+def test_a_refused_login_of_a_sentinel_is_told_as_permanent(
+    group: Group, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = group.url.replace("password=watch", "password=wr0ng")
+    with pytest.raises(BrokerUnavailable, match="refuses the connection"):
+        RedisConnection(Settings(path=tmp_path, redisUrl=url)).now()
+    (said,) = [record.getMessage() for record in caplog.records if "Waiting does not help" in record.getMessage()]
+    assert len(said) < 300
+    assert "wr0ng" not in said
 
 
 def test_a_server_that_does_not_reply_is_asked_over_a_new_connection(group: Group) -> None:

@@ -20,7 +20,7 @@ from importlib.util import source_from_cache
 from typing import Any
 
 from ..errors import LibraryError
-from .execution import Compiled, Version, compile_source, execute, restored
+from .execution import Compiled, Version, compile_source, execute, new_module, restored
 from .live_file import LiveFile
 from .load_error import describe, describe_refusal
 from .policy import LivePolicy
@@ -111,6 +111,7 @@ def note_missing(name: str) -> None:
         _of_thread.stack[-1].missing.add(name)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Library:
     """A .py file of the catalogue and the last version of it that ran.
 
@@ -118,42 +119,26 @@ class Library:
     its folder.
     """
 
-    __slots__ = (
-        "_compiled",
-        "_failed_at",
-        "_file",
-        "_generation",
-        "_loaded_at",
-        "_missing",
-        "_partners",
-        "_parts",
-        "due",
-        "error",
-        "name",
-        "package",
-        "path",
-        "place",
-        "policy",
-        "version",
-    )
+    policy: LivePolicy
+    package: types.ModuleType
+    name: str
+    path: str
+    place: str = field(init=False)
+    version: Version | None = None
+    error: LibraryError | None = None
+    due: float = -1.0
+    _file: LiveFile = field(init=False)
+    _compiled: tuple[bytes, Compiled] | None = None  # of the file with this digest
+    _generation: int = 0
+    _parts: dict[Library, Identity] = field(default_factory=dict)  # its own file and those that it used
+    _missing: set[str] = field(default_factory=set)
+    _partners: dict[Library, None] = field(default_factory=dict)
+    _failed_at: float = 0.0
+    _loaded_at: float = 0.0
 
-    def __init__(self, policy: LivePolicy, package: types.ModuleType, name: str, path: str) -> None:
-        self.policy = policy
-        self.package = package
-        self.name = name
-        self.place = "/".join(name.split(".")[2:])
-        self.path = path
-        self.version: Version | None = None
-        self.error: LibraryError | None = None
-        self.due = -1.0
-        self._file = LiveFile(policy, path)
-        self._compiled: tuple[bytes, Compiled] | None = None  # of the file with this digest
-        self._generation = 0
-        self._parts: dict[Library, Identity] = {}  # what it was made of: its own file and those it used
-        self._missing: set[str] = set()
-        self._partners: dict[Library, None] = {}
-        self._failed_at = 0.0
-        self._loaded_at = 0.0
+    def __post_init__(self) -> None:
+        self.place = "/".join(self.name.split(".")[2:])
+        self._file = LiveFile(self.policy, self.path)
 
     @property
     def short_name(self) -> str:
@@ -236,13 +221,11 @@ class Library:
         for attempt in range(MOST_ATTEMPTS):
             if attempt or not _of_thread.stack:
                 _of_thread.moment = self.policy.after_every_look()
-            load = Load(self)
+            load, failure = Load(self), None
             try:
                 self._load_once(load, now)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-                failure: BaseException | None = error
-            else:
-                failure = None
+                failure = error
             if not self._has_changed(load.parts, _of_thread.moment):
                 break
         if failure is not None:
@@ -275,11 +258,10 @@ class Library:
         load.note_opened()
 
     def _run(self, load: Load) -> None:
-        def begin(module: types.ModuleType) -> None:
-            load.module = module
-
         with _executing(load):
-            load.version = execute(self._compile(load), self.path, self.name, self.policy.builtins, begin)
+            compiled = self._compile(load)
+            load.module = new_module(self.path, self.name, self.policy.builtins)
+            load.version = execute(compiled, load.module)
 
     def _compile(self, load: Load) -> Compiled:
         """The compiled source of a load; an unchanged file, run again for what it uses, is not compiled again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from traceback import walk_tb
 
 from ..errors import LibraryError
 
@@ -59,18 +60,11 @@ def _path_of(error: BaseException, paths: Sequence[str]) -> str:
     """The file among these that was being executed when an error was raised, or that does not compile."""
     if isinstance(error, SyntaxError):
         return error.filename or ""
-    found, trace = "", error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        found = code.co_filename if code.co_name == "<module>" and code.co_filename in paths else found
-        trace = trace.tb_next
-    return found
+    codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+    found = [code.co_filename for code in codes if code.co_name == "<module>" and code.co_filename in paths]
+    return found[-1] if found else ""
 
 
 def _line_in(error: BaseException, path: str) -> int:
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    return lines[-1] if lines else 0

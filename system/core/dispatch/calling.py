@@ -70,11 +70,6 @@ def run_after(controller: object, hooks: Sequence[Hooks], response: Response) ->
     return response
 
 
-def bind(endpoint: Endpoint, arguments: tuple[str, ...], read: Callable[[], Params]) -> Arguments:
-    """The arguments of a method."""
-    return binding_of(endpoint)(arguments, read)
-
-
 def binding_of(endpoint: Endpoint) -> Binding:
     """How a method gets its arguments; made once and kept with the endpoint."""
     if endpoint.binding is None:

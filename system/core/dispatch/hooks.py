@@ -17,19 +17,13 @@ _NAMES = ("before", "after")
 def read_hooks(endpoint: Endpoint) -> list[Hooks]:
     """The hooks of an endpoint: those of its folders, outermost first, of its class, then of the method."""
     if endpoint.own_hooks is None:
-        endpoint.own_hooks = _own_hooks(endpoint)
+        guards = ({"before": guard} for guard in getattr(endpoint.function, "koa_before", ()))
+        endpoint.own_hooks = list(filter(None, (class_hooks(endpoint.controller), *guards)))
     own: list[Hooks] = endpoint.own_hooks
     for folder in endpoint.folders:
         if folder.is_guarded:
             return [*(hooks for folder in endpoint.folders if (hooks := folder_hooks(folder))), *own]
     return own
-
-
-def _own_hooks(endpoint: Endpoint) -> list[Hooks]:
-    """The hooks of a class, then those of a method."""
-    own = class_hooks(endpoint.controller)
-    guards = [{"before": guard} for guard in getattr(endpoint.function, "koa_before", ())]
-    return [own, *guards] if own else [*guards]
 
 
 def folder_hooks(folder: Folder) -> Hooks:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from .models import is_model
+from .models import is_record
 
 # the faults of an encoder: an unknown type, a text with half a surrogate pair, a value inside itself
 ENCODING_ERRORS = (PydanticSerializationError, ValueError, RecursionError)
@@ -89,7 +89,7 @@ class _Finder:
             found = self._find_in_key(name, place) or self.find(child, f"{place}[{name!r}]", level + 1)
             if found:
                 return found
-        if _is_container(value):
+        if is_record(value) or isinstance(value, Mapping | list | tuple | set | frozenset):
             twice = self.has_unique_keys and isinstance(value, Mapping) and _find_twice(value)
             return f"{_shorten(place)} has two keys that are {twice!r} in JSON" if twice else ""
         fault = self._describe(value)
@@ -130,15 +130,10 @@ def _shorten(place: str) -> str:
     return place if len(place) < 200 else f"{place[:100]}…{place[-60:]}"
 
 
-def _is_container(value: Any) -> bool:
-    is_record = is_model(type(value)) or dataclasses.is_dataclass(value)
-    return is_record or isinstance(value, Mapping | list | tuple | set | frozenset)
-
-
 def _children(value: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(value, Mapping):
         yield from value.items()
     elif isinstance(value, list | tuple | set | frozenset):
         yield from enumerate(value)
-    elif is_model(type(value)) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+    elif is_record(value) and not isinstance(value, type):
         yield from vars(value).items()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from ..errors import SettingsError
+
+_HOST = re.compile(r"[\w.:-]+")
 
 
 def split_broker_url(url: str) -> list[str]:
@@ -18,7 +21,7 @@ def split_broker_url(url: str) -> list[str]:
     urls = [f"{scheme.lower()}://{login}{at}{host}{slash}{vhost}" for host in hosts.split(",")]
     for made in urls:
         try:
-            named = urlsplit(made).hostname and urlsplit(made).port is not False
+            named = _HOST.fullmatch(urlsplit(made).hostname or "") and urlsplit(made).port != 0
         except ValueError:
             named = False
         if not named:

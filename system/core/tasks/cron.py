@@ -56,12 +56,18 @@ class Cron:
         first = since.astimezone(zone).date() - timedelta(days=1)
         for number in range(_FARTHEST_DAYS):
             day = first + timedelta(days=number)
-            if self.is_on(day):
-                moments = _due_on(self, day, zone)
-                next_one = bisect.bisect_right(moments, since)
-                if next_one < len(moments):
-                    return moments[next_one].timestamp()
+            found = self._due_on(day, since, zone)
+            if found:
+                # the next day begins before this one ends where the clocks go back just after midnight
+                following = self._due_on(day + timedelta(days=1), since, zone)
+                return min(found + following).timestamp()
         raise ValueError("it is never due")  # read_cron has refused such a line
+
+    def _due_on(self, day: date, since: datetime, zone: tzinfo) -> tuple[datetime, ...]:
+        """The first time of a day after `since`, if there is one."""
+        moments = _due_on(self, day, zone) if self.is_on(day) else ()
+        next_one = bisect.bisect_right(moments, since)
+        return moments[next_one : next_one + 1]
 
 
 def read_cron(line: str) -> Cron:

@@ -31,7 +31,7 @@ _SCHEMES = {
     "sentinels": "sentinel tls",
     "rediss+sentinel": "sentinel tls",
 }
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]*)(?::(\d{1,5}))?")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]*)(?::([0-9]{1,5}))?")
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _TLS = (*_FILES, "ssl_cert_reqs", "ssl_check_hostname", "ssl_password")
 _LOGIN = ("username", "password")
@@ -94,6 +94,9 @@ def parse_address(url: str) -> Address:
             raise ValueError(f"it must begin with one of {', '.join(f'{name}://' for name in _SCHEMES)}")
         return _make_address(shown, kind, _read_login(login), where, _read_query(query, kind))
     except ValueError as error:
+        if "@" in query:  # all before it may be a password with a question mark
+            why = "write ? and @ in a password as %3F and %40"
+            raise SettingsError(f"redisUrl = '{scheme}://***' cannot be used: {why}.") from None
         raise SettingsError(f"redisUrl = {shown!r} cannot be used: {error}.") from error
 
 
@@ -137,12 +140,12 @@ def _make_address(shown: str, kind: str, login: dict[str, str], where: str, quer
     if kind == "socket":
         if not where.startswith("/"):
             raise ValueError("a Unix socket is written unix:///path/redis.sock, with three slashes")
-        return Address(
-            shown, kind, {**options, "path": unquote(where), "db": _read_database(query.get("db", "0"))}
-        )
+        if len(os.fsencode(unquote(where))) > LONGEST_SOCKET_PATH:
+            raise ValueError(f"the path of a socket has at most {LONGEST_SOCKET_PATH} bytes")
+        return Address(shown, kind, {**options, "path": unquote(where), "db": _read_database(query.get("db", ""))})
     places, _, path = where.partition("/")
-    options["db"] = _read_database(query.get("db", path or "0"))
-    hosts = tuple(_read_host(place, kind) for place in places.split(","))
+    options["db"] = _read_database(query.get("db", path))
+    hosts = tuple(_read_host(place, kind, "," not in places) for place in places.split(","))
     if "sentinel" not in kind:
         if len(hosts) > 1:
             raise ValueError("several hosts need Sentinel: sentinel://host1,host2/0?master=name")
@@ -153,15 +156,17 @@ def _make_address(shown: str, kind: str, login: dict[str, str], where: str, quer
     return Address(shown, secure, options, hosts, asked, query.get("master") or "mymaster")
 
 
-def _read_host(text: str, kind: str) -> tuple[str, int]:
+def _read_host(text: str, kind: str, is_only: bool) -> tuple[str, int]:
     found = _HOST.fullmatch(text)
     port = int((found and found[2]) or (SENTINEL_PORT if "sentinel" in kind else REDIS_PORT))
-    if not found or not 0 < port < 65536:
+    if not found or not 0 < port < 65536 or not (found[1] or is_only):
         raise ValueError(f"{text!r} is not a host or host:port")
-    return found[1].strip("[]") or "127.0.0.1", port
+    return found[1].strip("[]").replace("%25", "%") or "127.0.0.1", port
 
 
 def _read_database(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
+    """The number in `3`, `/3` or `3/`: in Celery's addresses it is a path. 0 if there is none."""
+    text = text.strip("/") or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise ValueError(f"{text!r} is not the number of a database")
     return int(text)

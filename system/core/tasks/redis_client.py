@@ -39,10 +39,13 @@ _REFUSALS = (OutOfMemoryError, ReadOnlyError, MasterDownError, TryAgainError)
 _REFUSAL = re.compile(r"(?:^|[\s:]-?)(OOM|NOREPLICAS|READONLY|MISCONF|LOADING|MASTERDOWN|TRYAGAIN|BUSY)\b")
 _PERMANENT = (AuthenticationError, NoPermissionError, ClusterError)
 _PERMANENT_TEXT = re.compile(
-    r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|DB index is out of range|invalid DB index"
-    r"|cluster mode|WRONGPASS|NOAUTH|NOPERM|\bMOVED\b|WRONGTYPE",
+    r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|NO_CERTIFICATE_OR_CRL_FOUND|PEM lib|KEY_VALUES_MISMATCH"
+    r"|DB index is out of range|invalid DB index|cluster mode|WRONGPASS|NOAUTH|NOPERM|\bMOVED\b|WRONGTYPE"
+    r"|AuthenticationError|unknown command|Protocol Error",
     re.IGNORECASE,
 )
+# redis-py shows each sentinel that named no master with all its options
+_SENTINEL_CLIENT = re.compile(r"<redis\.client.*?> - ")
 
 
 class RefusedForNow(redis.exceptions.ConnectionError):
@@ -154,6 +157,11 @@ def _timeouts(address: Address, patient: bool) -> dict[str, Any]:
 def is_permanent(error: BaseException) -> bool:
     """Whether waiting does not help: a wrong password, certificate or database, a cluster."""
     return isinstance(error, _PERMANENT) or bool(_PERMANENT_TEXT.search(f"{error} {error.__cause__ or ''}"))
+
+
+def describe_fault(error: BaseException) -> str:
+    """An error of redis-py for the log, in one short line."""
+    return _SENTINEL_CLIENT.sub("", str(error))
 
 
 def list_warnings(client: Any) -> list[str]:

@@ -246,11 +246,11 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         super().on_connection_error_after_connected(error)
 
     def on_close(self) -> None:
-        """With Redis a lost connection ends nothing: messages are acknowledged by their keys, over any connection.
+        """A lost connection ends nothing: Redis acknowledges by keys, and RabbitMQ sends again what runs already.
 
-        Celery forgets here what the pool has not begun; a process that has it already would run it without lease.
+        Celery forgets here what the pool has not begun, before 5.6 also what it runs: it would run without lease.
         """
-        if self.app.settings.brokerUrl or self.controller.blueprint.state != bootsteps.RUN:
+        if self.controller.blueprint.state != bootsteps.RUN:
             super().on_close()
 
     def on_decode_error(self, message: Any, error: Exception) -> None:

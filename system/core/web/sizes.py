@@ -12,22 +12,18 @@ from ..settings import Settings
 
 def limit_body(request: KernelRequest, settings: Settings) -> None:
     """Limit the body of a resolved request. Raises TooLarge where its declared length is beyond that."""
-    most = largest_body(request.resolved.endpoint, settings)
+    endpoint: Endpoint = request.resolved.endpoint
+    own: int = getattr(endpoint.function, "koa_upload_bytes", 0)
+    most = own or (settings.maxUploadBytes if _takes_files(endpoint) else settings.maxBodyBytes)
     request.max_content_length = most
     if (request.content_length or 0) > most:
         raise TooLarge(
-            f"The body has {request.content_length:,} bytes; {request.resolved.endpoint.name} takes {most:,}. "
+            f"The body has {request.content_length:,} bytes; {endpoint.name} takes {most:,}. "
             'A method that takes more says so: @limit(upload="500MB").'
         )
 
 
-def largest_body(endpoint: Endpoint, settings: Settings) -> int:
-    """Bytes of the largest body that a method takes: its `@limit(upload=…)`, else what the settings say."""
-    own: int = getattr(endpoint.function, "koa_upload_bytes", 0)
-    return own or (settings.maxUploadBytes if takes_files(endpoint) else settings.maxBodyBytes)
-
-
-def takes_files(endpoint: Endpoint) -> bool:
+def _takes_files(endpoint: Endpoint) -> bool:
     """Whether a signature asks for files, or the code of an untyped method uses the name `files`."""
     if any(parameter.shape in ("file", "files") for parameter in endpoint.signature.parameters):
         return True
