@@ -36,7 +36,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def is_typo(sent: str, name: str) -> bool:
     """Whether a sent name is another one with one letter wrong, missing, too many, or two exchanged.
 
-    Case, "_" and "-" do not matter. It takes time in proportion to the shorter name, as clients choose what is sent.
+    Case, "_" and "-" do not matter. The time is linear, as clients choose what is sent.
     """
     if abs(len(sent) - len(name)) > MOST_SEPARATORS:
         return False

@@ -267,8 +267,8 @@ _OWN_WORDS = ("value_error", "assertion_error")
 def _note(call: Call, error: ValidationError, slot: Slot, source: str, name: str) -> None:
     """Note what pydantic found, under the client's names; of a union's members only the first."""
     found: dict[str, Fault] = {}
-    count = 0
-    for count, item in enumerate(error.errors(include_url=False, include_context=False), 1):
+    items = iter(error.errors(include_url=False, include_context=False))
+    for item in items:
         inside = slot.shape not in ("value", "rest", "others", "file")
         where, expected = slot.place(item["loc"]) if inside else ([], slot.expected)
         if item["type"] in _AT_ITS_NAME and where[-1:] != [str(item["loc"][-1])]:
@@ -283,4 +283,4 @@ def _note(call: Call, error: ValidationError, slot: Slot, source: str, name: str
         if len(found) == MOST_FAULTS:
             break
     call.add(*found.values())
-    call.more += error.error_count() - count
+    call.more += len(list(items))
