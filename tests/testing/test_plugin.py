@@ -219,7 +219,6 @@ def test_the_changes_of_a_server_are_rolled_back(kernkoa: Any, site: Any, kind: 
         site.write("catalog/model/shop/stock.py", "class stock:\n    def many(self):\n        return 3\n")
         write(site, "tests/site/test_shop.py", TESTS)
         write(site, "tests/site/conftest.py", CONFTEST)
-    write(site, "tests/site/conftest.py", CONFTEST)
         done = kernkoa("test", config=f"databases = {{'shop': {server.entry!r}}}\ndefaultDatabase = 'shop'\n")
         assert done.returncode == 0, done.stdout + done.stderr
         assert real["shop"].rows("select name from goods") == []
