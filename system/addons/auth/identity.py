@@ -64,7 +64,7 @@ def identify() -> User | Anonymous:
         return ANONYMOUS
     found = _user_of_request()
     if found.scopes and not is_in_scope(found.scopes):
-        raise Forbidden("This key is not for this address.")
+        raise Forbidden("This API key is not valid for this address.")
     return found
 
 

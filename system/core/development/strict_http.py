@@ -73,15 +73,15 @@ def find_fault(headers: Message, version: str) -> tuple[HTTPStatus, str] | None:
     lengths, codings = headers.get_all("Content-Length", []), headers.get_all("Transfer-Encoding", [])
     faults = {
         "A header is malformed": _has_defects(headers) or any(map(_is_malformed, headers.items())),
-        "A request has one Host": len(headers.get_all("Host", [])) != 1 and version != "HTTP/1.0",
-        "Content-Length is not a number": len(lengths) > 1 or any(not _is_number(length) for length in lengths),
+        "A request needs exactly one Host header": len(headers.get_all("Host", [])) != 1 and version != "HTTP/1.0",
+        "Content-Length is not one number": len(lengths) > 1 or any(not _is_number(length) for length in lengths),
         "Content-Length and Transfer-Encoding contradict each other": bool(lengths and codings),
     }
     for reason, is_true in faults.items():
         if is_true:
             return HTTPStatus.BAD_REQUEST, reason
     if codings and [coding.strip().lower() for coding in codings] != ["chunked"]:
-        return HTTPStatus.NOT_IMPLEMENTED, "The only Transfer-Encoding is chunked"
+        return HTTPStatus.NOT_IMPLEMENTED, "The only supported Transfer-Encoding is chunked"
     return None
 
 

@@ -37,7 +37,7 @@ _STREAMS = (
 
 TASK_STATUS: Schema = {
     "type": "object",
-    "description": "How a task goes: `state` on the way, `data` with the status SUCCESS, `error` with FAILURE.",
+    "description": "The status of a task: `state` while it runs, `data` after SUCCESS, `error` after FAILURE.",
     "properties": {"status": TEXT, "state": {}, "data": {}, "error": record("", {"type": TEXT, "message": TEXT})},
     "required": ["status"],
 }
@@ -63,9 +63,9 @@ def answers_of(function: Callable[..., Any], place: str) -> tuple[Answer, ...]:
         return ()
     try:
         return tuple(_answers(resolve_annotation(annotation, function)))
-    except Exception as error:  # the method runs without its annotation too
+    except Exception as error:  # the method works even so
         log.warning(
-            "What %s answers cannot be described: %s: %s", place, type(error).__name__, error, exc_info=error
+            "The responses of %s cannot be described: %s: %s", place, type(error).__name__, error, exc_info=error
         )
         return ()
 

@@ -23,10 +23,10 @@ from .listing import ListedLibrary, Listing
 from .operations import RESPONSES, SCHEMAS, STATUS, STATUS_PATH, operations_of
 from .plain_json import plain_json
 
-# how many documents are kept; what a visitor may see is one document, and the server another
+# how many documents are cached: there is one for each set of visible methods and each base URL
 MOST_DOCUMENTS = 2
 
-# a library and the classes and methods of it that a visitor may see; None is all of them
+# a library and the methods (class, name) that a visitor may see; None: all of them
 Shown = tuple[LibraryDescriptions, frozenset[tuple[str, str]] | None]
 
 
