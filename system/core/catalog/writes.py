@@ -81,9 +81,10 @@ class Source:
         self.module = module
         self.tree = tree
         self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-        self.functions: dict[tuple[str, str], Function] = dict(_functions_in(tree.body, ""))
-        for name, node in self.classes.items():
-            self.functions |= dict(_functions_in(node.body, name))
+        bodies = {"": tree.body, **{name: node.body for name, node in self.classes.items()}}
+        self.functions = {
+            (name, node.name): node for name, body in bodies.items() for node in body if isinstance(node, Function)
+        }
 
     @cached_property
     def _imported(self) -> dict[str, str]:
@@ -208,12 +209,8 @@ def _change_by_call(call: ast.Call) -> str | None:
 
 
 def _opens_for_writing(call: ast.Call) -> bool:
-    mode = (
-        call.args[1]
-        if len(call.args) > 1
-        else next((word.value for word in call.keywords if word.arg == "mode"), None)
-    )
-    return isinstance(mode, ast.Constant) and any(letter in str(mode.value) for letter in "wax+")
+    modes = (*call.args[1:2], *(word.value for word in call.keywords if word.arg == "mode"))
+    return any(isinstance(mode, ast.Constant) and not set("wax+").isdisjoint(str(mode.value)) for mode in modes)
 
 
 def _is_write(node: ast.AST) -> bool:
@@ -227,12 +224,6 @@ def _is_write(node: ast.AST) -> bool:
 
 def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
-
-
-def _functions_in(body: list[ast.stmt], controller: str) -> Iterator[tuple[tuple[str, str], Function]]:
-    for node in body:
-        if isinstance(node, Function):
-            yield (controller, node.name), node
 
 
 def _loaded_by(node: ast.expr) -> str:

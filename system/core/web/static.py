@@ -15,9 +15,11 @@ from urllib.parse import quote
 
 from flask import Response, request, send_from_directory
 
+from ..catalog.source import Remembered
 from ..errors import NotFound
 
 YEAR = 365 * 86_400
+MOST_DIGESTS = 10_000
 # files made beforehand and the name of their encoding, the better first
 ENCODINGS = {".br": "br", ".gz": "gzip"}
 # set by nginx as a uwsgi_param, which no header of a client can be: where it has the folders that it may send from
@@ -48,12 +50,17 @@ def _locate(folder: Path, path: str) -> tuple[str, str]:
     return root, path
 
 
+def _digest_of(path: str, before: str | None) -> str:
+    with open(path, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:12]
+
+
 class StaticFiles:
     """The files of static/: the versions in their URLs, and compressed files beside them (site.css.gz)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._versions: dict[str, tuple[tuple[int, int], str]] = {}
+        self._digests: Remembered[str] = Remembered(MOST_DIGESTS)
 
     def add_version(self, endpoint: str, values: dict[str, object]) -> None:
         """Add the hash of the content to `url_for("static", filename=...)`: an app.url_defaults function."""
@@ -70,14 +77,7 @@ class StaticFiles:
         """
         file = self._folder / path
         try:
-            status = file.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-            kept = self._versions.get(path)
-            if kept is None or kept[0] != stamp:
-                with file.open("rb") as content:
-                    digest = hashlib.file_digest(content, "sha256").hexdigest()[:12]
-                kept = self._versions[path] = (stamp, digest)
-            return "-".join([kept[1], *self._times(file)])
+            return "-".join([self._digests.get(str(file), _digest_of), *self._times(file)])
         except (OSError, ValueError):
             return ""
 
