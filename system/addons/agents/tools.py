@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import current_app
 
-from system.core.dispatch.hooks import read_hooks
+from system.core.dispatch.calling import read_hooks
 from system.core.explorer.descriptions import Description, Descriptions, LibraryDescriptions
 from system.core.explorer.kept import Kept
 from system.core.explorer.listing import ListedLibrary, ListedMethod, Listing

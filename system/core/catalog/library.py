@@ -51,7 +51,7 @@ class Load:
     missing: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     version: Version | None = None
-    source: bytes = b""
+    source: bytes | None = None  # None where the library keeps what it compiled of the same content
     digest: bytes = b""
 
     def note(self, part: Library, now: float) -> None:
@@ -248,7 +248,11 @@ class Library:
             self._swap_in(load)
 
     def _execute(self, load: Load, now: float) -> None:
-        load.source, load.digest = self._file.read(now)
+        compiled = self._compiled[0] if self._compiled else b""
+        if self._file.has_still(compiled, now):
+            load.digest = compiled
+        else:
+            load.source, load.digest = self._file.read(now)
         load.parts[self] = load.digest, self._generation
         self._run(load)
         load.note_opened()
@@ -263,6 +267,7 @@ class Library:
         """The compiled source of a load; an unchanged file, run again for what it uses, is not compiled again."""
         if self._compiled is not None and self._compiled[0] == load.digest:
             return self._compiled[1]
+        assert load.source is not None  # noqa: S101 - it was read, as it is another one
         compiled = compile_source(load.source, self.path)
         if load.digest:
             self._compiled = load.digest, compiled
@@ -281,7 +286,8 @@ class Library:
         self.version, self.error, self._parts, self._missing = load.version, None, load.parts, load.missing
         _of_thread.loaded.append(load.version)
         self._loaded_at = time.time()
-        self.policy.last_good.keep(self.name, load.source)
+        if load.source is not None:
+            self.policy.last_good.keep(self.name, load.source)
 
     def _fail(self, error: LibraryError) -> None:
         if self.error is None or self.error.detail != error.detail:
@@ -309,7 +315,7 @@ class Library:
         queue = list(group)
         while queue:
             library = queue.pop(0)
-            made_of_partners = [part for part in library._parts if not group.keys().isdisjoint(part._parts)]
+            made_of_partners = [part for part in library._parts if not group.keys().isdisjoint(part._parts.keys())]
             for partner in (*library._partners, *made_of_partners):
                 if partner not in group and os.path.exists(partner.path):
                     group[partner] = None

@@ -54,6 +54,13 @@ class Endpoint:
         """library/Class/method, with the folders before it: shop/orders/Orders/show."""
         return f"{self.library.place}/{self.controller.__name__}/{self.outline.name}"
 
+    @property
+    def takes_files(self) -> bool:
+        """Whether its signature asks for files, or the code of an untyped method uses the name `files`."""
+        if any(parameter.shape in ("file", "files") for parameter in self.signature.parameters):
+            return True
+        return self.signature.style != "typed" and "files" in inspect.unwrap(self.function).__code__.co_names
+
 
 def kept_names(root: Folder) -> Iterator[tuple[str, str]]:
     """The folders and libraries of the root that no URL reaches, as their name is reserved: name and path."""

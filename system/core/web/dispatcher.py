@@ -13,8 +13,7 @@ from werkzeug.routing import Rule
 
 from ..catalog.folder import Folder, is_public
 from ..catalog.tree import Catalog
-from ..dispatch.calling import Runner, ask_hooks, call, run
-from ..dispatch.hooks import folder_hooks, read_hooks
+from ..dispatch.calling import Runner, ask_hooks, call, folder_hooks, read_hooks, run
 from ..dispatch.request import KernelRequest
 from ..dispatch.routing import Endpoint, match
 from ..dispatch.walk import Resolved, resolve, resolve_until

@@ -9,8 +9,7 @@ from flask import request as flask_request
 from werkzeug.datastructures import MultiDict
 
 from ..catalog.tree import Catalog
-from ..dispatch.calling import call, run
-from ..dispatch.hooks import read_hooks
+from ..dispatch.calling import call, read_hooks, run
 from ..dispatch.params import NO_VALUES, Params
 from ..dispatch.request import KernelRequest
 from ..dispatch.routing import match
