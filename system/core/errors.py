@@ -116,8 +116,12 @@ class LibraryError(KernKoaError):
     The error of Python itself is the `__cause__`.
     """
 
-    def __init__(self, detail: str, path: str = "", line: int = 0, text: str = "") -> None:
+    def __init__(
+        self, detail: str, path: str = "", line: int = 0, text: str = "", cause: BaseException | None = None
+    ) -> None:
         super().__init__(detail)
+        if cause is not None:
+            self.__cause__ = cause
         self.path = path
         self.line = line
         self.text = text

@@ -81,12 +81,10 @@ def without_secrets(value: Any) -> Any:
     return [without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-class _Short(Repr):
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxstring = self.maxother = 300
-        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 12
-        self.maxlevel = 3
+_short = Repr()
+_short.maxstring = _short.maxother = 300
+_short.maxdict = _short.maxlist = _short.maxtuple = _short.maxset = 12
+_short.maxlevel = 3
 
 
 def shown(name: str, value: Any, settings: Settings) -> str:
@@ -94,7 +92,7 @@ def shown(name: str, value: Any, settings: Settings) -> str:
     if is_secret(name):
         return HIDDEN
     try:
-        text = _Short().repr(value)
+        text = _short.repr(value)
     except Exception as error:  # noqa: BLE001 - the user's __repr__ may raise anything
         return f"<{type(value).__name__}: it cannot be shown: {type(error).__name__}>"
     return mask(text, settings)

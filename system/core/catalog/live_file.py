@@ -75,6 +75,13 @@ class LiveFile:
             return True
         return may_wait and age < UNFINISHED_SECONDS and self._looks_unfinished(content)
 
+    def has_still(self, digest: bytes, now: float) -> bool:
+        """Whether the content surely is that of a digest, by the stamp of the file."""
+        if digest != self._digest or self._is_racy or stamp_of(self.path) != self._stamp:
+            return False
+        self.due, self._looked_at = self.policy.next_look(now), now
+        return True
+
     def read(self, now: float) -> tuple[bytes, bytes]:
         """The content, after a moment without changes, and its digest. Raises OSError."""
         self.due, self._looked_at = self.policy.next_look(now), now

@@ -26,10 +26,8 @@ def describe(error: BaseException, path: str, has_version: bool = False) -> Libr
     if isinstance(error, Refused):
         return error
     if isinstance(error, LibraryError):
-        described = LibraryError(f"{path} imports a broken library. {error.detail}", error.path, error.line)
-        described.text = error.text
-        described.__cause__ = error.__cause__ or error
-        return described
+        detail = f"{path} imports a broken library. {error.detail}"
+        return LibraryError(detail, error.path, error.line, error.text, error.__cause__ or error)
     line, text = 0, ""
     if isinstance(error, SyntaxError) and (error.filename or path) == path:
         line, text = error.lineno or 0, (error.text or "").rstrip("\n")
@@ -39,9 +37,7 @@ def describe(error: BaseException, path: str, has_version: bool = False) -> Libr
         detail = f"{path}, line {line}: {type(error).__name__}: {error}"
     if has_version and "already" in detail:
         detail = f"{detail} {RESTART}"
-    described = LibraryError(detail, path, line, text)
-    described.__cause__ = error
-    return described
+    return LibraryError(detail, path, line, text, error)
 
 
 def describe_refusal(error: BaseException, cause: str, paths: Sequence[str]) -> LibraryError:
@@ -51,9 +47,8 @@ def describe_refusal(error: BaseException, cause: str, paths: Sequence[str]) -> 
     why = (
         f" {cause} shares state with {others}. They are loaded together; until each loads, all stay as they were."
     )
-    refused = Refused(fault.detail + (why if fault.path != cause else ""), fault.path, fault.line, fault.text)
-    refused.__cause__ = fault.__cause__
-    return refused
+    detail = fault.detail + (why if fault.path != cause else "")
+    return Refused(detail, fault.path, fault.line, fault.text, fault.__cause__)
 
 
 def _path_of(error: BaseException, paths: Sequence[str]) -> str:

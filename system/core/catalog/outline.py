@@ -109,16 +109,12 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """The statements of a body, also those under `if`, `try` and `with`, which bind names at the same level."""
     for node in body:
         yield node
-        if isinstance(node, ast.If | ast.Try | ast.With):
-            yield from _statements(node.body)
-            yield from _statements(getattr(node, "orelse", []))
-            yield from _statements(getattr(node, "finalbody", []))
-            for handler in getattr(node, "handlers", []):
-                yield from _statements(handler.body)
+        if isinstance(node, ast.If | ast.Try | ast.ExceptHandler | ast.With):
+            yield from _statements(ast.iter_child_nodes(node))
 
 
 def _read_class(node: ast.ClassDef) -> ClassOutline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ NATIVE: dict[str, frozenset[type]] = {
     "postgresql": PLAIN | {Decimal, datetime, date, time, timedelta, UUID, list},
 }
 LARGEST = 2**63 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Change = Callable[[Any], Any]
 
@@ -99,15 +101,7 @@ def _explain_value(value: Any) -> str:
     if isinstance(value, int) and abs(value) > LARGEST:
         return "is beyond 64 bits, the largest integer of a column: check its range first, or keep it as text"
     if isinstance(value, str):
-        return "" if _is_utf8(value) else "has characters that UTF-8 cannot hold"
+        return "has characters that UTF-8 cannot hold" if _SURROGATE.search(value) else ""
     if isinstance(value, tuple({*PLAIN, *_KNOWN})):
         return ""
     return f"is of the type {type(value).__name__}: give text, a number, bytes, a date or None"
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

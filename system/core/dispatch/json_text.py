@@ -61,28 +61,20 @@ def _plain(value: Any, level: int) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
-def find_fault(
-    value: Any,
-    place: str,
-    encode: Callable[[Any], Any] = encode_json,
-    most_levels: int = MOST_LEVELS,
-    has_unique_keys: bool = False,
-) -> str:
-    """The place of the first thing in a value that JSON cannot hold, and what it is; empty where there is none.
+@dataclasses.dataclass(frozen=True, slots=True)
+class FaultFinder:
+    """Finds what JSON cannot hold in a value.
 
     `encode` raises one of ENCODING_ERRORS for what cannot be encoded. `has_unique_keys` refuses mappings with two
     keys that are the same in JSON.
     """
-    return _Finder(encode, most_levels, has_unique_keys).find(value, place, 0)
 
+    encode: Callable[[Any], Any] = encode_json
+    most_levels: int = MOST_LEVELS
+    has_unique_keys: bool = False
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Finder:
-    encode: Callable[[Any], Any]
-    most_levels: int
-    has_unique_keys: bool
-
-    def find(self, value: Any, place: str, level: int) -> str:
+    def find(self, value: Any, place: str, level: int = 0) -> str:
+        """The place of the first fault in a value, and what it is; empty where there is none."""
         if level > self.most_levels:
             return f"{_shorten(place)} is nested more than {self.most_levels} levels deep, or contains itself"
         for name, child in _children(value):

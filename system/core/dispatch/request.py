@@ -133,6 +133,21 @@ class KernelRequest(Request):
         except ValueError as error:
             raise MalformedBody(f"The body is not a valid {self.mimetype}: {error}.") from error
 
+    def limit_body(self, settings: Settings) -> None:
+        """Limit the body to maxUploadBytes where the method takes files, to maxBodyBytes where not, or its @limit.
+
+        Raises TooLarge where the declared length is beyond that.
+        """
+        endpoint = self.resolved.endpoint
+        own: int = getattr(endpoint.function, "koa_upload_bytes", 0)
+        most = own or (settings.maxUploadBytes if endpoint.takes_files else settings.maxBodyBytes)
+        self.max_content_length = most
+        if (self.content_length or 0) > most:
+            raise TooLarge(
+                f"The body has {self.content_length:,} bytes; {endpoint.name} takes {most:,}. "
+                'A method that takes more says so: @limit(upload="500MB").'
+            )
+
     def _limit(self, most: int) -> None:
         self.max_content_length = min(most, self.max_content_length or most)
 

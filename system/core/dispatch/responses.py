@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..errors import AnswerError
 from .coroutines import iterate
-from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
+from .json_text import ENCODING_ERRORS, FaultFinder, encode_any, encode_json
 from .lean_response import LeanResponse
 from .models import is_record
 from .request import KernelRequest, request
@@ -56,8 +56,9 @@ def respond(value: Any) -> Response:
     if type(value) in (dict, list):
         return _json_of(value)
     if isinstance(value, Response):
-        if isinstance(value.response, Iterator) and not value.direct_passthrough:
-            value.response = _keep_open(value.response, value.response)
+        pieces = value.response
+        if isinstance(pieces, Iterator) and not value.direct_passthrough and pieces is not request.answer_stream:
+            value.response = _keep_open(pieces, pieces)  # not that which an `after` hook returns again
         return value
     if value is None:
         return Response(status=204)
@@ -93,7 +94,7 @@ def _json_of(value: Any) -> Response:
     try:
         return json_response(value)
     except ENCODING_ERRORS as error:
-        fault = find_fault(value, "value") or f"value: {error}"
+        fault = FaultFinder().find(value, "value") or f"value: {error}"
         raise _refuse(f"a value that is not JSON: {fault}") from error
 
 
@@ -249,7 +250,9 @@ def _encode_line(value: Any) -> bytes:
     try:
         return encode_json(value) + b"\n"
     except ENCODING_ERRORS as error:
-        raise _refuse(f"a stream with a piece that is not JSON: {find_fault(value, 'piece') or error}") from error
+        raise _refuse(
+            f"a stream with a piece that is not JSON: {FaultFinder().find(value, 'piece') or error}"
+        ) from error
 
 
 def _encode_piece(value: Any) -> bytes:

@@ -57,9 +57,9 @@ def find_wrong_fields(version: Version) -> Iterator[tuple[int, str]]:
         from .value_rules import find_wrong_constraints
 
         outline = version.outline.classes.get(kind.__name__)
-        for found in find_wrong_constraints(schema):
-            if found.owner is kind:
-                yield outline.line if outline else 0, f"{found.place} cannot be used: {found.reason}"
+        for owner, place, reason in find_wrong_constraints(schema):
+            if owner is kind:
+                yield outline.line if outline else 0, f"{place} cannot be used: {reason}"
 
 
 def _models(version: Version) -> Iterator[tuple[type, Any]]:

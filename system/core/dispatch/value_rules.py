@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Flag
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator
@@ -39,10 +39,7 @@ def make_validator(adapter: TypeAdapter[Any], fail_fast: bool = False) -> Any:
     """
     schema: Any = _apply(dict(adapter.core_schema), fail_fast)
     try:
-        try:
-            return SchemaValidator(schema, None, _use_prebuilt=False)
-        except TypeError:  # before pydantic 2.11 there are no prebuilt validators
-            return SchemaValidator(schema)
+        return SchemaValidator(schema, None, _use_prebuilt=False)
     except SchemaError:
         return adapter.validator
 
@@ -141,30 +138,14 @@ _SAMPLES: dict[str, Any] = {
 }
 
 
-class WrongConstraint(NamedTuple):
-    """A constraint that its type cannot have. `owner` and `field` are of the model that it stands in, if any."""
-
-    owner: type | None
-    field: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.reason}" if self.owner else self.reason
-
-    @property
-    def place(self) -> str:
-        """Person.age; of a root model its name alone."""
-        return ".".join(filter(None, (self.owner.__name__ if self.owner else "", self.field)))
-
-
 def check_constraints(schema: Any) -> None:
     """Raises TypeError for a constraint that its type cannot have, such as `gt` of a text."""
-    for found in find_wrong_constraints(schema):
-        raise TypeError(str(found))
+    for _, place, reason in find_wrong_constraints(schema):
+        raise TypeError(f"{place}: {reason}" if place else reason)
 
 
-def find_wrong_constraints(schema: Any) -> Iterator[WrongConstraint]:
-    """The constraints that their types cannot have.
+def find_wrong_constraints(schema: Any) -> Iterator[tuple[type | None, str, str]]:
+    """The constraints that their types cannot have: the model, its name and the field (Person.age), the reason.
 
     Pydantic finds that out with the first value. Only its own checks are tried, no code of the site.
     """
@@ -180,7 +161,7 @@ def find_wrong_constraints(schema: Any) -> Iterator[WrongConstraint]:
             except TypeError as error:
                 named = _CONSTRAINT.search(str(error))
                 reason = f"a value of type {first['type']} cannot have {named[1]}" if named else str(error)
-                yield WrongConstraint(owner, field, reason)
+                yield owner, ".".join(filter(None, (getattr(owner, "__name__", ""), field))), reason
 
 
 def _is_constraint(node: CoreSchema) -> bool:

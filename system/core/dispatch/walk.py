@@ -16,7 +16,7 @@ from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..errors import NotFound
-from .routing import Endpoint, Route, find_class, make_endpoint
+from .routing import Endpoint, find_class, make_endpoint
 
 # what a walk reads of a library, and what it finds at its end
 Opened = TypeVar("Opened")
@@ -78,18 +78,18 @@ class Stop:
         return self.position, sum(map(bool, (self.library, self.controller, self.endpoint))) + len(self.folders)
 
 
-def resolve(catalog: Catalog, route: Route, now: float, tasks: bool = False) -> Resolved:
+def resolve(catalog: Catalog, route: tuple[str, ...], now: float, tasks: bool = False) -> Resolved:
     """The live method that a route leads to; with `tasks` also one that only exeTask may start.
 
     Raises NotFound, with its Stop, where there is none; LibraryError where its file is broken.
     """
-    return Resolved(*_LiveWalk(route.segments, now, tasks).find(catalog.roots["controller"]))
+    return Resolved(*_LiveWalk(route, now, tasks).find(catalog.roots["controller"]))
 
 
-def resolve_until(catalog: Catalog, route: Route, now: float) -> tuple[Resolved, float]:
+def resolve_until(catalog: Catalog, route: tuple[str, ...], now: float) -> tuple[Resolved, float]:
     """As resolve, and the moment until which a walk leads to the same: when the first file on the way is due."""
-    walk = _LiveWalk(route.segments, now, False)
-    return Resolved(*walk.find(catalog.roots["controller"]), route.segments), walk.until
+    walk = _LiveWalk(route, now, False)
+    return Resolved(*walk.find(catalog.roots["controller"]), route), walk.until
 
 
 class Walk(Generic[Opened, Method]):

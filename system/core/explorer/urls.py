@@ -8,13 +8,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..catalog.folder import Folder
-from ..catalog.inheritance import FoundMethod
 from ..catalog.library import Library
+from ..catalog.moment import FoundMethod, Moment
 from ..catalog.outline import Outline
 from ..dispatch.routing import match
 from ..dispatch.walk import Walk
 from ..errors import LibraryError, NotFound
-from .moment import Moment
 
 # how many lists of arguments are tried for a method that its own URL does not lead to
 MOST_TRIES = 30
@@ -78,7 +77,7 @@ class Addresses:
     def __init__(self, moment: Moment, root: Folder, home: str) -> None:
         self._moment = moment
         self._root = root
-        self._home = match(home).segments if home else ()
+        self._home = match(home) if home else ()
 
     def of(self, library: Library, controller: str, found: FoundMethod) -> tuple[str, str]:
         """The whole and the shortest address of a method; empty where nothing leads to it.

@@ -24,7 +24,7 @@ from ..dispatch.calling import binding_of
 from ..dispatch.coroutines import finish, iterate
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
-from ..dispatch.routing import Endpoint, Route
+from ..dispatch.routing import Endpoint
 from ..dispatch.walk import Resolved, resolve
 from ..errors import (
     NotFound,
@@ -207,7 +207,7 @@ def _resolve(tasks: Tasks, route: str) -> Resolved:
     while True:
         try:
             tasks.catalog.policy.look_again()  # the process that sent the task may have seen an edit a moment ago
-            return resolve(tasks.catalog, Route(segments), tasks.catalog.now(), tasks=True)
+            return resolve(tasks.catalog, segments, tasks.catalog.now(), tasks=True)
         except NotFound:
             if time.monotonic() > deadline:
                 raise

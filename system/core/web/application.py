@@ -36,14 +36,12 @@ from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, Unkn
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .forms import answer_again, current_form, page_of
-from .guarded import ask_root_guard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
 from .origins import SAFE, Origins
 from .sessions import Sessions
 from .short_way import ShortWay
-from .sizes import limit_body
 from .urls import find_path, make_url
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -115,28 +113,19 @@ class KernKoa(ShortWay):
             frame = frame.f_back
         return ""
 
-    def url_for(
-        self,
-        /,
-        endpoint: str,
-        *,
-        _anchor: str | None = None,
-        _method: str | None = None,
-        _scheme: str | None = None,
-        _external: bool | None = None,
-        **values: Any,
-    ) -> str:
+    def url_for(self, /, endpoint: str, **values: Any) -> str:
         """Flask's url_for, for methods of the catalogue too: `url_for("shop/orders/show", number=3)`.
 
         Outside of a request it is the full URL, on `config.url`. Raises UnknownRoute for a path without a method.
         """
         path = None if endpoint in self.view_functions else find_path(self.catalog, endpoint)
         if path is not None:
-            is_external = _external or (_external is None and not has_request_context())
-            return make_url(self.settings.url, path, values, is_external, _scheme, _anchor)
-        options: Any = {"_anchor": _anchor, "_method": _method, "_scheme": _scheme, "_external": _external}
+            names = ("_external", "_scheme", "_anchor", "_method")
+            external, scheme, anchor, _ = (values.pop(name, None) for name in names)
+            is_external = external or (external is None and not has_request_context())
+            return make_url(self.settings.url, path, values, is_external, scheme, anchor)
         try:
-            return super().url_for(endpoint, **options, **values)
+            return super().url_for(endpoint, **values)
         except BuildError as error:
             if "/" in endpoint:  # Flask would suggest endpoints of its own
                 raise UnknownRoute(endpoint) from error
@@ -159,11 +148,11 @@ class KernKoa(ShortWay):
         if self.check_rate is not None:
             self.check_rate(request)
         if request.resolved is None:
-            refusal = ask_root_guard(request, self.catalog, self.settings)
+            refusal = self.dispatcher.ask_root_guard(request)
             if refusal is not None:
                 return refusal
         elif request.has_body:
-            limit_body(request, self.settings)
+            request.limit_body(self.settings)
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -52,22 +53,18 @@ class RuleMap(Map):
         return True
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Adapter:
     """Stands in for Werkzeug's MapAdapter, which `make_real` makes when it is needed.
 
     `is_claimed` is whether a rule of Flask may match the path; else only the catalogue is asked.
     """
 
-    __slots__ = ("_dispatcher", "_is_claimed", "_make_real", "_real", "_request")
-
-    def __init__(
-        self, request: KernelRequest, is_claimed: bool, dispatcher: Dispatcher, make_real: Callable[[], Any]
-    ) -> None:
-        self._request = request
-        self._is_claimed = is_claimed
-        self._dispatcher = dispatcher
-        self._make_real = make_real
-        self._real: MapAdapter | None = None
+    _request: KernelRequest
+    _is_claimed: bool
+    _dispatcher: Dispatcher
+    _make_real: Callable[[], Any]
+    _real: MapAdapter | None = None
 
     def match(self, *args: Any, **kwargs: Any) -> tuple[Rule | None, dict[str, Any] | None]:
         """The rule of a request and its arguments. Raises NotFound if neither Flask nor the catalogue has one."""
