@@ -67,7 +67,7 @@ class LiveFile:
         Where every file is to be looked at again, only one that is empty or open for writing is left for later.
         """
         age = age_of(stamp)
-        may_wait = self.policy.may_wait and now <= time.monotonic()
+        may_wait = not self.policy.development and self.policy.live_seconds > 0 and now <= time.monotonic()
         if age >= EMPTY_SECONDS or (may_wait and age < SETTLED_SECONDS):
             return age < EMPTY_SECONDS
         content, is_open = _read(self.path)
