@@ -95,9 +95,8 @@ class LiveFile:
             content, is_open = _read(self.path)
             after = stamp_of(self.path)
             may_change = age_of(after) < UNFINISHED_SECONDS and self._looks_unfinished(content)
-            if after == before and not may_change and not is_open:
-                return content, self._note(content, after)
-            if waited >= (EMPTY_SECONDS if is_open else UNFINISHED_SECONDS):
+            is_complete = after == before and not may_change and not is_open
+            if is_complete or waited >= (EMPTY_SECONDS if is_open else UNFINISHED_SECONDS):
                 return content, self._note(content, after)
             time.sleep(QUIET_SECONDS)
 
