@@ -34,13 +34,12 @@ class Databases(Mapping[str, "Database"]):
         weakref.finalize(self, _close, self._databases)  # at exit too: servers log clients that just vanish
 
     def __getitem__(self, name: str) -> Database:
-        return self._databases.get(name) or self._make(name)
-
-    def _make(self, name: str) -> Database:
-        from .connection import Database
-
+        if name in self._databases:
+            return self._databases[name]
         if name not in self._entries:
             raise UnknownDatabase(name, self._entries)
+        from .connection import Database
+
         return self._databases.setdefault(name, Database(name, self._entries[name], self._folder, self._held))
 
     def use(self, name: str, kind: type[Kind]) -> Kind:

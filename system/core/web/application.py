@@ -197,7 +197,7 @@ class KernKoa(ShortWay):
         if request.nonce:
             response.headers.setdefault(HEADER, policy_of(request.nonce))
         response = self.keep_session(context, response)
-        if type(response) is LeanResponse:  # nobody changed it
+        if type(response) is LeanResponse:  # it is unchanged
             return response
         check_sendable(response)
         if request.answer_stream is not None:
