@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 
+from system.addons.auth.outbox import Outbox
 from tests.servers import free_port
 from tests.task_bench import ROOT, Bench, bench, wait_for
 
@@ -77,16 +78,13 @@ def test_a_mail_that_waits_for_its_next_try_is_sent_at_the_exit(site: tuple[Benc
 
 
 def test_a_mail_server_that_does_not_answer_delays_the_exit_for_a_bounded_time(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from system.addons.auth import outbox
-
-    monkeypatch.setattr(outbox, "EXIT_SECONDS", 0.2)
-    box, is_over = outbox.Outbox(), threading.Event()
+    box, is_over = Outbox(), threading.Event()
     for _ in range(3):
         box.add("The mail", lambda: is_over.wait(20))
     began = time.monotonic()
-    box.close()
+    box.close(seconds=0.2)
     is_over.set()
     assert time.monotonic() - began < 5
     assert "The process exits before 3 mails could be sent" in caplog.text

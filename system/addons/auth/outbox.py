@@ -43,12 +43,12 @@ class Outbox:
             heappush(self._waiting, (time.monotonic() + seconds, next(self._numbers), title, send, waits))
             self._changed.notify()
 
-    def close(self) -> None:
-        """Send what waits, each mail once, within EXIT_SECONDS in all."""
+    def close(self, seconds: float = EXIT_SECONDS) -> None:
+        """Send what waits, each mail once, within so many seconds in all."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._waiting and not self._sending, EXIT_SECONDS)
+            self._changed.wait_for(lambda: not self._waiting and not self._sending, seconds)
             lost = len(self._waiting) + self._sending
         if lost:
             log.error("The process exits before %s mails could be sent: the users can ask again.", lost)
