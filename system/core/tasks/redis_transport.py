@@ -22,7 +22,7 @@ log = logging.getLogger("kernkoa.worker")
 # as many messages are put back at once
 MOST_RESTORED = 100
 # what a text raises that is not a message: not JSON, or JSON of another form
-_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 # messages that this process acknowledged while Redis was away
 _late_tags: set[str] = set()

@@ -22,7 +22,7 @@ _FIND = """
 local ids = redis.call('ZREVRANGEBYSCORE', KEYS[1], ARGV[5], ARGV[4], 'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])
 local found, most = {}, 2 * tonumber(ARGV[6])
 for at = 1, #ids, 2 do
-  local record = redis.call('HMGET', ARGV[1] .. ids[at], 'status', 'queue', 'worker', 'route')
+  local record = redis.pcall('HMGET', ARGV[1] .. ids[at], 'status', 'queue', 'worker', 'route')
   local status, queue, worker, route = record[1], record[2], record[3], record[4]
   if status and (ARGV[7] == '' or ARGV[7] == status) and (ARGV[9] == '' or ARGV[9] == queue)
       and (ARGV[10] == '' or ARGV[10] == worker)

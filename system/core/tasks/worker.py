@@ -219,6 +219,16 @@ class KoaRequest(Request):  # type: ignore[misc]
         super().reject(requeue=requeue)
 
 
+def is_readable(headers: Any) -> bool:
+    """Whether a message has headers with which Celery can start a task. Other values end its worker."""
+    return (
+        isinstance(headers, dict)
+        and isinstance(headers.get("id"), str)
+        and isinstance(headers.get("retries", 0), int)
+        and headers.get("timelimit") in (None, [None, None])
+    )
+
+
 class KoaConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer with the Lease step, which outlives a restart of Redis.
 
@@ -252,6 +262,17 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         """
         if self.controller.blueprint.state != bootsteps.RUN:
             super().on_close()
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Any:
+        """What receives a message: one that is none of this site's is refused before Celery makes a task of it."""
+        receive = super().create_task_handler(*args, **options)
+
+        def check(message: Any) -> Any:
+            if is_readable(message.headers):
+                return receive(message)
+            return self.on_decode_error(message, ValueError("its headers are not those of a task of this site"))
+
+        return check
 
     def on_decode_error(self, message: Any, error: Exception) -> None:
         super().on_decode_error(message, error)
