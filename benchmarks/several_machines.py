@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.machine_site import LIBRARY, MachineSite, machine_site
+from tests.machine_site import LIBRARY, Host, MachineSite, machine_site
 from tests.machine_traffic import Traffic, judge
 
 
@@ -56,21 +56,19 @@ def kill_web_services(site: MachineSite, traffic: Traffic) -> None:
 
 def power_off_web(site: MachineSite, traffic: Traffic) -> None:
     """A web machine loses its power; it comes back after eight seconds."""
-    host = site.web[1]
-    host.machine.power_off()
-    time.sleep(8)
-    host.machine.plug("up")
-    host.start_web()
-    traffic.more(100)
+    power_off(site.web[1], site.web[1].start_web, traffic)
 
 
 def power_off_worker(site: MachineSite, traffic: Traffic) -> None:
     """A worker machine loses its power; it comes back after eight seconds."""
-    host = site.workers[0]
+    power_off(site.workers[0], site.workers[0].start_tasks, traffic)
+
+
+def power_off(host: Host, start: Callable[[], object], traffic: Traffic) -> None:
     host.machine.power_off()
     time.sleep(8)
     host.machine.plug("up")
-    host.start_tasks()
+    start()
     traffic.more(100)
 
 

@@ -133,8 +133,8 @@ def _type(kind: Any) -> str:
 
 def _commands() -> Iterator[str]:
     context = click.Context(commands, info_name="python kernkoa.py")
-    for name in sorted(commands.commands):
-        command = commands.commands[name]
+    lazy = {"tasks": commands.get_command(context, "tasks")}
+    for name, command in sorted({**commands.commands, **lazy}.items()):
         usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name, parent=context)))
         text = " ".join(inspect.cleandoc(command.help or "").split("\n\n")[0].split())
         yield f"- `{name} {usage}`: {text}"

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from system.core.catalog.tree import Catalog
 from system.core.dispatch.calling import run
 from system.core.dispatch.params import Params
-from system.core.dispatch.routing import Route
 from system.core.dispatch.walk import resolve
 from system.core.errors import InvalidParameters, NotFound
 
@@ -51,7 +50,7 @@ def _write_class(place: str, name: str, methods: Methods) -> str:
 def answer(catalog: Catalog, path: tuple[str, ...]) -> Any:
     """What a path answers; None where it leads to no method, "422" where the method refuses to be called."""
     try:
-        resolved = resolve(catalog, Route(path), catalog.now())
+        resolved = resolve(catalog, path, catalog.now())
     except NotFound:
         return None
     try:

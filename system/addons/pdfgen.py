@@ -10,14 +10,12 @@ page's upper left corner, font sizes in points. `{name}` in a text is a value of
 from __future__ import annotations
 
 import os
-import struct
 import tempfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL.Image import DecompressionBombError
 from pydantic import ValidationError
 from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_CENTER, TA_LEFT, TA_RIGHT
@@ -46,21 +44,6 @@ from system.addons.print_format import (
 from system.addons.print_text import clean, fill
 from system.core.errors import PrintError
 
-# what ReportLab and Pillow raise for a format, a value or an image that they cannot draw
-FOREIGN = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    OSError,
-    RecursionError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    DecompressionBombError,
-    LayoutError,
-)
 SIZES = {"A4": A4, "A5": A5, "letter": LETTER}
 ALIGNMENTS = {"left": TA_LEFT, "center": TA_CENTER, "right": TA_RIGHT}
 
@@ -78,7 +61,9 @@ def draw(
     checked = _validate(layout)
     try:
         pdf = _Drawing(checked, data, images).draw()
-    except FOREIGN as error:
+    except PrintError:
+        raise
+    except Exception as error:  # ReportLab and Pillow raise many kinds
         raise PrintError(f"The print format cannot be drawn: {type(error).__name__}: {error}") from error
     if file is not None:
         _keep(pdf, file)
@@ -207,7 +192,9 @@ class _Drawing:
         """Width and height in points."""
         try:
             width, height = ImageReader(self.image(self.fill(part.image))).getSize()
-        except FOREIGN as error:
+        except PrintError:
+            raise
+        except Exception as error:
             raise PrintError(f"{part.image!r} is not a readable image: {error}") from error
         if part.height:
             return (part.width or part.height * width / height) * mm, part.height * mm

@@ -24,7 +24,6 @@ from .tasks.submission import Tasks
 from .web.access_log import AccessLog
 from .web.application import KernKoa
 from .web.dispatcher import Dispatcher
-from .web.guarded import RootGuard
 from .web.matching import ViewFunctions
 from .web.readiness import Readiness
 from .web.views import add_routes
@@ -53,7 +52,6 @@ def create_app(settings: Settings) -> KernKoa:
     app.tasks = Tasks(settings, app.catalog, partial(_make_celery, app))
     app.dispatcher = Dispatcher(app.catalog, settings, app.tasks)
     app.view_functions = ViewFunctions(app.view_functions, app.dispatcher)
-    app.root_guard = RootGuard(app.catalog, settings)
     add_routes(app, settings)
     ready = Readiness(settings, app.catalog, app.dbs, app.tasks)
     app.add_url_rule("/_koa/ready", "ready", ready.answer)

@@ -162,20 +162,10 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else _refuse(value, "text")
 
 
-def _as_boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    found = _BOOLEANS.get(str(value).lower()) if isinstance(value, int | str) else None
-    return _refuse(value, "True or False") if found is None else found
-
-
-def _as_integer(value: Any) -> int:
-    try:
-        if not isinstance(value, float) or value.is_integer():
-            return int(value)
-    except (ValueError, TypeError):
-        pass
-    _refuse(value, "an integer")
+def _integer_of(value: Any) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError
+    return int(value)
 
 
 def _as_nothing(value: Any) -> None:
@@ -186,7 +176,7 @@ def _made_by(kind: Callable[[Any], Any], expected: str) -> Callable[[Any], Any]:
     def make(value: Any) -> Any:
         try:
             return kind(value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, LookupError):
             _refuse(value, expected)
 
     return make
@@ -194,8 +184,8 @@ def _made_by(kind: Callable[[Any], Any], expected: str) -> Callable[[Any], Any]:
 
 _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     str: _as_text,
-    bool: _as_boolean,
-    int: _as_integer,
+    bool: _made_by(lambda value: _BOOLEANS[str(value).lower()], "True or False"),
+    int: _made_by(_integer_of, "an integer"),
     float: _made_by(float, "a number"),
     Path: _made_by(Path, "a path"),
     IPv4Network: _made_by(IPv4Network, "an IPv4 network"),

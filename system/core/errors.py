@@ -50,18 +50,26 @@ from typing import Any, Literal
 
 from werkzeug import exceptions
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+# the names of RFC 9110, which are newer than Werkzeug's
+_TITLES = {**HTTP_STATUS_CODES, 413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class KernKoaError(Exception):
     """Any error of the kernel: what happened, with the value, and what to do next."""
 
     status = 500
-    title = "Internal Server Error"
 
     def __init__(self, detail: str = "", **members: Any) -> None:
         Exception.__init__(self, detail)
         self.detail = detail
         self.members = members
+
+    @property
+    def title(self) -> str:
+        """The name of the status."""
+        return _TITLES.get(self.status, "Error")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -80,8 +88,8 @@ class StatusError(KernKoaError, HTTPException):
         self.description = detail
         self.response = None
 
-    def __init_subclass__(cls) -> None:
-        cls.code = cls.status
+    def __init_subclass__(cls, status: int = 0) -> None:
+        cls.status = cls.code = status or cls.status
 
 
 class SettingsError(KernKoaError):
@@ -108,8 +116,12 @@ class LibraryError(KernKoaError):
     The error of Python itself is the `__cause__`.
     """
 
-    def __init__(self, detail: str, path: str = "", line: int = 0, text: str = "") -> None:
+    def __init__(
+        self, detail: str, path: str = "", line: int = 0, text: str = "", cause: BaseException | None = None
+    ) -> None:
         super().__init__(detail)
+        if cause is not None:
+            self.__cause__ = cause
         self.path = path
         self.line = line
         self.text = text
@@ -162,7 +174,6 @@ class DatabaseConflict(DatabaseError):
     """
 
     status = 409
-    title = "Conflict"
 
     def __init__(self, key: Literal["unique", "foreign"], message: str) -> None:
         super().__init__(
@@ -192,11 +203,9 @@ class PrintError(KernKoaError):
     """A print format cannot be drawn with its data; the message names the part or the value that is missing."""
 
 
-class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable):
+class ServiceUnavailable(StatusError, exceptions.ServiceUnavailable, status=503):
     """A service that the site depends on is down; the client may try again in `retry_after` seconds."""
 
-    status = 503
-    title = "Service Unavailable"
     retry_after = 5
 
     @property
@@ -223,11 +232,8 @@ class QueueFull(ServiceUnavailable):
     """As many tasks as the setting maxQueued wait in a queue."""
 
 
-class RequestError(StatusError):
+class RequestError(StatusError, status=400):
     """The client's fault."""
-
-    status = 400
-    title = "Bad Request"
 
 
 class MissingParameter(RequestError, exceptions.BadRequest, KeyError):
@@ -242,15 +248,12 @@ class MalformedBody(RequestError, exceptions.BadRequest):
     """The body is not what its content type says."""
 
 
-class NotFound(RequestError, exceptions.NotFound):
+class NotFound(RequestError, exceptions.NotFound, status=404):
     """The path leads to no method.
 
     `reason` is a short phrase that says why, `stop` the place where the dispatcher's walk ended (a Stop of
     dispatch.walk, None for a path that was not walked). Both are for the development page only.
     """
-
-    status = 404
-    title = "Not Found"
 
     def __init__(self, reason: str = "", stop: Any = None) -> None:
         super().__init__("There is nothing at this address. Check the spelling of the URL.")
@@ -258,11 +261,8 @@ class NotFound(RequestError, exceptions.NotFound):
         self.stop = stop
 
 
-class MethodNotAllowed(RequestError, exceptions.MethodNotAllowed):
+class MethodNotAllowed(RequestError, exceptions.MethodNotAllowed, status=405):
     """The method does not take this verb; `verbs` are the ones that it takes."""
-
-    status = 405
-    title = "Method Not Allowed"
 
     def __init__(self, verb: str, verbs: Iterable[str]) -> None:
         self.verbs = self.valid_methods = sorted(verbs)
@@ -274,25 +274,16 @@ class MethodNotAllowed(RequestError, exceptions.MethodNotAllowed):
         return {"Allow": ", ".join(self.verbs)}
 
 
-class TooLarge(RequestError, exceptions.RequestEntityTooLarge):
+class TooLarge(RequestError, exceptions.RequestEntityTooLarge, status=413):
     """The client sent more than the settings allow."""
 
-    status = 413
-    title = "Content Too Large"
 
-
-class UnsupportedMediaType(RequestError, exceptions.UnsupportedMediaType):
+class UnsupportedMediaType(RequestError, exceptions.UnsupportedMediaType, status=415):
     """The body is of a type that the method cannot read."""
 
-    status = 415
-    title = "Unsupported Media Type"
 
-
-class CrossSiteRequest(RequestError):
+class CrossSiteRequest(RequestError, status=403):
     """A page of another site sent a request with a verb that may change something."""
-
-    status = 403
-    title = "Forbidden"
 
     def __init__(self, origin: str) -> None:
         super().__init__(
@@ -301,21 +292,15 @@ class CrossSiteRequest(RequestError):
         )
 
 
-class UnknownHost(RequestError):
+class UnknownHost(RequestError, status=421):
     """The Host header names a host that this site does not answer for: RFC 9110, section 15.5.20."""
-
-    status = 421
-    title = "Misdirected Request"
 
     def __init__(self, host: str) -> None:
         super().__init__(f"This site does not answer for the host {host[:200]!r}. Add it to `hosts` in config.py.")
 
 
-class InvalidParameters(RequestError, exceptions.UnprocessableEntity):
+class InvalidParameters(RequestError, exceptions.UnprocessableEntity, status=422):
     """Values that the signature refuses: `errors` lists each by name, `more` is how many others there are."""
-
-    status = 422
-    title = "Unprocessable Content"
 
     def __init__(self, errors: Sequence[dict[str, Any]], more: int = 0) -> None:
         names = ", ".join(str(error["name"]) for error in errors) + (f" and {more} more" if more else "")
@@ -326,23 +311,9 @@ class InvalidParameters(RequestError, exceptions.UnprocessableEntity):
     @classmethod
     def refused(cls, **messages: str) -> InvalidParameters:
         """Values that the site refuses itself: `raise InvalidParameters.refused(email="It is taken.")`."""
-        return cls(
-            [
-                {
-                    "name": name,
-                    "source": "site",
-                    "expected": "another value",
-                    "got": None,
-                    "hint": text,
-                    "message": text,
-                }
-                for name, text in messages.items()
-            ]
-        )
+        site = {"source": "site", "expected": "another value", "got": None}
+        return cls([{"name": name, **site, "hint": text, "message": text} for name, text in messages.items()])
 
 
-class IdempotencyReused(RequestError, exceptions.UnprocessableEntity):
+class IdempotencyReused(RequestError, exceptions.UnprocessableEntity, status=422):
     """An Idempotency-Key that came with another request before."""
-
-    status = 422
-    title = "Unprocessable Content"

@@ -21,6 +21,7 @@ ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))
 _LINES = {code: text for code, text in ESCAPES.items() if code != 0x0A}
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 REQUEST_ID = "kernkoa.request_id"
+LONGEST_TRACEBACK = 50_000
 
 
 def escape(text: str) -> str:
@@ -44,7 +45,10 @@ class OneLine(logging.Filter):
 
 
 def indent(text: str) -> str:
-    """The lines of a traceback, indented, with control characters escaped."""
+    """The lines of a traceback, indented, control characters escaped; of a long one the beginning and the end."""
+    if len(text) > LONGEST_TRACEBACK:
+        half = LONGEST_TRACEBACK // 2
+        text = f"{text[:half]} … ({len(text):,} characters) … {text[-half:]}"
     return "\n".join(f"  {line}" for line in text.translate(_LINES).split("\n"))
 
 

@@ -33,22 +33,19 @@ def mask(text: str, settings: Settings) -> str:
     """The text without the secrets of the settings, passwords in URLs, and values whose name gives them away."""
     if len(text) > LONGEST_TEXT:
         text = text[:LONGEST_TEXT] + " …"
-    for secret in _secrets_of(settings):
-        text = text.replace(secret, HIDDEN)
-    text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
-    return _hide(text, _VALUE, HIDDEN)
+    return _hide(text, settings, _VALUE, HIDDEN)
 
 
 def mask_source(text: str, settings: Settings) -> str:
     """A line of source without the secrets that it spells out; code like `token = read()` stays."""
+    return _hide(text, settings, _WRITTEN_VALUE, f'"{HIDDEN}"')
+
+
+def _hide(text: str, settings: Settings, value: re.Pattern[str], shown: str) -> str:
+    """The text without known secrets, and with `shown` for each value whose name says that it is one."""
     for secret in _secrets_of(settings):
         text = text.replace(secret, HIDDEN)
     text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
-    return _hide(text, _WRITTEN_VALUE, f'"{HIDDEN}"')
-
-
-def _hide(text: str, value: re.Pattern[str], shown: str) -> str:
-    """The text with `shown` in place of each value whose name says that it is a secret."""
     pieces, at = [], 0
     for name in _NAME.finditer(text):
         found = value.match(text, name.end()) if name.start() >= at and is_secret(name[1]) else None
@@ -84,12 +81,10 @@ def without_secrets(value: Any) -> Any:
     return [without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-class _Short(Repr):
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxstring = self.maxother = 300
-        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 12
-        self.maxlevel = 3
+_short = Repr()
+_short.maxstring = _short.maxother = 300
+_short.maxdict = _short.maxlist = _short.maxtuple = _short.maxset = 12
+_short.maxlevel = 3
 
 
 def shown(name: str, value: Any, settings: Settings) -> str:
@@ -97,7 +92,7 @@ def shown(name: str, value: Any, settings: Settings) -> str:
     if is_secret(name):
         return HIDDEN
     try:
-        text = _Short().repr(value)
+        text = _short.repr(value)
     except Exception as error:  # noqa: BLE001 - the user's __repr__ may raise anything
         return f"<{type(value).__name__}: it cannot be shown: {type(error).__name__}>"
     return mask(text, settings)

@@ -11,7 +11,7 @@ import secrets
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from flask import has_request_context, request
 
@@ -19,11 +19,8 @@ from .checked import Checked, InvalidValues, above, at_least, at_most, kinds_of,
 from .errors import SettingsError
 from .spelling import near_names
 
-# the settings whose environment variable is JSON; a list may be written with commas too
-_LISTS = frozenset({"secretKeys", "queues", "addons", "hosts", "origins", "proxies", "monitors"})
-_JSON = _LISTS | {"databases", "libs", "headers", "openapi"}
-
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 Kind = Literal["controller", "model", "print", "language", "addon"]
 Seconds = Annotated[float, at_least(0)]
 Bytes = Annotated[int, above(0)]
@@ -79,7 +76,7 @@ class Settings(Checked):
     hosts: Sequence[Annotated[str, matches(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9a-fA-F:.]+")]] = ()
     origins: Sequence[Annotated[str, matches(r"(\*|https?://[^\s/?#]+)")]] = ()
     proxies: Sequence[Network] = ()
-    monitors: Sequence[Network] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
+    monitors: Sequence[Network] = LOOPBACK
     monitorKey: Annotated[str, matches(r"(\S{16,})?")] = ""
     headers: Mapping[str, str] = {}
     hstsSeconds: Annotated[int, at_least(0)] = 0
@@ -228,9 +225,11 @@ def _variables(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse_variable(name: str, text: str) -> Any:
-    if name not in _JSON:
+    """The value of an environment variable: JSON for a mapping or a list, which may be written with commas too."""
+    kind = get_origin(kinds_of(Settings).get(name))
+    if kind not in (Sequence, Mapping):
         return text
-    if name in _LISTS and not text.lstrip().startswith("["):
+    if kind is Sequence and not text.lstrip().startswith("["):
         return text.replace(",", " ").split()
     try:
         return json.loads(text)

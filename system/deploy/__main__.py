@@ -6,6 +6,8 @@ import argparse
 import fcntl
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import DeployError
@@ -117,20 +119,13 @@ def _require_rights(machine: Machine, command: str) -> None:
         )
 
 
-class _only_one:
+@contextmanager
+def _only_one(machine: Machine) -> Iterator[None]:
     """Lock: a second setup.sh waits for the first."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._needed = not machine.dry and not machine.staged and os.geteuid() == 0
-
-    def __enter__(self) -> None:
-        if self._needed:
-            self._file = (CLONE / "setup.sh").open()
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        if self._needed:
-            self._file.close()
+    with (CLONE / "setup.sh").open() as file:
+        if not machine.dry and not machine.staged and os.geteuid() == 0:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 if __name__ == "__main__":

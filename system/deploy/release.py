@@ -237,5 +237,5 @@ def _compile(site: Site, place: Path) -> None:
     run_as(None, [site.python, "-m", "compileall", "-q", "system", *place.glob("*.py")], place, {})
 
 
-def _last_lines(text: str, count: int = 25) -> str:
-    return "\n".join(text.strip().splitlines()[-count:])
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-25:])

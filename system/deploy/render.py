@@ -10,13 +10,12 @@ from pathlib import Path
 from .site import Facts, Site
 
 HERE = Path(__file__).parent
-WEB_GROUP = "www-data"
 BROTLI = Path("/etc/nginx/modules-enabled/50-mod-http-brotli-static.conf")
 
 
-def rendered(site: Site, facts: Facts, web_group: str = WEB_GROUP) -> dict[Path, tuple[str, int]]:
+def rendered(site: Site, facts: Facts) -> dict[Path, tuple[str, int]]:
     """Every file that an installation writes: path, content and mode."""
-    values = _values(site, facts.images, facts.static, web_group)
+    values = _values(site, facts.images, facts.static)
     files = {
         Path("/etc/tmpfiles.d") / f"{site.slug}.conf": (HERE / "kernkoa.tmpfiles", 0o644),
         site.environment_file: (HERE / "kernkoa.default", 0o640),
@@ -32,15 +31,15 @@ def rendered(site: Site, facts: Facts, web_group: str = WEB_GROUP) -> dict[Path,
     if not site.wheel:
         text, mode = texts[site.emperor_ini]
         texts[site.emperor_ini] = (text.partition("; pyuwsgi only")[0], mode)
-    texts[site.vassal] = (render_uwsgi(site, web_group), 0o644)
+    texts[site.vassal] = (render_uwsgi(site), 0o644)
     texts[site.nginx_site] = (render_nginx(site, facts), 0o644)
     return texts
 
 
-def render_uwsgi(site: Site, web_group: str = WEB_GROUP) -> str:
+def render_uwsgi(site: Site) -> str:
     """kernkoa_uwsgi.ini for this site."""
     shipped = (site.clone / "kernkoa_uwsgi.ini").read_text(encoding="utf-8")
-    text = replaced(shipped, _values(site, site.clone / "images", site.clone / "static", web_group))
+    text = replaced(shipped, _values(site, site.clone / "images", site.clone / "static"))
     if site.processes:
         text = re.sub(r"(?m)^processes = .*$", f"processes = {site.processes}", text)
     return text
@@ -49,7 +48,7 @@ def render_uwsgi(site: Site, web_group: str = WEB_GROUP) -> str:
 def render_nginx(site: Site, facts: Facts) -> str:
     """kernkoa_nginx.conf for this site."""
     shipped = (site.clone / "kernkoa_nginx.conf").read_text(encoding="utf-8")
-    text = replaced(shipped, _values(site, facts.images, facts.static, WEB_GROUP))
+    text = replaced(shipped, _values(site, facts.images, facts.static))
     text = text.replace(f"{site.current}/catalog/controller", str(site.current / facts.controllers))
     if os.path.lexists(
         site.clone / facts.controllers / "_folder.py"
@@ -80,7 +79,7 @@ def replaced(text: str, values: Mapping[str, str]) -> str:
     return re.sub("|".join(map(re.escape, keys)), lambda match: values[match[0]], text)
 
 
-def _values(site: Site, images: Path, static: Path, web_group: str) -> dict[str, str]:
+def _values(site: Site, images: Path, static: Path) -> dict[str, str]:
     """Each value in the shipped files, for /usr/local/kernkoa, and its replacement for this site."""
     variable = site.slug.replace("-", "_")
     settings = " ".join(f'"{name}={value}"' for name, value in site.overrides.items())
@@ -101,8 +100,7 @@ def _values(site: Site, images: Path, static: Path, web_group: str) -> dict[str,
         "/etc/default/kernkoa": str(site.environment_file),
         "User=kernkoa": f"User={site.owner}",
         "Group=kernkoa": f"Group={site.owner}",
-        "SupplementaryGroups=www-data": f"SupplementaryGroups={web_group}",
-        "kernkoa:www-data": f"{site.owner}:{web_group}",
+        "kernkoa:www-data": f"{site.owner}:www-data",
         " kernkoa kernkoa": f" {site.owner} {site.owner}",
         " kernkoa adm": f" {site.owner} adm",
         "emperor.uwsgi kernkoa-worker kernkoa-beat": " ".join(site.units),

@@ -85,10 +85,10 @@ def tail(file: Path, count: int = 15) -> str:
         return "\n".join(stream.read().decode(errors="replace").splitlines()[-count:])
 
 
-def last_errors(file: Path, count: int = 3) -> list[str]:
-    """The last lines of a log that contain an error."""
+def last_errors(file: Path) -> list[str]:
+    """The last three lines of a log that contain an error."""
     try:
         lines = tail(file, 2000).splitlines()
     except PermissionError:
         return ["(only root and the group adm can read it)"]
-    return [line[:200] for line in lines if ERROR.search(line)][-count:]
+    return [line[:200] for line in lines if ERROR.search(line)][-3:]

@@ -11,7 +11,6 @@ import pytest
 
 from system.core.development.not_found import Explanation, explain
 from system.core.development.remedies import Remedy
-from system.core.dispatch.routing import Route
 from system.core.dispatch.walk import resolve
 from system.core.errors import NotFound
 
@@ -83,7 +82,7 @@ def shop(site: Any) -> Any:
 def why(site: Any, path: str) -> Explanation:
     catalog = site.app().catalog
     with pytest.raises(NotFound) as found:
-        resolve(catalog, Route(tuple(filter(None, path.split("/")))), catalog.now())
+        resolve(catalog, tuple(filter(None, path.split("/"))), catalog.now())
     return explain(found.value.stop)
 
 
@@ -219,7 +218,7 @@ def test_the_suggested_lines_make_the_path_work(shop: Any, path: str) -> None:
     assert remedy is not None
     apply(remedy)
     app = shop.app()
-    resolved = resolve(app.catalog, Route(tuple(path.split("/"))), app.catalog.now())
+    resolved = resolve(app.catalog, tuple(path.split("/")), app.catalog.now())
     assert app.test_client().get("/" + path).status_code in (200, 204), resolved
 
 

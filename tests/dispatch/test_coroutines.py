@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from system.core.errors import AnswerError
+
 LIBRARY = """
     import asyncio
+    from contextvars import ContextVar
     from flask import current_app, g, request, session
     from kernkoa import allow
 
@@ -64,14 +67,21 @@ LIBRARY = """
         def rows(self):
             return current_app.dbs["main"].query("select n from t")[1:]
 
+    who = ContextVar("who")
+
     class Guarded:
         async def before(self, params):
+            who.set("ann")
             if "key" not in params:
                 return "closed", 403
         async def after(self, response):
-            response.headers["X-After"] = "1"
+            response.headers["X-After"] = who.get()
+            return response
         def index(self):
-            return "open"
+            return "open for " + who.get()
+        async def fails(self):
+            yield "a"
+            raise ValueError("late")
 """
 
 
@@ -107,7 +117,14 @@ def test_its_errors_are_those_of_a_method(client: Any, caplog: Any) -> None:
 def test_async_hooks_guard_and_change_the_answer(client: Any) -> None:
     assert client.get("/lib/Guarded").status_code == 403
     answer = client.get("/lib/Guarded?key=1")
-    assert (answer.text, answer.headers["X-After"]) == ("open", "1")
+    assert (answer.text, answer.headers["X-After"]) == ("open for ann", "ann")
+
+
+def test_a_stream_that_a_hook_returns_is_the_same_stream(client: Any, caplog: Any) -> None:
+    answer = client.get("/lib/Guarded/fails?key=1", buffered=False)
+    with pytest.raises(AnswerError, match="after 1 pieces"):
+        list(answer.response)
+    assert caplog.text.count("failed in its stream, after") == 1
 
 
 def test_an_async_generator_is_streamed(client: Any) -> None:

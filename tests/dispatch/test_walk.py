@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from system.core.catalog.tree import Catalog
 from system.core.development.not_found import explain
-from system.core.dispatch.routing import Route
 from system.core.dispatch.walk import Stop, resolve
 from system.core.errors import NotFound
 from system.core.explorer.listing import Listing
@@ -37,7 +36,7 @@ def catalog_of(tree: Tree, live_seconds: Any = "off") -> Iterator[Catalog]:
 
 def stop_of(catalog: Catalog, path: tuple[str, ...]) -> Stop | None:
     try:
-        resolve(catalog, Route(path), catalog.now())
+        resolve(catalog, path, catalog.now())
     except NotFound as error:
         stop: Stop = error.stop
         return stop
@@ -84,10 +83,10 @@ def test_the_listing_has_exactly_the_urls_that_answer(tree: Tree) -> None:
         listed = {method.url: method for library in Listing(catalog).walk(now) for method in library.methods}
         for method in listed.values():
             for url in (method.url, method.short_url):
-                found = resolve(catalog, Route(tuple(filter(None, url.split("/")))), now)
+                found = resolve(catalog, tuple(filter(None, url.split("/"))), now)
                 assert found.endpoint.name == method.place
                 assert not found.arguments or ("{" in url and url.endswith("/".join(("", *found.arguments))))
-        found_all = [resolve(catalog, Route(path), now) for path in PATHS if stop_of(catalog, path) is None]
+        found_all = [resolve(catalog, path, now) for path in PATHS if stop_of(catalog, path) is None]
         assert {found.endpoint.name for found in found_all} <= {method.place for method in listed.values()}
 
 

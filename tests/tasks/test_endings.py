@@ -197,7 +197,8 @@ def test_the_traceback_begins_in_the_sites_own_code(site: Bench) -> None:
     trace = json.loads(site.server.client.hget(f"kernkoa:task:{task_id}", "error"))["traceback"]
     assert trace.splitlines()[1].strip().startswith('File "' + str(site.root))
     assert "in missing_file" in trace
-    assert f"endings/Endings/missing_file[{task_id}] failed in" in site.log.read_text()
+    log = site.log.read_text().partition(f"endings/Endings/missing_file[{task_id}] failed in")[2]
+    assert log.splitlines()[1:3] == [f"  {line}" for line in trace.splitlines()[:2]]
 
 
 def test_a_task_that_retries_by_hand(site: Bench) -> None:

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from system.core.dispatch.params import Params
-from system.core.dispatch.routing import Route
 from system.core.dispatch.walk import resolve
 from system.core.errors import TaskError
 from system.core.tasks.payload import (
@@ -113,7 +112,7 @@ def test_a_number_arrives_with_the_digits_that_were_sent(site: Site, number: str
         """,
     )
     app = site.app()
-    resolved = resolve(app.catalog, Route(("shop", "Shop", "sell")), app.catalog.now(), tasks=True)
+    resolved = resolve(app.catalog, ("shop", "Shop", "sell"), app.catalog.now(), tasks=True)
     raw = f'{{"total": {number}, "parts": [{number}]}}'.encode()
     for params in (Params(json_body=json.loads(raw), raw_json=raw), {"total": Decimal(number)}):
         found = task_arguments(resolved.endpoint, (), travel(params))

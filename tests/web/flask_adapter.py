@@ -15,7 +15,6 @@ from system.core.database.databases import Databases
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
 from system.core.web.dispatcher import Dispatcher
-from system.core.web.guarded import RootGuard
 from system.core.web.headers import ResponseHeaders
 from system.core.web.hosts import Hosts
 from system.core.web.matching import ViewFunctions
@@ -35,7 +34,6 @@ class Adapted(KernKoa):
         self.settings = SETTINGS
         self.catalog = CATALOG
         self.hosts, self.origins, self.headers = Hosts(SETTINGS), Origins(SETTINGS), ResponseHeaders(SETTINGS)
-        self.root_guard = RootGuard(CATALOG, SETTINGS)
         PlainFlask.__init__(self, import_name, *args, **options)
         self.dbs = Databases(SETTINGS)
         self.dispatcher = Dispatcher(CATALOG, SETTINGS, None)  # type: ignore[arg-type]

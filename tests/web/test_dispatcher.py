@@ -121,6 +121,22 @@ def test_view_functions_know_the_methods_of_the_catalogue(app: Any) -> None:
             views[wrong]
 
 
+def test_an_extension_may_call_the_view_function_of_the_request(app: Any) -> None:
+    views = app.view_functions
+    app.before_request(lambda: views[request.endpoint](**request.view_args))
+    client = app.test_client()
+    assert client.get("/shop/orders/show/3").text == "3"
+    assert client.get("/shop/orders/Hooked/fail").status_code == 500
+    app.before_request_funcs = {None: [lambda: views["shop.orders.Orders.show"](number=4)]}
+    assert client.get("/shop/orders/Hooked").status_code == 500, "not the method of this request"
+
+
+def test_each_rule_of_the_url_map_has_a_view_function_and_verbs(app: Any) -> None:
+    for rule in app.url_map.iter_rules():
+        assert callable(app.view_functions[rule.endpoint]), rule
+        assert rule.methods, rule
+
+
 @pytest.mark.parametrize(
     ("verb", "path", "status", "after"),
     [

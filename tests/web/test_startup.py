@@ -148,7 +148,7 @@ def test_an_addon_may_be_a_package(site: Any, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("hitz", "config.addons names 'hitz'.*Did you mean 'hits'"),
+        ("hitz", "config.addons names 'hitz'.*Did you mean hits"),
         ("empty", "empty.py has no function init_app"),
         ("needy", r"needy.py, line 1: .*-m pip install nothing_of_this_name"),
         ("late", r"late.py, line 3: .*-m pip install nothing_of_this_name"),

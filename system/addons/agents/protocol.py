@@ -11,8 +11,8 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -56,21 +56,18 @@ MOST_ERRORS = 20
 Handler = Callable[[Any, Any], "dict[str, Any] | bytes"]
 
 
+@dataclass(eq=False)
 class ProtocolError(Exception):
     """A message that breaks the protocol, as JSON-RPC answers it: `code`, `message`, `data`.
 
     `headers` go into the HTTP answer; `status` is its status, by default the one that the protocol gives the code.
     """
 
-    def __init__(
-        self, code: int, message: str, data: Any = None, status: int = 0, headers: Iterable[tuple[str, str]] = ()
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.data = data
-        self.status = status
-        self.headers = tuple(headers)
+    code: int
+    message: str
+    data: Any = None
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ class Reply:
 
     status: int
     body: bytes | None = None
-    headers: tuple[tuple[str, str], ...] = field(default=())
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def describe(answer: Answer, settings: Settings) -> dict[str, Any] | bytes:
     if status == 401:
         challenge = answer.header("WWW-Authenticate") or "Bearer"
         raise ProtocolError(
-            INVALID_REQUEST, _refusal(answer), status=401, headers=[("WWW-Authenticate", challenge)]
+            INVALID_REQUEST, _refusal(answer), status=401, headers=(("WWW-Authenticate", challenge),)
         )
     if status >= 400:
         return failure(_refusal(answer))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from system.core.dispatch.json_schema import Schema
+from system.core.dispatch.json_schema import Schema, follow
 from system.core.explorer.answers import JSON, Answer
 from system.core.explorer.components import Components
 from system.core.explorer.parameters import Parameter
@@ -45,7 +45,7 @@ def output_schema(answers: Sequence[Answer], library: str) -> Schema | None:
         return None
     definitions = Components({}, _DEFINITION)
     schema = definitions.take(answers[0].schema, library)
-    kind = _follow(schema, definitions.schemas).get("type")
+    kind = follow(schema, definitions.schemas).get("type")
     if kind in _NO_OBJECTS:
         schema = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
     elif kind != "object":
@@ -53,15 +53,7 @@ def output_schema(answers: Sequence[Answer], library: str) -> Schema | None:
     return {"type": "object"} | schema | ({"$defs": definitions.schemas} if definitions.schemas else {})
 
 
-def _follow(schema: Schema, definitions: dict[str, Schema]) -> Schema:
-    """A schema itself, where it is a reference the one that it leads to."""
-    reference = schema.get("$ref", "")
-    if not reference.startswith("#/$defs/"):
-        return schema
-    return _follow(definitions.get(reference.removeprefix("#/$defs/"), {}), definitions)
-
-
 def _fields(schema: Schema, definitions: dict[str, Schema]) -> Schema | None:
     """The schema of a record with its fields; None for what is not an object of named fields."""
-    found = _follow(schema, definitions)
+    found = dict(follow(schema, definitions))
     return found if found.get("type") == "object" and "properties" in found else None

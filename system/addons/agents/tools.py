@@ -9,9 +9,7 @@ from typing import Any
 
 from flask import current_app
 
-from system.core.dispatch.hooks import read_hooks
-from system.core.dispatch.routing import Endpoint, Route
-from system.core.dispatch.walk import resolve
+from system.core.dispatch.calling import read_hooks
 from system.core.explorer.descriptions import Description, Descriptions, LibraryDescriptions
 from system.core.explorer.kept import Kept
 from system.core.explorer.listing import ListedLibrary, ListedMethod, Listing
@@ -127,7 +125,7 @@ class Tools:
             "annotations": _annotations(method),
         }
         verb = "GET" if _READS.issuperset(method.verbs) else next(v for v in _PREFERRED if v in method.verbs)
-        function = self._endpoint(method, now).function if self._is_marked(method, "background") else None
+        function = self._descriptions.endpoint_of(method, now).function if method.is_background else None
         is_background = bool(getattr(function, "koa_background", False))
         answer = None if method.is_task or is_background else output_schema(item.answers, method.library)
         if answer is not None:
@@ -136,20 +134,11 @@ class Tools:
 
     def _mark(self, method: ListedMethod, now: float) -> ToolMark:
         """What `@tool` says; the library is loaded for it where the method has such a decorator."""
-        if not self._is_marked(method, "tool"):
+        written = self._listing.outline_of(method, now)
+        if written is None or not written[1].is_decorated("tool"):
             return _PLAIN
-        mark = getattr(self._endpoint(method, now).function, "koa_tool", _PLAIN)
+        mark = getattr(self._descriptions.endpoint_of(method, now).function, "koa_tool", _PLAIN)
         return mark if isinstance(mark, ToolMark) else _PLAIN
-
-    def _is_marked(self, method: ListedMethod, decorator: str) -> bool:
-        library = self._catalog.find(method.origin_name, self._catalog.now())
-        outline = self._catalog.read(library).outline if library is not None else None  # type: ignore[arg-type]
-        owner = outline.classes.get(method.defined_in) if outline else None
-        return owner is not None and owner.methods[method.name].is_decorated(decorator)
-
-    def _endpoint(self, method: ListedMethod, now: float) -> Endpoint:
-        route = Route(tuple((method.url or method.place).strip("/").split("/")))
-        return resolve(self._catalog, route, now, tasks=True).endpoint
 
     def _admits(self, visit: Visit, listed: ListedLibrary, tool: MethodTool, now: float) -> bool:
         """Whether the visitor may call a tool: its guards say so, and where one is needed, there is one."""
@@ -164,7 +153,7 @@ class Tools:
 
     def _is_guarded(self, tool: MethodTool, now: float) -> bool:
         """Whether a method stands behind a `before` hook."""
-        return any("before" in each for each in read_hooks(self._endpoint(tool.method, now)))
+        return any("before" in each for each in read_hooks(self._descriptions.endpoint_of(tool.method, now)))
 
 
 def name_of(place: str) -> str:

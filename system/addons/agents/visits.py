@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,36 +14,29 @@ from system.core.explorer.listing import ListedLibrary
 from system.core.settings import Settings
 
 
+@dataclass
 class Visit:
     """One request of an assistant. `environ` is the WSGI environment that its calls are made with.
 
     `needs_guard`: only methods with a `before` hook are shown; `is_guarded`: the hooks are run.
     """
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        settings: Settings,
-        environ: Mapping[str, Any],
-        is_guarded: bool,
-        needs_guard: bool = False,
-    ) -> None:
-        self.environ = environ
-        self.is_guarded = is_guarded
-        self.needs_guard = needs_guard
-        self._catalog = catalog
-        self._settings = settings
+    catalog: Catalog
+    settings: Settings
+    environ: Mapping[str, Any]
+    is_guarded: bool
+    needs_guard: bool = False
 
     @cached_property
     def _visitor(self) -> Visitor:
         """Made when the hooks are asked, which needs the context of a request."""
-        visitor = Visitor(self._catalog, self._settings)
+        visitor = Visitor(self.catalog, self.settings)
         visitor.is_guarded = self.is_guarded
         return visitor
 
     def admits(self, library: Library) -> bool:
         """Whether the guards of the folders on the way to a library let the visitor in."""
-        folders = [self._catalog.roots["controller"]]
+        folders = [self.catalog.roots["controller"]]
         for name in library.place.split("/")[:-1]:
             folders.append(folders[-1].folders[name])
         return self._visitor.admits(*folders)

@@ -79,30 +79,19 @@ def _begin(app: Flask, name: str, address: str, root: str) -> None:
 
 
 def _mail(app: Flask, name: str, root: str, waits: tuple[float, ...]) -> None:
+    """Mail the link. After a failure a daemon thread tries again, which does not delay the exit of the process."""
     with app.app_context():
         try:
             _mail_if_known(app, name, root)
         except Exception:
-            log.exception(
-                "The mail with a link for a new password to %r was not sent. %s", name, _what_next(waits)
+            following = (
+                f"tried again in {waits[0]:g} seconds" if waits else "not tried again: the user can ask again"
             )
-            _try_later(app, name, root, waits)
-
-
-def _what_next(waits: tuple[float, ...]) -> str:
-    return (
-        f"It is tried again in {waits[0]:g} seconds."
-        if waits
-        else "It is not tried again: the user can ask again."
-    )
-
-
-def _try_later(app: Flask, name: str, root: str, waits: tuple[float, ...]) -> None:
-    """Retry in a daemon thread, which does not delay the exit of the process; the failure is logged."""
-    if waits:
-        timer = threading.Timer(waits[0], lambda: _threads().submit(_mail, app, name, root, waits[1:]))
-        timer.daemon = True
-        timer.start()
+            log.exception("The mail with a link for a new password to %r was not sent. It is %s.", name, following)
+            if waits:
+                timer = threading.Timer(waits[0], lambda: _threads().submit(_mail, app, name, root, waits[1:]))
+                timer.daemon = True
+                timer.start()
 
 
 def _mail_if_known(app: Any, name: str, root: str) -> None:

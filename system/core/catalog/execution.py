@@ -7,7 +7,7 @@ import inspect
 import sys
 import types
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -45,15 +45,12 @@ def compile_source(source: bytes, path: str) -> Compiled:
 
 
 def _repeated(outline: Outline) -> Iterator[str]:
-    """The methods with a URL, as Class.method, whose name a method of another class of the file has too."""
-    methods = [
-        (kind.name, method.name)
-        for kind in outline.classes.values()
-        for method in kind.methods.values()
-        if not method.hidden
-    ]
-    counts = Counter(name for _, name in methods)
-    return (f"{kind}.{name}" for kind, name in methods if counts[name] > 1)
+    """The decorated methods, as Class.method, whose name a method of another class of the file has too."""
+    counts = Counter(name for kind in outline.classes.values() for name in kind.methods)
+    for kind in outline.classes.values():
+        for method in kind.methods.values():
+            if counts[method.name] > 1 and method.decorators and not method.hidden:
+                yield f"{kind.name}.{method.name}"
 
 
 def _named_by_class(code: types.CodeType, methods: Set[str]) -> types.CodeType:
@@ -69,22 +66,14 @@ def _named_by_class(code: types.CodeType, methods: Set[str]) -> types.CodeType:
     return code.replace(co_consts=tuple(consts))
 
 
-def execute(
-    compiled: Compiled,
-    path: str,
-    name: str,
-    builtins: dict[str, Any],
-    begin: Callable[[types.ModuleType], None],
-) -> Version:
-    """Run a source as the module `name`, in sys.modules meanwhile: dataclasses and pydantic look there.
+def execute(compiled: Compiled, module: types.ModuleType) -> Version:
+    """Run a source as a module, in sys.modules meanwhile: dataclasses and pydantic look there.
 
-    `begin` receives the module before it runs. Raises what the source raises; sys.modules is then as before.
+    Raises what the source raises; sys.modules is then as before.
     """
-    module = _new_module(path, name, builtins)
-    begin(module)
-    with restored(name):
-        sys.modules[name] = module
-        exec(compiled.code, module.__dict__)  # noqa: S102 - a file of the user's own catalogue
+    with restored(module.__name__):
+        sys.modules[module.__name__] = module
+        exec(compiled.code, vars(module))  # noqa: S102 - a file of the user's own catalogue
     return Version(module, compiled.outline)
 
 
@@ -103,7 +92,8 @@ def restored(*names: str) -> Iterator[None]:
         raise
 
 
-def _new_module(path: str, name: str, builtins: dict[str, Any]) -> types.ModuleType:
+def new_module(path: str, name: str, builtins: dict[str, Any]) -> types.ModuleType:
+    """An empty module for the source of a library."""
     module = types.ModuleType(name)
     vars(module).update(
         __file__=path,

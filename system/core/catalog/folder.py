@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import types
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FolderClosed, LibraryError
@@ -37,8 +38,8 @@ def is_public(name: str) -> bool:
 class Package(types.ModuleType):
     """A folder as Python sees it: its folders and libraries are attributes, each as it is on disk now."""
 
-    def __init__(self, folder: Folder, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, folder: Folder) -> None:
+        super().__init__(folder.name)
         vars(self).update(__path__=[folder.path], __folder__=folder)
 
     def __getattr__(self, name: str) -> Any:
@@ -46,7 +47,8 @@ class Package(types.ModuleType):
         if is_name(name) and folder.has_package(name):
             return importlib.import_module(f"{folder.name}.{name}")
         if name == "__all__":  # of a star import
-            return folder.public_names()
+            folder.refresh(folder.policy.now())
+            return sorted(filter(is_public, {*folder.folders, *folder.libraries}))
         found = None if name.startswith("__") else folder.module_of(name)
         if found is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
@@ -65,53 +67,31 @@ def folder_of(package: types.ModuleType) -> Folder:
     return folder
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Folder:
     """A folder of the catalogue: the folders and libraries in it, by name.
 
-    `roots` are the real paths, each with a separator at its end, that a symbolic link may lead into.
+    `name` is its dotted name, catalog.controller.shop. `fault` says why it is closed, empty for an open one;
+    `is_guarded` is whether `guard` has anything to say. `_roots` are the real paths, each with a separator at its
+    end, that a symbolic link may lead into.
     """
 
-    __slots__ = (
-        "_fault",
-        "_is_linked",
-        "_roots",
-        "_stamp",
-        "above",
-        "due",
-        "folders",
-        "is_guarded",
-        "libraries",
-        "module",
-        "path",
-        "policy",
-    )
+    policy: LivePolicy
+    name: str
+    path: str
+    _roots: tuple[str, ...]
+    above: Folder | None = None
+    _is_linked: bool = False
+    module: types.ModuleType = field(init=False)
+    folders: dict[str, Folder] = field(default_factory=dict)
+    libraries: dict[str, Library] = field(default_factory=dict)
+    due: float = -1.0
+    is_guarded: bool = False
+    fault: str = ""
+    _stamp: Stamp | None = None
 
-    def __init__(
-        self,
-        policy: LivePolicy,
-        name: str,
-        path: str,
-        roots: tuple[str, ...],
-        above: Folder | None = None,
-        is_linked: bool = False,
-    ) -> None:
-        self.policy = policy
-        self.above = above
-        self.path = path
-        self.module = Package(self, name)
-        self.folders: dict[str, Folder] = {}
-        self.libraries: dict[str, Library] = {}
-        self.due = -1.0
-        self.is_guarded = False  # whether `guard` has anything to say; read at each request
-        self._roots = roots
-        self._is_linked = is_linked
-        self._fault = ""
-        self._stamp: Stamp | None = None
-
-    @property
-    def name(self) -> str:
-        """The dotted name, catalog.controller.shop."""
-        return self.module.__name__
+    def __post_init__(self) -> None:
+        self.module = Package(self)
 
     @property
     def place(self) -> str:
@@ -127,11 +107,6 @@ class Folder:
         """The folders that a URL may name, by name; `hidden` adds all others."""
         self.refresh(now)
         return [folder for name, folder in sorted(self.folders.items()) if hidden or is_public(name)]
-
-    def public_names(self) -> list[str]:
-        """The names that a star import of the folder gives."""
-        self.refresh(self.policy.now())
-        return sorted(name for name in {*self.folders, *self.libraries} if is_public(name))
 
     def module_of(self, name: str) -> types.ModuleType | None:
         """The module of a folder or library in this one as it is now; None where there is none."""
@@ -150,7 +125,7 @@ class Folder:
         Raises FolderClosed for one that cannot be read, does not load, or is not there any more.
         """
         library = self.libraries.get(GUARD)
-        if self._fault or (library and library.version is None and was_just_emptied(library.path)):
+        if self.fault or (library and library.version is None and was_just_emptied(library.path)):
             raise FolderClosed
         try:
             return library.current(self.policy.now()).module if library else None
@@ -171,7 +146,7 @@ class Folder:
                 self._scan()
             settled = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) > RACY_NS
             self._stamp = stamp if settled else None
-        self.due = now if self._fault else self.policy.next_look(now)
+        self.due = now if self.fault else self.policy.next_look(now)
 
     def _scan(self) -> None:
         folders: dict[str, Folder] = {}
@@ -193,35 +168,28 @@ class Folder:
         if GUARD in libraries:
             self.policy.guards[self.name] = libraries[GUARD]
         fault = "" if GUARD in libraries else self._fault_without_guard()
-        self._fault = fault or self._fault  # closed before it is swapped in, opened after
+        self.fault = fault or self.fault  # closed before it is swapped in, opened after
         self.is_guarded = self.is_guarded or bool(fault) or GUARD in libraries
         self.folders, self.libraries = folders, libraries
-        self._fault, self.is_guarded = fault, bool(fault) or GUARD in libraries
+        self.fault, self.is_guarded = fault, bool(fault) or GUARD in libraries
         for item in gone:
             item.forget()
 
     def _fault_without_guard(self) -> str:
         """Why a folder without a readable guard is closed; empty if it never had a guard."""
         path = os.path.join(self.path, f"{GUARD}.py")
+        # this process, or an earlier one (see var/loaded), saw a guard here
+        had_guard = self.name in self.policy.guards or self.policy.last_good.holds(f"{self.name}.{GUARD}")
         if os.path.lexists(path):
             fault = "it is not a regular file, or leads out of the catalogue"
-        elif self._had_guard() and os.path.isdir(self.path):
+        elif had_guard and os.path.isdir(self.path):
             fault = "it was there and is gone; to open the folder put an empty one in its place"
         else:
             return ""
         self.policy.guards.setdefault(self.name)
-        if fault != self._fault:
+        if fault != self.fault:
             log.error("%s cannot be read, so its folder is closed: %s", path, fault)
         return fault
-
-    def _had_guard(self) -> bool:
-        """Whether this process, or an earlier one (see var/loaded), saw a guard here."""
-        return self.name in self.policy.guards or self.policy.last_good.holds(f"{self.name}.{GUARD}")
-
-    @property
-    def fault(self) -> str:
-        """Why the folder is closed; empty for an open one."""
-        return self._fault
 
     def forget(self) -> None:
         """Remove the modules of a folder that no longer exists."""
@@ -237,7 +205,9 @@ class Folder:
             return
         if suffix == ".py" and entry.is_file() and self._holds(entry):
             libraries[stem] = self._library(stem, entry.path)
-        elif not suffix and entry.is_dir() and self._is_followed(entry):
+        elif suffix or self.has_package(stem):
+            return
+        elif entry.is_dir() and self._holds(entry) and not self._goes_round(entry):
             folders[stem] = self.folders.get(stem) or Folder(
                 self.policy,
                 f"{self.name}.{stem}",
@@ -250,10 +220,6 @@ class Folder:
     def _library(self, stem: str, path: str) -> Library:
         former = self.policy.guards.get(self.name) if stem == GUARD else self.libraries.get(stem)
         return former or Library(self.policy, self.module, f"{self.name}.{stem}", path)
-
-    def _is_followed(self, entry: os.DirEntry[str]) -> bool:
-        """Whether what is in a folder belongs to the tree."""
-        return self._holds(entry) and not self._goes_round(entry) and not self.has_package(entry.name)
 
     def _holds(self, entry: os.DirEntry[str]) -> bool:
         """Whether a symbolic link leads to a place in the catalogue; others are ignored."""

@@ -20,7 +20,7 @@ from importlib.util import source_from_cache
 from typing import Any
 
 from ..errors import LibraryError
-from .execution import Compiled, Version, compile_source, execute, restored
+from .execution import Compiled, Version, compile_source, execute, new_module, restored
 from .live_file import LiveFile
 from .load_error import describe, describe_refusal
 from .policy import LivePolicy
@@ -51,7 +51,7 @@ class Load:
     missing: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     version: Version | None = None
-    source: bytes = b""
+    source: bytes | None = None  # None where the library keeps what it compiled of the same content
     digest: bytes = b""
 
     def note(self, part: Library, now: float) -> None:
@@ -111,6 +111,7 @@ def note_missing(name: str) -> None:
         _of_thread.stack[-1].missing.add(name)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Library:
     """A .py file of the catalogue and the last version of it that ran.
 
@@ -118,42 +119,26 @@ class Library:
     its folder.
     """
 
-    __slots__ = (
-        "_compiled",
-        "_failed_at",
-        "_file",
-        "_generation",
-        "_loaded_at",
-        "_missing",
-        "_partners",
-        "_parts",
-        "due",
-        "error",
-        "name",
-        "package",
-        "path",
-        "place",
-        "policy",
-        "version",
-    )
+    policy: LivePolicy
+    package: types.ModuleType
+    name: str
+    path: str
+    place: str = field(init=False)
+    version: Version | None = None
+    error: LibraryError | None = None
+    due: float = -1.0
+    _file: LiveFile = field(init=False)
+    _compiled: tuple[bytes, Compiled] | None = None  # of the file with this digest
+    _generation: int = 0
+    _parts: dict[Library, Identity] = field(default_factory=dict)  # its own file and those that it used
+    _missing: set[str] = field(default_factory=set)
+    _partners: dict[Library, None] = field(default_factory=dict)
+    _failed_at: float = 0.0
+    _loaded_at: float = 0.0
 
-    def __init__(self, policy: LivePolicy, package: types.ModuleType, name: str, path: str) -> None:
-        self.policy = policy
-        self.package = package
-        self.name = name
-        self.place = "/".join(name.split(".")[2:])
-        self.path = path
-        self.version: Version | None = None
-        self.error: LibraryError | None = None
-        self.due = -1.0
-        self._file = LiveFile(policy, path)
-        self._compiled: tuple[bytes, Compiled] | None = None  # of the file with this digest
-        self._generation = 0
-        self._parts: dict[Library, Identity] = {}  # what it was made of: its own file and those it used
-        self._missing: set[str] = set()
-        self._partners: dict[Library, None] = {}
-        self._failed_at = 0.0
-        self._loaded_at = 0.0
+    def __post_init__(self) -> None:
+        self.place = "/".join(self.name.split(".")[2:])
+        self._file = LiveFile(self.policy, self.path)
 
     @property
     def short_name(self) -> str:
@@ -236,13 +221,11 @@ class Library:
         for attempt in range(MOST_ATTEMPTS):
             if attempt or not _of_thread.stack:
                 _of_thread.moment = self.policy.after_every_look()
-            load = Load(self)
+            load, failure = Load(self), None
             try:
                 self._load_once(load, now)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-                failure: BaseException | None = error
-            else:
-                failure = None
+                failure = error
             if not self._has_changed(load.parts, _of_thread.moment):
                 break
         if failure is not None:
@@ -265,22 +248,26 @@ class Library:
             self._swap_in(load)
 
     def _execute(self, load: Load, now: float) -> None:
-        load.source, load.digest = self._file.read(now)
+        compiled = self._compiled[0] if self._compiled else b""
+        if self._file.has_still(compiled, now):
+            load.digest = compiled
+        else:
+            load.source, load.digest = self._file.read(now)
         load.parts[self] = load.digest, self._generation
         self._run(load)
         load.note_opened()
 
     def _run(self, load: Load) -> None:
-        def begin(module: types.ModuleType) -> None:
-            load.module = module
-
         with _executing(load):
-            load.version = execute(self._compile(load), self.path, self.name, self.policy.builtins, begin)
+            compiled = self._compile(load)
+            load.module = new_module(self.path, self.name, self.policy.builtins)
+            load.version = execute(compiled, load.module)
 
     def _compile(self, load: Load) -> Compiled:
         """The compiled source of a load; an unchanged file, run again for what it uses, is not compiled again."""
         if self._compiled is not None and self._compiled[0] == load.digest:
             return self._compiled[1]
+        assert load.source is not None  # noqa: S101 - it was read, as it is another one
         compiled = compile_source(load.source, self.path)
         if load.digest:
             self._compiled = load.digest, compiled
@@ -299,7 +286,8 @@ class Library:
         self.version, self.error, self._parts, self._missing = load.version, None, load.parts, load.missing
         _of_thread.loaded.append(load.version)
         self._loaded_at = time.time()
-        self.policy.last_good.keep(self.name, load.source)
+        if load.source is not None:
+            self.policy.last_good.keep(self.name, load.source)
 
     def _fail(self, error: LibraryError) -> None:
         if self.error is None or self.error.detail != error.detail:
@@ -327,7 +315,7 @@ class Library:
         queue = list(group)
         while queue:
             library = queue.pop(0)
-            made_of_partners = [part for part in library._parts if not group.keys().isdisjoint(part._parts)]
+            made_of_partners = [part for part in library._parts if not group.keys().isdisjoint(part._parts.keys())]
             for partner in (*library._partners, *made_of_partners):
                 if partner not in group and os.path.exists(partner.path):
                     group[partner] = None

@@ -9,6 +9,7 @@ import os
 import signal
 import stat
 import time
+from dataclasses import dataclass
 
 from .policy import SETTLED_SECONDS, LivePolicy
 from .source import Stamp, stamp_of
@@ -26,30 +27,19 @@ SMALL_BYTES = 200  # a file this small may well lose half of its content in one 
 EMPTY_SECONDS = 2.0
 
 
+@dataclass(slots=True, eq=False)
 class LiveFile:
     """A file, looked at as often as the policy says and read only when its stamp changed."""
 
-    __slots__ = (
-        "_digest",
-        "_ends_with_newline",
-        "_is_racy",
-        "_looked_at",
-        "_size",
-        "_stamp",
-        "due",
-        "path",
-        "policy",
-    )
-
-    def __init__(self, policy: LivePolicy, path: str) -> None:
-        self.policy = policy
-        self.path = path
-        self.due = self._looked_at = -1.0
-        self._stamp: Stamp | None = None
-        self._digest = b""
-        self._is_racy = False
-        self._size = 0
-        self._ends_with_newline = False
+    policy: LivePolicy
+    path: str
+    due: float = -1.0
+    _looked_at: float = -1.0
+    _stamp: Stamp | None = None
+    _digest: bytes = b""
+    _is_racy: bool = False
+    _size: int = 0
+    _ends_with_newline: bool = False
 
     def digest(self, now: float, has_version: bool) -> bytes:
         """A digest of the content; empty if the file does not exist.
@@ -84,6 +74,13 @@ class LiveFile:
         if is_open or not content.strip():
             return True
         return may_wait and age < UNFINISHED_SECONDS and self._looks_unfinished(content)
+
+    def has_still(self, digest: bytes, now: float) -> bool:
+        """Whether the content surely is that of a digest, by the stamp of the file."""
+        if digest != self._digest or self._is_racy or stamp_of(self.path) != self._stamp:
+            return False
+        self.due, self._looked_at = self.policy.next_look(now), now
+        return True
 
     def read(self, now: float) -> tuple[bytes, bytes]:
         """The content, after a moment without changes, and its digest. Raises OSError."""

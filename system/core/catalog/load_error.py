@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from traceback import walk_tb
 
 from ..errors import LibraryError
 
@@ -25,10 +26,8 @@ def describe(error: BaseException, path: str, has_version: bool = False) -> Libr
     if isinstance(error, Refused):
         return error
     if isinstance(error, LibraryError):
-        described = LibraryError(f"{path} imports a broken library. {error.detail}", error.path, error.line)
-        described.text = error.text
-        described.__cause__ = error.__cause__ or error
-        return described
+        detail = f"{path} imports a broken library. {error.detail}"
+        return LibraryError(detail, error.path, error.line, error.text, error.__cause__ or error)
     line, text = 0, ""
     if isinstance(error, SyntaxError) and (error.filename or path) == path:
         line, text = error.lineno or 0, (error.text or "").rstrip("\n")
@@ -38,9 +37,7 @@ def describe(error: BaseException, path: str, has_version: bool = False) -> Libr
         detail = f"{path}, line {line}: {type(error).__name__}: {error}"
     if has_version and "already" in detail:
         detail = f"{detail} {RESTART}"
-    described = LibraryError(detail, path, line, text)
-    described.__cause__ = error
-    return described
+    return LibraryError(detail, path, line, text, error)
 
 
 def describe_refusal(error: BaseException, cause: str, paths: Sequence[str]) -> LibraryError:
@@ -50,27 +47,19 @@ def describe_refusal(error: BaseException, cause: str, paths: Sequence[str]) -> 
     why = (
         f" {cause} shares state with {others}. They are loaded together; until each loads, all stay as they were."
     )
-    refused = Refused(fault.detail + (why if fault.path != cause else ""), fault.path, fault.line, fault.text)
-    refused.__cause__ = fault.__cause__
-    return refused
+    detail = fault.detail + (why if fault.path != cause else "")
+    return Refused(detail, fault.path, fault.line, fault.text, fault.__cause__)
 
 
 def _path_of(error: BaseException, paths: Sequence[str]) -> str:
     """The file among these that was being executed when an error was raised, or that does not compile."""
     if isinstance(error, SyntaxError):
         return error.filename or ""
-    found, trace = "", error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        found = code.co_filename if code.co_name == "<module>" and code.co_filename in paths else found
-        trace = trace.tb_next
-    return found
+    codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+    found = [code.co_filename for code in codes if code.co_name == "<module>" and code.co_filename in paths]
+    return found[-1] if found else ""
 
 
 def _line_in(error: BaseException, path: str) -> int:
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    return lines[-1] if lines else 0

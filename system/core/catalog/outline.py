@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 HOOKS = frozenset({"before", "after"})
@@ -102,23 +102,19 @@ class Outline:
 def read_outline(tree: ast.Module) -> Outline:
     """Read the outline of a library from its syntax tree."""
     classes = {node.name: _read_class(node) for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
-    return Outline(ast.get_docstring(tree) or "", classes, dict(_imported(tree)))
+    return Outline(ast.get_docstring(tree) or "", classes, dict(imported_in(_statements(tree.body))))
 
 
 def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """The statements of a body, also those under `if`, `try` and `with`, which bind names at the same level."""
     for node in body:
         yield node
-        if isinstance(node, ast.If | ast.Try | ast.With):
-            yield from _statements(node.body)
-            yield from _statements(getattr(node, "orelse", []))
-            yield from _statements(getattr(node, "finalbody", []))
-            for handler in getattr(node, "handlers", []):
-                yield from _statements(handler.body)
+        if isinstance(node, ast.If | ast.Try | ast.ExceptHandler | ast.With):
+            yield from _statements(ast.iter_child_nodes(node))
 
 
 def _read_class(node: ast.ClassDef) -> ClassOutline:
@@ -192,8 +188,9 @@ def _read_decorator(node: ast.expr) -> Decorator:
         return Decorator(name, None)
 
 
-def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in _statements(tree.body):
+def imported_in(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
+    """Each name that an import among these binds, and where it comes from: `module`, or `module:name`."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield (alias.asname or alias.name.partition(".")[0]), alias.name

@@ -16,6 +16,9 @@ from typing import Any
 OWN = ("catalog.", "system.addons.")
 # how many objects of a module are looked at
 MOST_OBJECTS = 3_000
+# values that hold nothing, of the most frequent types
+_PLAIN = frozenset({str, int, float, bytes, bool, type(None), types.ModuleType})
+_OWN_ORIGINS = (*OWN, ".")
 _LEAVES = (
     types.ModuleType,
     types.CodeType,
@@ -40,12 +43,15 @@ def state_of(module: types.ModuleType, imported: Mapping[str, str]) -> State:
     `imported` says where its names come from: what other packages made is left out. No code of the objects is run.
     """
     names = vars(module)
-    foreign = {name for name, origin in imported_names(names, imported) if not origin.startswith((*OWN, "."))}
+    foreign = {name for name, origin in imported_names(names, imported) if not origin.startswith(_OWN_ORIGINS)}
     queue = deque(value for name, value in names.items() if name not in foreign and not name.startswith("__"))
     seen: dict[int, int] = {}
     while queue and len(seen) < MOST_OBJECTS:
         value = queue.popleft()
         if id(value) in seen:
+            continue
+        if type(value) in _PLAIN:
+            seen[id(value)] = 0
             continue
         size = _size_of(value)
         held = list(_held_by(value)) if size <= MOST_OBJECTS else []
@@ -56,8 +62,11 @@ def state_of(module: types.ModuleType, imported: Mapping[str, str]) -> State:
 
 def _size_of(value: object) -> int:
     """How many values a container of Python's holds; 0 for anything else."""
-    container = next((kind for kind in (dict, list, tuple, set, frozenset) if issubclass(type(value), kind)), None)
-    return container.__len__(value) if container else 0  # type: ignore[arg-type]
+    kind: Any
+    for kind in (dict, list, tuple, set, frozenset):
+        if issubclass(type(value), kind):
+            return int(kind.__len__(value))
+    return 0
 
 
 def _held_by(value: Any) -> Iterable[object]:

@@ -91,9 +91,9 @@ class SourceCache:
     """
 
     def __init__(self) -> None:
-        self._readings: _Remembered[Reading] = _Remembered(MOST_BYTES)
-        self._names: _Remembered[Names] = _Remembered(MOST_NAMES)
-        self._broken: _Remembered[bool] = _Remembered(MOST_NAMES)
+        self._readings: Remembered[Reading] = Remembered(MOST_BYTES)
+        self._names: Remembered[Names] = Remembered(MOST_NAMES)
+        self._broken: Remembered[bool] = Remembered(MOST_NAMES)
 
     def read(self, path: str) -> Reading:
         """The outline of a file."""
@@ -114,7 +114,7 @@ class SourceCache:
         return self._broken.get(path, lambda path, before: parse(path) is None)
 
 
-class _Remembered(Generic[Value]):
+class Remembered(Generic[Value]):
     """One value for each file and stamp, up to a total weight."""
 
     def __init__(self, most: int) -> None:
@@ -131,6 +131,7 @@ class _Remembered(Generic[Value]):
         make: Callable[[str, Value | None], Value],
         weigh: Callable[[Stamp], int] = lambda stamp: 1,
     ) -> Value:
+        """The value of a file; `make` gets its path and the value of its state before, `weigh` the new stamp."""
         stamp = stamp_of(path)
         known = self._values.get(path)
         if known is not None and known[0] == stamp:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
+from ..settings import DEFAULT_LIBS
 from .folder import Folder
 from .imports import Imports
 from .last_good import LastGood
@@ -20,17 +21,14 @@ from .policy import LivePolicy
 from .source import Reading, SourceCache
 
 # what each kind of folder is called as a package
-PACKAGES = {
-    "controller": "catalog.controller",
-    "model": "catalog.model",
-    "print": "catalog.print",
-    "language": "catalog.language",
-    "addon": "system.addons",
-}
+PACKAGES: Mapping[str, str] = {kind: folder.replace("/", ".") for kind, folder in DEFAULT_LIBS.items()}
 
 
 class Catalog:
     """The user's folders, each a tree of live libraries: `roots` by kind, `sources` what was read of their files.
+
+    `now()` is the moment of a request, taken once, so that each file is looked at once; `find(name, now)` is the
+    folder or library of a dotted name (catalog.model.shop.stock), or None.
 
     `folders` maps a kind (controller, model, print, language, addon) to its path. `live_seconds` is how
     long a look at a file holds: 0 looks every time, "off" never again. In `development` a broken file is an
@@ -59,24 +57,13 @@ class Catalog:
         self.sources = SourceCache()
         self._imports = Imports(self.policy, self.roots)
         self.policy.builtins = {**vars(builtins), "__import__": self._imports.statement}
-        self.policy.find, self.policy.find_file = self._imports.find, self._imports.find_file
+        self.now, self.find = self.policy.now, self._imports.find
+        self.policy.find, self.policy.find_file = self.find, self._imports.find_file
         self._imports.install()
 
     def close(self) -> None:
         """Take the catalogue out of the import system; tests make many."""
         self._imports.remove()
-
-    def now(self) -> float:
-        """The moment of a request: taken once, so that each file is looked at once."""
-        return self.policy.now()
-
-    def look_again(self) -> None:
-        """From now on every file is looked at again when it is used next, however young the last look at it."""
-        self.policy.look_again()
-
-    def find(self, name: str, now: float) -> Folder | Library | None:
-        """The folder or library of a dotted name (catalog.model.shop.stock), or None."""
-        return self._imports.find(name, now)
 
     def read(self, library: Library) -> Reading:
         """The outline of a library as its file is now; nothing is run."""

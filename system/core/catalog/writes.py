@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
-from .calls import Callee, Function, Read, Source
 from .library import Library
+from .outline import imported_in, read_outline
 from .source import parse
-from .tree import Catalog
+from .tree import PACKAGES, Catalog
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+# the source of a library by its dotted name, None for what is not a library of the site
+Read = Callable[[str], ast.Module | None]
 
 _SQL = re.compile(r"\s*(insert|update|delete|replace|merge|create|alter|drop|truncate)\b", re.I)
 _SESSION = frozenset({"clear", "pop", "popitem", "setdefault", "update"})
@@ -60,6 +66,67 @@ def find_writers(tree: ast.Module, module: str = "", read: Read = lambda name: N
     return sorted(sources.writers())
 
 
+class Callee(NamedTuple):
+    """A function by its module (catalog.model.orders), class (empty for none) and name."""
+
+    module: str
+    controller: str
+    name: str
+
+
+class Source:
+    """One file: its functions by class and name, and the meaning of its names in other files."""
+
+    def __init__(self, module: str, tree: ast.Module) -> None:
+        self.module = module
+        self.tree = tree
+        self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        bodies = {"": tree.body, **{name: node.body for name, node in self.classes.items()}}
+        self.functions = {
+            (name, node.name): node for name, body in bodies.items() for node in body if isinstance(node, Function)
+        }
+
+    @cached_property
+    def _imported(self) -> dict[str, str]:
+        return {name: origin.replace(":", ".") for name, origin in imported_in(ast.walk(self.tree))}
+
+    @cached_property
+    def _loaded(self) -> dict[str, str]:
+        """Each name or attribute that load.model or load.controller is assigned to, and the library."""
+        assigned = (node for node in ast.walk(self.tree) if isinstance(node, ast.Assign))
+        loaded = ((node.targets, _loaded_by(node.value)) for node in assigned)
+        return {ast.unparse(target): library for targets, library in loaded if library for target in targets}
+
+    def callee(self, call: ast.Call, caller: Callee) -> Callee | None:
+        """The function of the site that a call in `caller`, written in this file, leads to, by the names."""
+        function = call.func
+        if isinstance(function, ast.Name):
+            return self._callee_named(function.id)
+        if not isinstance(function, ast.Attribute):
+            return None
+        owner, name = function.value, function.attr
+        text = ast.unparse(owner)
+        if text == "self":
+            return caller._replace(name=name)  # the class itself, of which this may be a base
+        loaded = _loaded_by(owner) or self._loaded.get(text)
+        if loaded:
+            return Callee(loaded, loaded.rpartition(".")[2], name)
+        return Callee(self._imported.get(text, text), "", name)
+
+    def bases(self, controller: str) -> Iterator[tuple[str, str]]:
+        """The module and the name of each class that a class inherits from."""
+        for base in self.classes[controller].bases if controller in self.classes else ():
+            if isinstance(base, ast.Name):
+                module, _, name = self._imported.get(base.id, f"{self.module}.{base.id}").rpartition(".")
+                yield module, name
+
+    def _callee_named(self, name: str) -> Callee | None:
+        if ("", name) in self.functions:
+            return Callee(self.module, "", name)
+        module, _, own_name = self._imported.get(name, "").rpartition(".")
+        return Callee(module, "", own_name) if module else None
+
+
 class Sources:
     """The source of a library, and those of the libraries that its methods call."""
 
@@ -69,13 +136,13 @@ class Sources:
         self._sources: dict[str, Source | None] = {own.module: own}
 
     def writers(self) -> Iterator[Writer]:
-        for (controller, name), method in self._own.functions.items():
-            is_hidden = not controller or name.startswith("_") or name in ("before", "after")
-            if is_hidden or _says_verbs(method) or _is_task(method):
-                continue
-            found = self._what_it_changes(Callee(self._own.module, controller, name), set())
-            if found is not None:
-                yield Writer(method.lineno, controller, name, found)
+        for controller, outline in read_outline(self._own.tree).classes.items():
+            for name, method in outline.methods.items():
+                if method.hidden or method.is_decorated("allow"):
+                    continue
+                found = self._what_it_changes(Callee(self._own.module, controller, name), set())
+                if found is not None:
+                    yield Writer(method.line, controller, name, found)
 
     def _what_it_changes(self, callee: Callee, seen: set[Callee]) -> str | None:
         source, function = self._find(callee)
@@ -112,17 +179,6 @@ class Sources:
         return self._sources[module]
 
 
-def _says_verbs(method: Function) -> bool:
-    called = (item.func if isinstance(item, ast.Call) else item for item in method.decorator_list)
-    return any("allow" in (getattr(item, "id", ""), getattr(item, "attr", "")) for item in called)
-
-
-def _is_task(method: Function) -> bool:
-    arguments = method.args
-    names = {item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
-    return "celery_instance" in names
-
-
 def _change(node: ast.AST) -> str | None:
     if isinstance(node, ast.Call):
         return _change_by_call(node)
@@ -153,12 +209,8 @@ def _change_by_call(call: ast.Call) -> str | None:
 
 
 def _opens_for_writing(call: ast.Call) -> bool:
-    mode = (
-        call.args[1]
-        if len(call.args) > 1
-        else next((word.value for word in call.keywords if word.arg == "mode"), None)
-    )
-    return isinstance(mode, ast.Constant) and any(letter in str(mode.value) for letter in "wax+")
+    modes = (*call.args[1:2], *(word.value for word in call.keywords if word.arg == "mode"))
+    return any(isinstance(mode, ast.Constant) and not set("wax+").isdisjoint(str(mode.value)) for mode in modes)
 
 
 def _is_write(node: ast.AST) -> bool:
@@ -172,3 +224,15 @@ def _is_write(node: ast.AST) -> bool:
 
 def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
+
+
+def _loaded_by(node: ast.expr) -> str:
+    """The library that `load.model("name", "folder")` gives; empty for another expression."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return ""
+    kind, words = node.func.attr, [*node.args[:2], *(word.value for word in node.keywords if word.arg == "folder")]
+    texts = [word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+    if kind not in ("model", "controller") or ast.unparse(node.func.value) != "load" or not texts:
+        return ""
+    folder = [part for text in texts[1:] for part in text.replace("/", ".").split(".") if part]
+    return ".".join([PACKAGES[kind], *folder, texts[0]])

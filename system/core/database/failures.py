@@ -24,24 +24,13 @@ FOREIGN = (
 )
 
 Key = Literal["unique", "foreign"]
-# the driver's code for a broken key: SQLite's name, PostgreSQL's SQLSTATE, the number of MySQL and SQL Server
-KEYS: dict[str | int, Key] = {
-    "SQLITE_CONSTRAINT_UNIQUE": "unique",
-    "SQLITE_CONSTRAINT_PRIMARYKEY": "unique",
-    "SQLITE_CONSTRAINT_ROWID": "unique",
-    "SQLITE_CONSTRAINT_FOREIGNKEY": "foreign",
-    "23505": "unique",
-    "23P01": "unique",
-    "23503": "foreign",
-    "23001": "foreign",
-    1062: "unique",
-    1586: "unique",
-    1216: "foreign",
-    1217: "foreign",
-    1451: "foreign",
-    1452: "foreign",
-    2601: "unique",
-    2627: "unique",
+# the drivers' codes for a broken key: SQLite's names, PostgreSQL's SQLSTATEs, the numbers of MySQL and SQL Server
+_SQLITE = "SQLITE_CONSTRAINT_"
+KEYS: dict[Key, frozenset[str | int]] = {
+    "unique": frozenset(
+        {*(_SQLITE + key for key in ("UNIQUE", "PRIMARYKEY", "ROWID")), "23505", "23P01", 1062, 1586, 2601, 2627}
+    ),
+    "foreign": frozenset({_SQLITE + "FOREIGNKEY", "23503", "23001", 1216, 1217, 1451, 1452}),
 }
 
 
@@ -57,7 +46,8 @@ def _broken_key(error: Exception) -> Key | None:
         return None
     codes = [getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate", "pgcode")]
     codes += error.orig.args[:1]
-    return next((KEYS[code] for code in codes if isinstance(code, str | int) and code in KEYS), None)
+    told = {code for code in codes if isinstance(code, str | int)}
+    return next((key for key, known in KEYS.items() if told & known), None)
 
 
 def _reason(error: Exception) -> str:

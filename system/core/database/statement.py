@@ -11,7 +11,7 @@ from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
 from sqlalchemy.exc import ArgumentError, InvalidRequestError, ResourceClosedError
 
 from ..errors import KernKoaError
-from .values import convert, native_types
+from .values import NATIVE, PLAIN, convert
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -60,7 +60,7 @@ def _prepare(sql: str, dialect: Dialect) -> Statement:
     """Translate :name to the driver's syntax, once per statement."""
     compiled: Any = text(_escape(sql, dialect.name)).compile(dialect=dialect)
     names = compiled.positiontup if compiled.positional else compiled.bind_names.values()
-    return Statement(compiled.string, tuple(names), compiled.positional, native_types(dialect.name))
+    return Statement(compiled.string, tuple(names), compiled.positional, NATIVE.get(dialect.name, PLAIN))
 
 
 def _escape(sql: str, dialect: str) -> str:

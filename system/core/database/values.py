@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -12,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.exc import ArgumentError
 
 PLAIN: frozenset[type] = frozenset({str, int, float, bytes, bool, type(None)})
-# the types that a driver binds as they are; any other goes through `convert`
+# the types that the driver of a dialect binds as they are, PLAIN for any other; the rest goes through `convert`
 NATIVE: dict[str, frozenset[type]] = {
     "sqlite": PLAIN,
     "mysql": PLAIN | {Decimal, datetime, date, time, timedelta},
@@ -20,13 +21,9 @@ NATIVE: dict[str, frozenset[type]] = {
     "postgresql": PLAIN | {Decimal, datetime, date, time, timedelta, UUID, list},
 }
 LARGEST = 2**63 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Change = Callable[[Any], Any]
-
-
-def native_types(dialect: str) -> frozenset[type]:
-    """The types that need no conversion for a dialect of SQLAlchemy."""
-    return NATIVE.get(dialect, PLAIN)
 
 
 def convert(value: Any, dialect: str) -> Any:
@@ -38,7 +35,7 @@ def convert(value: Any, dialect: str) -> Any:
         return tuple(convert(each, dialect) for each in value)
     if isinstance(value, Enum):
         return convert(value.value, dialect)
-    if type(value) in native_types(dialect):
+    if type(value) in NATIVE.get(dialect, PLAIN):
         return value
     for kind, change in (*_OF.get(dialect, ()), *_REFUSED):
         if isinstance(value, kind):
@@ -104,15 +101,7 @@ def _explain_value(value: Any) -> str:
     if isinstance(value, int) and abs(value) > LARGEST:
         return "is beyond 64 bits, the largest integer of a column: check its range first, or keep it as text"
     if isinstance(value, str):
-        return "" if _is_utf8(value) else "has characters that UTF-8 cannot hold"
+        return "has characters that UTF-8 cannot hold" if _SURROGATE.search(value) else ""
     if isinstance(value, tuple({*PLAIN, *_KNOWN})):
         return ""
     return f"is of the type {type(value).__name__}: give text, a number, bytes, a date or None"
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

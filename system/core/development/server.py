@@ -16,10 +16,12 @@ from types import TracebackType
 from typing import Any
 
 import click
-from flask import Flask, Response, request
+from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from ..catalog.tree import Catalog
+from ..dispatch.request_log import RequestLog
+from ..dispatch.routing import Endpoint
 from ..log import ESCAPES, protect
 from ..settings import Settings
 from .strict_http import StrictHandler
@@ -28,14 +30,10 @@ from .writers import warn_of_writer
 
 SLOW_MS = 500
 FINISH_SECONDS = 1.5
-ENDPOINT = "kernkoa.endpoint"
-
-StartResponse = Callable[..., Any]
 
 
 def serve(app: Flask, settings: Settings, catalog: Catalog) -> None:
     """Serve the app on the supervisor's socket until the supervisor sends SIGTERM or exits."""
-    app.after_request(_note_endpoint)
     show_log(settings)
     listener = socket.socket(fileno=os.dup(int(os.environ[SOCKET])))
     host, port = listener.getsockname()[:2]
@@ -86,44 +84,27 @@ class Handler(StrictHandler):
             super().log_request(code, size)
 
 
-def _note_endpoint(response: Response) -> Response:
-    resolved = getattr(request, "resolved", None)
-    if resolved is not None:
-        request.environ[ENDPOINT] = resolved.endpoint
-    return response
-
-
-class RequestLines:
-    """WSGI middleware that logs each request: status, milliseconds, URL, method of the catalogue."""
+class RequestLines(RequestLog):
+    """Logs each request to the terminal: status, milliseconds, URL, method of the catalogue."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]], catalog: Catalog) -> None:
-        self._app = app
+        super().__init__(app)
         self._catalog = catalog
         self._idle = threading.Condition()
         self._running = 0
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
-        began = time.perf_counter()
-        status = "500"
-
-        def start(line: str, *args: Any) -> Any:
-            nonlocal status
-            status = line.partition(" ")[0]
-            return start_response(line, *args)
-
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
         self._count(1)
-        body: Iterable[bytes] = ()
         try:
-            body = self._app(environ, start)
-            yield from body
+            yield from super().__call__(environ, start_response)
         finally:
-            getattr(body, "close", lambda: None)()
-            if not environ.get("PATH_INFO", "").endswith("/_koa/changed"):
-                milliseconds = (time.perf_counter() - began) * 1000
-                click.echo(request_line(status, milliseconds, environ), err=True)
-            if environ["REQUEST_METHOD"] == "GET" and ENDPOINT in environ:
-                warn_of_writer(self._catalog, environ[ENDPOINT])  # it parses the library: the answer has been sent
             self._count(-1)
+
+    def write(self, environ: dict[str, Any], status: str, milliseconds: float, endpoint: Endpoint | None) -> None:
+        if not environ.get("PATH_INFO", "").endswith("/_koa/changed"):
+            click.echo(request_line(status, milliseconds, environ, endpoint), err=True)
+        if environ["REQUEST_METHOD"] == "GET" and endpoint is not None:
+            warn_of_writer(self._catalog, endpoint)  # it parses the library: the answer has been sent
 
     def _count(self, change: int) -> None:
         with self._idle:
@@ -140,14 +121,14 @@ class RequestLines:
 _COLOURS = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
 
 
-def request_line(status: str, milliseconds: float, environ: dict[str, Any]) -> str:
+def request_line(status: str, milliseconds: float, environ: dict[str, Any], endpoint: Endpoint | None) -> str:
     """The log line of a request, with control characters of its URL escaped."""
     url = environ.get("REQUEST_URI", environ.get("PATH_INFO", "")).translate(ESCAPES)
     verb = environ.get("REQUEST_METHOD", "").translate(ESCAPES)
     parts = [click.style(status, fg=_COLOURS.get(status[:1]), bold=status[:1] == "5"), _duration(milliseconds)]
     parts.append(f"{verb} {url}")
-    if ENDPOINT in environ:
-        *folders, controller, method = environ[ENDPOINT].name.split("/")
+    if endpoint is not None:
+        *folders, controller, method = endpoint.name.split("/")
         parts.append(click.style(f"-> {'/'.join(folders)} {controller}.{method}", dim=True))
     return " ".join(parts)
 
@@ -178,10 +159,10 @@ class _OwnFrames(logging.Formatter):
     def formatException(
         self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
     ) -> str:
-        lines: list[str] = []
-        described = traceback.TracebackException(*ei) if ei[0] is not None else None
-        if described is None:
+        if ei[0] is None:
             return ""
+        lines: list[str] = []
+        described = traceback.TracebackException(*ei)
         own = [frame for frame in described.stack if self._is_own(frame.filename)]
         folded = len(described.stack) - len(own)
         if own:

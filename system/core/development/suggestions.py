@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from ..catalog.execution import Version
 from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
-from ..catalog.outline import ClassOutline, Outline
-from ..catalog.source import Broken, read_file
+from ..catalog.outline import ClassOutline
+from ..catalog.source import Broken, Reading, read_file
 from ..dispatch.routing import find_class, find_method
 from ..errors import LibraryError
 from ..spelling import near_names
@@ -92,16 +92,11 @@ def _inherited(controller: type) -> list[str]:
 
 def _summary(library: Library) -> str:
     """The first line of a library's docstring, or its fault; read from its source without running it."""
-    if library.version is not None and library.error is None:
-        return _summarize(library.version.outline, library)
-    reading = read_file(library.path)
-    if reading.outline is not None:
-        return _summarize(reading.outline, library)
-    broken = reading.broken or Broken("")
-    return f"cannot be read: {broken.detail}" + (f", line {broken.line}" if broken.line else "")
-
-
-def _summarize(outline: Outline, library: Library) -> str:
+    is_current = library.version is not None and library.error is None
+    reading = Reading(library.version.outline) if library.version and is_current else read_file(library.path)
+    outline, broken = reading.outline, reading.broken or Broken("")
+    if outline is None:
+        return f"cannot be read: {broken.detail}" + (f", line {broken.line}" if broken.line else "")
     default = outline.default_class(library.short_name)
     doc = outline.doc or (outline.classes[default].doc if default else "")
     return _first_line(doc) or ", ".join(name for name in outline.classes if is_public(name))

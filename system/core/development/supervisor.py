@@ -74,14 +74,11 @@ def _end(signum: int, frame: FrameType | None) -> None:
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket for the server to inherit. Raises SettingsError if the address cannot be bound."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    is_v6 = ":" in host
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
+        listener = socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=is_v6)
     except OSError as error:
-        listener.close()
         raise SettingsError(_explain_bind(error, host, port)) from error
     listener.set_inheritable(True)
     return listener
@@ -96,7 +93,8 @@ def _explain_bind(error: OSError, host: str, port: int) -> str:
         )
     if error.errno == errno.EACCES:
         return f"Port {port} needs root. Use a port above 1023: python kernkoa.py --port 5000"
-    return f"Cannot listen on {host}:{port}: {error.strerror}. Give an address of this machine with --host."
+    reason = (error.strerror or "").partition(" (while")[0]  # the rest names the address again
+    return f"Cannot listen on {host}:{port}: {reason}. Give an address of this machine with --host."
 
 
 def show_start(settings: Settings, listener: socket.socket, services: Services) -> None:
@@ -204,7 +202,8 @@ class Supervisor:
                 click.echo(failure, nl=False, err=True)
                 click.echo(click.style("  The server did not start. Waiting for a change.", fg="red"), err=True)
                 with stand_in(self._listener, StandIn(failure, self._settings)):
-                    self._await_change()
+                    while not self._has_changed():
+                        time.sleep(LOOK_SECONDS)
 
     def _run_once(self, report: Path) -> str | None:
         """Run the server until a file changes or it exits. Returns its stderr if it failed to start, else None."""
@@ -232,10 +231,6 @@ class Supervisor:
             self._is_shown = True
             self._services.start()
             show_start(self._settings, self._listener, self._services)
-
-    def _await_change(self) -> None:
-        while not self._has_changed():
-            time.sleep(LOOK_SECONDS)
 
     def _has_changed(self) -> bool:
         if _is_ending:

@@ -203,7 +203,7 @@ class TypedBinding:
 
     def _missing(self, call: Call, slot: Slot) -> Fault:
         hint = _missing_hint(call, slot.name, self._names)
-        return make_fault(slot.name, source_of(call), slot.expected(), None, hint)
+        return make_fault(slot.name, source_of(call), slot.expected, None, hint)
 
 
 def _missing_hint(call: Call, name: str, known: Collection[str]) -> str:
@@ -252,7 +252,7 @@ def _note(call: Call, error: ValidationError, slot: Slot, source: str, name: str
     items = error.errors(include_url=False, include_context=False)
     for item in items[: 2 * MOST_FAULTS]:
         inside = slot.shape not in ("value", "rest", "others", "file")
-        where, expected = slot.place(item["loc"]) if inside else ([], slot.expected())
+        where, expected = slot.place(item["loc"]) if inside else ([], slot.expected)
         if item["type"] in _AT_ITS_NAME and where[-1:] != [str(item["loc"][-1])]:
             where, expected = [*where, str(item["loc"][-1])], _AT_ITS_NAME[item["type"]]
         is_whole = slot.is_body and (slot.shape == "record" or isinstance(call.json, list))

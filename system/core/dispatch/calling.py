@@ -1,22 +1,25 @@
-"""Runs the method of an endpoint between its hooks."""
+"""Runs the method of an endpoint between its hooks: `before` and `after` of its folders, its class and itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CoroutineType
 from typing import Any
 
 from flask import Response
 
+from ..catalog.folder import Folder
 from ..errors import AnswerError
 from .coroutines import finish
-from .hooks import Hooks
 from .params import Params
 from .responses import respond
 from .routing import Endpoint
 from .signature import Arguments, Signature
 from .walk import Resolved
 
+# the functions by name: "before", "after"
+Hooks = Mapping[str, Any]
+_NAMES = ("before", "after")
 # runs between the hooks: the method itself, or what hands it to a worker
 Runner = Callable[[Resolved, object, Callable[[], Params]], Any]
 # makes a method's arguments of the remaining segments and a function that reads the params
@@ -53,6 +56,32 @@ def call(
         raise AnswerError(f"{resolved.endpoint.name} {did}. Use return, or abort(…).") from error
 
 
+def read_hooks(endpoint: Endpoint) -> list[Hooks]:
+    """The hooks of an endpoint: those of its folders, outermost first, of its class, then of the method."""
+    if endpoint.own_hooks is None:
+        guards = ({"before": guard} for guard in getattr(endpoint.function, "koa_before", ()))
+        endpoint.own_hooks = list(filter(None, (class_hooks(endpoint.controller), *guards)))
+    own: list[Hooks] = endpoint.own_hooks
+    for folder in endpoint.folders:
+        if folder.is_guarded:
+            return [*(hooks for folder in endpoint.folders if (hooks := folder_hooks(folder))), *own]
+    return own
+
+
+def folder_hooks(folder: Folder) -> Hooks:
+    """The functions of a folder's _folder.py; empty without that file.
+
+    Raises FolderClosed for one that cannot be read.
+    """
+    guard = folder.guard()
+    return vars(guard) if guard is not None else {}
+
+
+def class_hooks(controller: type) -> Hooks:
+    """The hooks of a class, inherited ones too; empty where it has none."""
+    return {name: getattr(controller, name) for name in _NAMES if hasattr(controller, name)}
+
+
 def ask_hooks(controller: object, hooks: Sequence[Hooks], params: Params) -> Response | None:
     """The answer of the first `before` hook that returns something; None where each lets the request pass."""
     for before in (hook.get("before") for hook in hooks):
@@ -68,11 +97,6 @@ def run_after(controller: object, hooks: Sequence[Hooks], response: Response) ->
         changed = finish(after(controller, response)) if after else None
         response = response if changed is None else respond(changed)
     return response
-
-
-def bind(endpoint: Endpoint, arguments: tuple[str, ...], read: Callable[[], Params]) -> Arguments:
-    """The arguments of a method."""
-    return binding_of(endpoint)(arguments, read)
 
 
 def binding_of(endpoint: Endpoint) -> Binding:

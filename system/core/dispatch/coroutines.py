@@ -7,8 +7,11 @@ and transactions of `dbs` are not those of the request.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextvars import Context, copy_context
 from types import CoroutineType
 from typing import Any
+
+_UNSET: Any = object()
 
 
 def finish(answer: Any) -> Any:
@@ -17,7 +20,19 @@ def finish(answer: Any) -> Any:
         return answer
     import asyncio  # 1.5 MB, for those who use it
 
-    return asyncio.run(answer)
+    with asyncio.Runner() as runner:
+        context = copy_context()
+        try:
+            return runner.run(answer, context=context)
+        finally:
+            _take_over(context)
+
+
+def _take_over(context: Context) -> None:
+    """Set the context variables that a coroutine has set: a method sees those of its `before` hook."""
+    for variable, value in context.items():
+        if variable.get(_UNSET) is not value:
+            variable.set(value)
 
 
 def iterate(values: AsyncIterator[Any]) -> Iterator[Any]:

@@ -50,14 +50,7 @@ def allow(*verbs: str, origins: str | Sequence[str] = (), form: str = "") -> Cal
     if not verbs or not all(isinstance(verb, str) and verb.isalpha() for verb in verbs):
         raise TypeError('@allow needs the verbs: write @allow("POST") or @allow("GET", "PUT")')
 
-    def mark(function: AnyFunction) -> AnyFunction:
-        function.koa_verbs = frozenset(verb.upper() for verb in verbs)  # type: ignore[attr-defined]
-        function.koa_origins = trusted  # type: ignore[attr-defined]
-        if form:
-            function.koa_form = form  # type: ignore[attr-defined]
-        return function
-
-    return mark
+    return _mark(koa_verbs=frozenset(verb.upper() for verb in verbs), koa_origins=trusted, koa_form=form)
 
 
 def limit(rate: str = "", *, upload: str = "", values: int = 0) -> Callable[[AnyFunction], AnyFunction]:
@@ -70,16 +63,9 @@ def limit(rate: str = "", *, upload: str = "", values: int = 0) -> Callable[[Any
     if not (rate or upload or values) or (upload and size is None):
         raise TypeError('@limit needs a rate or a size: write @limit("10/minute") or @limit(upload="500MB")')
 
-    def mark(function: AnyFunction) -> AnyFunction:
-        if size is not None:
-            function.koa_upload_bytes = int(size[1]) * _UNITS[size[2]]  # type: ignore[attr-defined]
-        if values:
-            function.koa_values = int(values)  # type: ignore[attr-defined]
-        if rate:
-            function.koa_rate = rate  # type: ignore[attr-defined]
-        return function
-
-    return mark
+    bytes_taken = int(size[1]) * _UNITS[size[2]] if size else 0
+    marks = {"koa_upload_bytes": bytes_taken, "koa_values": int(values), "koa_rate": rate}
+    return _mark(**{name: value for name, value in marks.items() if value})
 
 
 def expose(function: AnyFunction) -> AnyFunction:
@@ -103,25 +89,14 @@ def retry(
     """
     if not isinstance(times, int) or times < 1:
         raise TypeError("@retry needs the number of tries: write @retry(times=3)")
-    policy = RetryPolicy(times, backoff, tuple(on))
-
-    def mark(function: AnyFunction) -> AnyFunction:
-        function.koa_retry = policy  # type: ignore[attr-defined]
-        return function
-
-    return mark
+    return _mark(koa_retry=RetryPolicy(times, backoff, tuple(on)))
 
 
 def queue(name: str) -> Mark[Any]:
     """Send a task method to another queue, one of the setting `queues`: `@queue("reports")`."""
     if not isinstance(name, str):
         raise TypeError('@queue needs a name: write @queue("reports")')
-
-    def mark(function: AnyFunction) -> AnyFunction:
-        function.koa_queue = name  # type: ignore[attr-defined]
-        return function
-
-    return mark
+    return _mark(koa_queue=name)
 
 
 def every(interval: str) -> Mark[Any]:
@@ -139,8 +114,15 @@ def _schedule(text: str) -> Mark[Any]:
     """Checks the argument alone: schedules are read from the source, without importing it."""
     if not isinstance(text, str):
         raise TypeError('a schedule is a text: write @every("5m") or @cron("0 2 * * *")')
+    return _mark()
+
+
+def _mark(**attributes: Any) -> Mark[Any]:
+    """A decorator that gives a function these attributes."""
 
     def mark(function: AnyFunction) -> AnyFunction:
+        for name, value in attributes.items():
+            setattr(function, name, value)
         return function
 
     return mark

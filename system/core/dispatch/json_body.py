@@ -22,14 +22,13 @@ class ExactFloat(float):
     __slots__ = ("text",)
     text: str
 
+    def __new__(cls, text: str) -> ExactFloat:
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
     def __str__(self) -> str:
         return self.text
-
-
-def _make_exact(text: str) -> ExactFloat:
-    made = ExactFloat(text)
-    made.text = text
-    return made
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -37,7 +36,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-_EXACT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_make_exact)
+_EXACT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=ExactFloat)
 
 
 def decode_json(body: bytes, most_values: int, most_levels: int, what: str = "The JSON body") -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from .models import is_model
+from .models import is_record
 
 # the faults of an encoder: an unknown type, a text with half a surrogate pair, a value inside itself
 ENCODING_ERRORS = (PydanticSerializationError, ValueError, RecursionError)
@@ -61,35 +61,27 @@ def _plain(value: Any, level: int) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
-def find_fault(
-    value: Any,
-    place: str,
-    encode: Callable[[Any], Any] = encode_json,
-    most_levels: int = MOST_LEVELS,
-    has_unique_keys: bool = False,
-) -> str:
-    """The place of the first thing in a value that JSON cannot hold, and what it is; empty where there is none.
+@dataclasses.dataclass(frozen=True, slots=True)
+class FaultFinder:
+    """Finds what JSON cannot hold in a value.
 
     `encode` raises one of ENCODING_ERRORS for what cannot be encoded. `has_unique_keys` refuses mappings with two
     keys that are the same in JSON.
     """
-    return _Finder(encode, most_levels, has_unique_keys).find(value, place, 0)
 
+    encode: Callable[[Any], Any] = encode_json
+    most_levels: int = MOST_LEVELS
+    has_unique_keys: bool = False
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Finder:
-    encode: Callable[[Any], Any]
-    most_levels: int
-    has_unique_keys: bool
-
-    def find(self, value: Any, place: str, level: int) -> str:
+    def find(self, value: Any, place: str, level: int = 0) -> str:
+        """The place of the first fault in a value, and what it is; empty where there is none."""
         if level > self.most_levels:
             return f"{_shorten(place)} is nested more than {self.most_levels} levels deep, or contains itself"
         for name, child in _children(value):
             found = self._find_in_key(name, place) or self.find(child, f"{place}[{name!r}]", level + 1)
             if found:
                 return found
-        if _is_container(value):
+        if is_record(value) or isinstance(value, Mapping | list | tuple | set | frozenset):
             twice = self.has_unique_keys and isinstance(value, Mapping) and _find_twice(value)
             return f"{_shorten(place)} has two keys that are {twice!r} in JSON" if twice else ""
         fault = self._describe(value)
@@ -130,15 +122,10 @@ def _shorten(place: str) -> str:
     return place if len(place) < 200 else f"{place[:100]}…{place[-60:]}"
 
 
-def _is_container(value: Any) -> bool:
-    is_record = is_model(type(value)) or dataclasses.is_dataclass(value)
-    return is_record or isinstance(value, Mapping | list | tuple | set | frozenset)
-
-
 def _children(value: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(value, Mapping):
         yield from value.items()
     elif isinstance(value, list | tuple | set | frozenset):
         yield from enumerate(value)
-    elif is_model(type(value)) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+    elif is_record(value) and not isinstance(value, type):
         yield from vars(value).items()

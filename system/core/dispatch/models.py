@@ -5,6 +5,7 @@ A value, a default or an annotation of pydantic exists only where the site has i
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import Any
 
@@ -12,6 +13,11 @@ from typing import Any
 def is_model(kind: Any) -> bool:
     """Whether a type is a pydantic model."""
     return _is_a(kind, "pydantic.main", "BaseModel")
+
+
+def is_record(value: Any) -> bool:
+    """Whether a value is an instance of a pydantic model, or a dataclass or one of its instances."""
+    return is_model(type(value)) or dataclasses.is_dataclass(value)
 
 
 def is_root_model(kind: Any) -> bool:

@@ -26,7 +26,7 @@ class Params(dict[str, Any]):
     never among the items; a value that a client sends under such a name is in `getlist` or `params["get"]`.
     """
 
-    __slots__ = ("_json", "_query", "files", "form", "json_limits", "pairs", "raw_json", "segments", "unread")
+    __slots__ = ("_query", "files", "form", "json", "json_limits", "pairs", "raw_json", "segments", "unread")
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Params(dict[str, Any]):
         self.pairs: Pairs | None = None  # the names and values of the query, where the client sent nothing else
         self.form = form
         self.files = files
-        self._json = json_body
+        self.json = json_body  # whatever it is; None without one
         self.raw_json = raw_json  # the text of the JSON body
         self.segments = segments
         self.json_limits = _QUERY_LIMITS  # the most values and levels of JSON text in a field
@@ -63,7 +63,7 @@ class Params(dict[str, Any]):
             made._keep_first(pairs)
         made.pairs, made.segments = pairs, segments
         made._query, made.form, made.files = NO_VALUES, NO_VALUES, _NO_FILES
-        made._json, made.raw_json, made.json_limits, made.unread = None, b"", _QUERY_LIMITS, ""
+        made.json, made.raw_json, made.json_limits, made.unread = None, b"", _QUERY_LIMITS, ""
         return made
 
     def _keep_first(self, pairs: Pairs) -> None:
@@ -87,8 +87,8 @@ class Params(dict[str, Any]):
 
     def getlist(self, name: str) -> list[Any]:
         """All values of a name, in the order they were sent; those of the body where it has any."""
-        if isinstance(self._json, dict) and name in self._json:
-            value = self._json[name]
+        if isinstance(self.json, dict) and name in self.json:
+            value = self.json[name]
             return value if isinstance(value, list) else [value]
         sent = self.form.getlist(name) or self.query.getlist(name)
         return sent or ([self[name]] if name in self else [])
@@ -99,11 +99,6 @@ class Params(dict[str, Any]):
         if self.pairs and self._query is NO_VALUES:
             self._query = ImmutableMultiDict(self.pairs)
         return self._query
-
-    @property
-    def json(self) -> Any:
-        """The JSON body, whatever it is; None without one."""
-        return self._json
 
 
 _VIEWS: dict[str, Callable[[Params], Any]] = {

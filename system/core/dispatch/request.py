@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any, cast
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit
@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.utils import secure_filename
 
 from ..errors import MalformedBody, TooLarge
-from ..settings import Settings
+from ..settings import LOOPBACK, Network, Settings
 from .json_body import check_json, decode_json
 from .multipart import StrictParser
 from .params import NO_VALUES, Params
@@ -133,6 +133,21 @@ class KernelRequest(Request):
         except ValueError as error:
             raise MalformedBody(f"The body is not a valid {self.mimetype}: {error}.") from error
 
+    def limit_body(self, settings: Settings) -> None:
+        """Limit the body to maxUploadBytes where the method takes files, to maxBodyBytes where not, or its @limit.
+
+        Raises TooLarge where the declared length is beyond that.
+        """
+        endpoint = self.resolved.endpoint
+        own: int = getattr(endpoint.function, "koa_upload_bytes", 0)
+        most = own or (settings.maxUploadBytes if endpoint.takes_files else settings.maxBodyBytes)
+        self.max_content_length = most
+        if (self.content_length or 0) > most:
+            raise TooLarge(
+                f"The body has {self.content_length:,} bytes; {endpoint.name} takes {most:,}. "
+                'A method that takes more says so: @limit(upload="500MB").'
+            )
+
     def _limit(self, most: int) -> None:
         self.max_content_length = min(most, self.max_content_length or most)
 
@@ -192,7 +207,7 @@ def is_local(environ: Mapping[str, Any]) -> bool:
     """
     if any(name in environ for name in _FORWARDED) or environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return False
-    return _is_loopback(environ.get("REMOTE_ADDR", "")) and _host_of(environ) in _THIS_MACHINE
+    return comes_from(environ, LOOPBACK) and _host_of(environ) in _THIS_MACHINE
 
 
 def _check_text(sent: bytes, part: str) -> None:
@@ -206,11 +221,12 @@ def _check_text(sent: bytes, part: str) -> None:
             ) from error
 
 
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+def comes_from(environ: Mapping[str, Any], networks: Iterable[Network]) -> bool:
+    """Whether the client's address is in one of these networks."""
+    with suppress(ValueError):  # a client of a Unix socket has no address
+        address = ipaddress.ip_address(environ.get("REMOTE_ADDR", ""))
+        return any(address in network for network in networks)
+    return False
 
 
 def _host_of(environ: Mapping[str, Any]) -> str | None:

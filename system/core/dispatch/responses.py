@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,9 +15,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..errors import AnswerError
 from .coroutines import iterate
-from .json_text import ENCODING_ERRORS, encode_any, encode_json, find_fault
+from .json_text import ENCODING_ERRORS, FaultFinder, encode_any, encode_json
 from .lean_response import LeanResponse
-from .models import is_model
+from .models import is_record
 from .request import KernelRequest, request
 from .signature import resolve_annotation
 
@@ -57,8 +56,9 @@ def respond(value: Any) -> Response:
     if type(value) in (dict, list):
         return _json_of(value)
     if isinstance(value, Response):
-        if isinstance(value.response, Iterator) and not value.direct_passthrough:
-            value.response = _keep_open(value.response, value.response)
+        pieces = value.response
+        if isinstance(pieces, Iterator) and not value.direct_passthrough and pieces is not request.answer_stream:
+            value.response = _keep_open(pieces, pieces)  # not that which an `after` hook returns again
         return value
     if value is None:
         return Response(status=204)
@@ -72,7 +72,7 @@ def respond(value: Any) -> Response:
         return _stream(iterate(value))
     if isinstance(value, Task) and has_request_context() and request.wants_html:
         return _lead_on(value["url"])
-    if isinstance(value, WerkzeugResponse) or (callable(value) and not _is_record(value)):
+    if isinstance(value, WerkzeugResponse) or (callable(value) and not is_record(value)):
         return current_app.make_response(value)  # any WSGI application
     return _json_of(value)
 
@@ -81,10 +81,6 @@ def _lead_on(url: str) -> Response:
     response = redirect(url, 303, Response=Response)
     response.vary.add("Accept")
     return response  # type: ignore[return-value]
-
-
-def _is_record(value: object) -> bool:
-    return is_model(type(value)) or dataclasses.is_dataclass(value)
 
 
 def _text(value: str) -> Response:
@@ -98,7 +94,7 @@ def _json_of(value: Any) -> Response:
     try:
         return json_response(value)
     except ENCODING_ERRORS as error:
-        fault = find_fault(value, "value") or f"value: {error}"
+        fault = FaultFinder().find(value, "value") or f"value: {error}"
         raise _refuse(f"a value that is not JSON: {fault}") from error
 
 
@@ -254,7 +250,9 @@ def _encode_line(value: Any) -> bytes:
     try:
         return encode_json(value) + b"\n"
     except ENCODING_ERRORS as error:
-        raise _refuse(f"a stream with a piece that is not JSON: {find_fault(value, 'piece') or error}") from error
+        raise _refuse(
+            f"a stream with a piece that is not JSON: {FaultFinder().find(value, 'piece') or error}"
+        ) from error
 
 
 def _encode_piece(value: Any) -> bytes:

@@ -33,16 +33,6 @@ RESERVED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The address of a method: the segments of a path."""
-
-    segments: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "/".join(self.segments)
-
-
 @dataclass(slots=True)
 class Endpoint:
     """A method that answers routes, and how it is called. Made once for each version of its library."""
@@ -64,6 +54,13 @@ class Endpoint:
         """library/Class/method, with the folders before it: shop/orders/Orders/show."""
         return f"{self.library.place}/{self.controller.__name__}/{self.outline.name}"
 
+    @property
+    def takes_files(self) -> bool:
+        """Whether its signature asks for files, or the code of an untyped method uses the name `files`."""
+        if any(parameter.shape in ("file", "files") for parameter in self.signature.parameters):
+            return True
+        return self.signature.style != "typed" and "files" in inspect.unwrap(self.function).__code__.co_names
+
 
 def kept_names(root: Folder) -> Iterator[tuple[str, str]]:
     """The folders and libraries of the root that no URL reaches, as their name is reserved: name and path."""
@@ -75,8 +72,8 @@ def kept_names(root: Folder) -> Iterator[tuple[str, str]]:
 _DOTS = frozenset({"", ".", ".."})
 
 
-def match(path: str) -> Route:
-    """The route of a decoded path such as /shop/orders/Orders/show/42; one slash at its end is ignored.
+def match(path: str) -> tuple[str, ...]:
+    """The segments of a decoded path such as /shop/orders/Orders/show/42; one slash at its end is ignored.
 
     Raises NotFound for a path that no method can have: too long, an empty segment, dots, a NUL, a reserved name.
     """
@@ -88,13 +85,13 @@ def match(path: str) -> Route:
     if not inner:
         if len(path) > 1:
             raise NotFound("the path has an empty segment")
-        return Route(())
+        return ()
     segments = tuple(inner.split("/"))
     if not _DOTS.isdisjoint(segments) or len(segments) > MAX_SEGMENTS:
         raise NotFound("the path has an empty segment, one of dots, or too many of them")
     if segments[0] in RESERVED:
         raise NotFound("the kernel reserves this name")
-    return Route(segments)
+    return segments
 
 
 def find_class(version: Version, name: str) -> tuple[type, ClassOutline] | None:

@@ -87,7 +87,7 @@ def find_named(call: Call, slot: Slot) -> tuple[str, Any]:
 
 def _find_text(call: Call, slot: Slot, source: str, sent: list[str]) -> tuple[str, Any]:
     noted = len(call.faults)
-    value = text_value(call, slot.name, sent, slot.rules, slot.expected())
+    value = text_value(call, slot.name, sent, slot.rules, slot.expected)
     return "fault" if len(call.faults) > noted else source, value
 
 
@@ -105,7 +105,7 @@ def find_file(call: Call, slot: Slot) -> tuple[str, Any]:
     if texts:
         hint = "It was sent as text. Send it as a file, in a body of the type multipart/form-data."
     got = texts[0] if texts else [upload.filename for upload in sent]
-    call.add(make_fault(slot.name, "file" if sent else source_of(call), slot.expected(), got, hint))
+    call.add(make_fault(slot.name, "file" if sent else source_of(call), slot.expected, got, hint))
     return "fault", None
 
 

@@ -17,7 +17,7 @@ from ..catalog.outline import TASK_PARAMETER
 from .parameter import EMPTY, Parameter, Shape, shape_of, unusable
 from .params import Params
 
-_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_VARIABLE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _PLAIN_PARAMS = (EMPTY, Any, dict, collections.abc.Mapping, Params)
 
@@ -52,13 +52,14 @@ def read_signature(function: Callable[..., Any], written: str = "") -> Signature
     code = inspect.unwrap(function).__code__
     place = (function.__qualname__, code.co_filename, code.co_firstlineno)
     try:
-        every = list(inspect.signature(function).parameters.values())[1:]
+        every = list(inspect.signature(function).parameters.values())
     except NameError as error:  # Python 3.14 evaluates annotations here
         raise unusable(place, str(error)) from error
-    plain = _plain_style(written) if _is_opaque(function) else None
+    kinds = {item.kind for item in every if item.name != "self"}
+    plain = _plain_style(written) if kinds and kinds <= _VARIABLE else None
     if plain is not None:
         return Signature(*plain, (), place)
-    parameters = tuple(_read(item, function, place) for item in every if item.name != TASK_PARAMETER)
+    parameters = tuple(_read(item, function, place) for item in every[1:] if item.name != TASK_PARAMETER)
     if not parameters:
         return Signature("nothing", 0, False, parameters, place)
     first = parameters[0]
@@ -68,11 +69,6 @@ def read_signature(function: Callable[..., Any], written: str = "") -> Signature
         return Signature("typed", None, False, parameters, place)
     positional = sum(parameter.takes_segment for parameter in parameters)
     return Signature("typed", positional, False, parameters, place)
-
-
-def _is_opaque(function: Callable[..., Any]) -> bool:
-    kinds = [item.kind for item in inspect.signature(function).parameters.values() if item.name != "self"]
-    return bool(kinds) and all(kind in _VARIABLE for kind in kinds)
 
 
 def _plain_style(written: str) -> tuple[Literal["nothing", "params"], int, bool] | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..catalog.execution import Version
 from ..catalog.folder import is_public
-from ..catalog.outline import TASK_PARAMETER, ClassOutline, MethodOutline
+from ..catalog.outline import TASK_PARAMETER, MethodOutline
 from ..errors import LibraryError
 from .params import Params
 
@@ -57,12 +57,9 @@ def find_wrong_fields(version: Version) -> Iterator[tuple[int, str]]:
         from .value_rules import find_wrong_constraints
 
         outline = version.outline.classes.get(kind.__name__)
-        for found in find_wrong_constraints(schema):
-            if found.owner is kind:
-                yield (
-                    outline.line if outline else 0,
-                    f"{found.place} cannot be used: {found.reason}",
-                )
+        for owner, place, reason in find_wrong_constraints(schema):
+            if owner is kind:
+                yield outline.line if outline else 0, f"{place} cannot be used: {reason}"
 
 
 def _models(version: Version) -> Iterator[tuple[type, Any]]:
@@ -77,17 +74,11 @@ def _models(version: Version) -> Iterator[tuple[type, Any]]:
 
 def _methods(version: Version) -> Iterator[tuple[MethodOutline, types.FunctionType]]:
     """The functions that a URL or exeTask may name."""
-    for name, outline in version.outline.classes.items():
-        controller = vars(version.module).get(name)
-        if is_public(name) and isinstance(controller, type):
-            yield from _functions(controller, outline)
-
-
-def _functions(controller: type, outline: ClassOutline) -> Iterator[tuple[MethodOutline, types.FunctionType]]:
-    for method in outline.methods.values():
-        function = vars(controller).get(method.name)
-        if isinstance(function, types.FunctionType) and (method.is_task or not method.hidden):
-            yield method, function
+    for name in filter(is_public, version.outline.classes):
+        for method in version.outline.classes[name].methods.values():
+            function = getattr(vars(version.module).get(name), "__dict__", {}).get(method.name)
+            if isinstance(function, types.FunctionType) and (method.is_task or not method.hidden):
+                yield method, function
 
 
 def _is_known(function: types.FunctionType) -> bool:

@@ -80,7 +80,6 @@ class Slot:
         self.is_body = False  # whether a JSON body is its value, and not an object that has it by its name
         self.rules = text_rules_of(annotation)
         self.holds_records = self.rules.holds_records
-        self.allows_blank = self.rules.allows_blank
         self.fields = _fields_of(annotation) if self.shape == "record" else None
         self.adapter = _make_adapter(annotation, self.shape, signature, self.name)
         validator = self.adapter.validator if self.shape in ("file", "files") else make_validator(self.adapter)
@@ -102,12 +101,9 @@ class Slot:
         made = self.parameter.factory() if self.parameter.factory else copy.deepcopy(self.parameter.default)
         return self.convert(made) if self.parameter.validates_default else made
 
+    @cached_property
     def schema(self) -> Schema:
         """JSON Schema of the values that it takes; {} where there is none."""
-        return self._schema
-
-    @cached_property
-    def _schema(self) -> Schema:
         if self.shape == "file":
             return {"type": "string", "format": "binary"}
         if self.shape == "files":
@@ -119,18 +115,15 @@ class Slot:
         except (PydanticUserError, PydanticInvalidForJsonSchema):
             return {}
 
+    @cached_property
     def expected(self) -> str:
         """What it takes, for people."""
-        return self._expected
-
-    @cached_property
-    def _expected(self) -> str:
-        return in_words(self._schema)
+        return in_words(self.schema)
 
     def place(self, location: tuple[int | str, ...]) -> tuple[list[str], str]:
         """A location that pydantic names, as the client knows it, and what is expected there, for people."""
-        path, schema = at_place(self._schema, location)
-        return path, in_words(schema, self._schema.get("$defs", {})) if path else self._expected
+        path, schema = at_place(self.schema, location)
+        return path, in_words(schema, self.schema.get("$defs", {})) if path else self.expected
 
 
 def _is_copied(parameter: Parameter) -> bool:

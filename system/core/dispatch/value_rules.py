@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Flag
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, SchemaError, SchemaValidator
@@ -39,10 +39,7 @@ def make_validator(adapter: TypeAdapter[Any], fail_fast: bool = False) -> Any:
     """
     schema: Any = _apply(dict(adapter.core_schema), fail_fast)
     try:
-        try:
-            return SchemaValidator(schema, None, _use_prebuilt=False)
-        except TypeError:  # before pydantic 2.11 there are no prebuilt validators
-            return SchemaValidator(schema)
+        return SchemaValidator(schema, None, _use_prebuilt=False)
     except SchemaError:
         return adapter.validator
 
@@ -68,12 +65,9 @@ def _apply(schema: Any, fail_fast: bool) -> Any:
         return _before(_iso_only(kind), made)
     if kind == "enum" and issubclass(schema["cls"], Flag):
         return _before(_known_flags(schema["cls"]), made)
-    spelled = _spellings(made) if kind in ("literal", "enum") else {}
-    return (
-        _before(lambda value: spelled.get(value, value) if type(value) is str else value, made)
-        if spelled
-        else made
-    )
+    if kind in ("literal", "enum") and (spelled := _spellings(made)):
+        return _before(lambda value: spelled.get(value, value) if type(value) is str else value, made)
+    return made
 
 
 def _apply_named(key: str, value: Any, fail_fast: bool) -> Any:
@@ -144,30 +138,14 @@ _SAMPLES: dict[str, Any] = {
 }
 
 
-class WrongConstraint(NamedTuple):
-    """A constraint that its type cannot have. `owner` and `field` are of the model that it stands in, if any."""
-
-    owner: type | None
-    field: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.reason}" if self.owner else self.reason
-
-    @property
-    def place(self) -> str:
-        """Person.age; of a root model its name alone."""
-        return ".".join(filter(None, (self.owner.__name__ if self.owner else "", self.field)))
-
-
 def check_constraints(schema: Any) -> None:
     """Raises TypeError for a constraint that its type cannot have, such as `gt` of a text."""
-    for found in find_wrong_constraints(schema):
-        raise TypeError(str(found))
+    for _, place, reason in find_wrong_constraints(schema):
+        raise TypeError(f"{place}: {reason}" if place else reason)
 
 
-def find_wrong_constraints(schema: Any) -> Iterator[WrongConstraint]:
-    """The constraints that their types cannot have.
+def find_wrong_constraints(schema: Any) -> Iterator[tuple[type | None, str, str]]:
+    """The constraints that their types cannot have: the model, its name and the field (Person.age), the reason.
 
     Pydantic finds that out with the first value. Only its own checks are tried, no code of the site.
     """
@@ -183,7 +161,7 @@ def find_wrong_constraints(schema: Any) -> Iterator[WrongConstraint]:
             except TypeError as error:
                 named = _CONSTRAINT.search(str(error))
                 reason = f"a value of type {first['type']} cannot have {named[1]}" if named else str(error)
-                yield WrongConstraint(owner, field, reason)
+                yield owner, ".".join(filter(None, (getattr(owner, "__name__", ""), field))), reason
 
 
 def _is_constraint(node: CoreSchema) -> bool:
@@ -195,26 +173,22 @@ def _is_constraint(node: CoreSchema) -> bool:
     )
 
 
-def _nodes(schema: Any) -> Iterator[tuple[CoreSchema, type | None, str]]:
+def _nodes(item: Any, owner: type | None = None, field: str = "") -> Iterator[tuple[CoreSchema, type | None, str]]:
     """Every node of a core schema, with the model and the field that it is in."""
-    stack: list[tuple[Any, type | None, str]] = [(schema, None, "")]
-    while stack:
-        item, owner, field = stack.pop()
-        if isinstance(item, list | tuple):
-            stack += ((inner, owner, field) for inner in item)
-        elif isinstance(item, dict):
-            if item.get("type") in _RECORDS:
-                owner = item["cls"]
-            elif item.get("type") == "dataclass-field":
-                field = item["name"]
-            if isinstance(item.get("type"), str):
-                yield item, owner, field
-            stack += _inner(item, owner, field)
-
-
-def _inner(node: CoreSchema, owner: type | None, field: str) -> Iterator[tuple[Any, type | None, str]]:
-    for key, value in node.items():
+    if isinstance(item, list | tuple):
+        for inner in item:
+            yield from _nodes(inner, owner, field)
+    if not isinstance(item, dict):
+        return
+    if item.get("type") in _RECORDS:
+        owner = item["cls"]
+    elif item.get("type") == "dataclass-field":
+        field = item["name"]
+    if isinstance(item.get("type"), str):
+        yield item, owner, field
+    for key, value in item.items():
         if key == "fields" and isinstance(value, dict):
-            yield from ((inner, owner, name) for name, inner in value.items())
+            for name, inner in value.items():
+                yield from _nodes(inner, owner, name)
         elif key not in _NO_SCHEMA:
-            yield value, owner, field
+            yield from _nodes(value, owner, field)

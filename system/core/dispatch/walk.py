@@ -16,7 +16,7 @@ from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..errors import NotFound
-from .routing import Endpoint, Route, find_class, make_endpoint
+from .routing import Endpoint, find_class, make_endpoint
 
 # what a walk reads of a library, and what it finds at its end
 Opened = TypeVar("Opened")
@@ -78,31 +78,39 @@ class Stop:
         return self.position, sum(map(bool, (self.library, self.controller, self.endpoint))) + len(self.folders)
 
 
-def resolve(catalog: Catalog, route: Route, now: float, tasks: bool = False) -> Resolved:
+def resolve(catalog: Catalog, route: tuple[str, ...], now: float, tasks: bool = False) -> Resolved:
     """The live method that a route leads to; with `tasks` also one that only exeTask may start.
 
     Raises NotFound, with its Stop, where there is none; LibraryError where its file is broken.
     """
-    return Resolved(*_LiveWalk(route.segments, now, tasks).find(catalog.roots["controller"]))
+    return Resolved(*_LiveWalk(route, now, tasks).find(catalog.roots["controller"]))
 
 
-def resolve_until(catalog: Catalog, route: Route, now: float) -> tuple[Resolved, float]:
+def resolve_until(catalog: Catalog, route: tuple[str, ...], now: float) -> tuple[Resolved, float]:
     """As resolve, and the moment until which a walk leads to the same: when the first file on the way is due."""
-    walk = _LiveWalk(route.segments, now, False)
-    return Resolved(*walk.find(catalog.roots["controller"]), route.segments), walk.until
+    walk = _LiveWalk(route, now, False)
+    return Resolved(*walk.find(catalog.roots["controller"]), route), walk.until
 
 
 class Walk(Generic[Opened, Method]):
     """One walk along a route. A missing name is `index`; remaining segments become arguments.
 
-    A subclass tells what a folder, a library and a class contain.
+    `folders`, `library`, what is `opened` of it and `controller` (a name) are set as far as it came; `position` is
+    that of the segment which is looked up now. A subclass tells what a folder, a library and a class contain.
     """
 
-    __slots__ = ("position", "segments")
+    __slots__ = ("controller", "folders", "library", "opened", "position", "segments")
 
     def __init__(self, segments: tuple[str, ...]) -> None:
         self.segments = segments
-        self.position = 0  # of the segment that is looked up now
+        self.position = 0
+        self._start_in(())
+
+    def _start_in(self, folders: tuple[Folder, ...]) -> None:
+        self.folders = folders
+        self.library: Library | None = None
+        self.opened: Opened | None = None
+        self.controller = ""
 
     def contents(self, folder: Folder) -> tuple[Mapping[str, Folder], Mapping[str, Library]]:
         """The folders and the libraries in a folder, by name."""
@@ -120,9 +128,7 @@ class Walk(Generic[Opened, Method]):
         """The class of the library's own URL."""
         raise NotImplementedError
 
-    def method(
-        self, library: Library, opened: Opened, controller: str, name: str, folders: tuple[Folder, ...]
-    ) -> Method | None:
+    def method(self, library: Library, opened: Opened, controller: str, name: str) -> Method | None:
         """A method of a class, or None."""
         raise NotImplementedError
 
@@ -132,7 +138,7 @@ class Walk(Generic[Opened, Method]):
 
     def find(self, root: Folder) -> tuple[Method, tuple[str, ...]]:
         """The method that the route leads to, and its arguments. Raises NotFound, with its Stop."""
-        return self._in_folder(root, 0, ())
+        return self._in_folder(root, 0)
 
     def _name_at(self, position: int) -> str:
         """The segment there, where it may name something; empty where it may not."""
@@ -142,72 +148,63 @@ class Walk(Generic[Opened, Method]):
         name = self.segments[position]
         return name if is_public(name) else ""
 
-    def _in_folder(
-        self, folder: Folder, position: int, above: tuple[Folder, ...]
-    ) -> tuple[Method, tuple[str, ...]]:
-        name, folders = self._name_at(position), (*above, folder)
+    def _in_folder(self, folder: Folder, position: int) -> tuple[Method, tuple[str, ...]]:
+        self.folders = (*self.folders, folder)
+        name = self._name_at(position)
         inner, libraries = self.contents(folder)
         if name in inner and name in libraries:
-            return self._in_either(inner[name], libraries[name], position + 1, folders)
+            return self._in_either(inner[name], libraries[name], position + 1)
         if name in inner:
-            return self._in_folder(inner[name], position + 1, folders)
+            return self._in_folder(inner[name], position + 1)
         if name in libraries:
-            return self._in_library(libraries[name], position + 1, folders)
+            return self._in_library(libraries[name], position + 1)
         if "index" in libraries:
-            return self._in_library(libraries["index"], position, folders)
-        raise self._stopped("there is no such folder or library", position, folders)
+            return self._in_library(libraries["index"], position)
+        raise self._stopped("there is no such folder or library", position)
 
-    def _in_either(
-        self, inner: Folder, library: Library, position: int, folders: tuple[Folder, ...]
-    ) -> tuple[Method, tuple[str, ...]]:
+    def _in_either(self, inner: Folder, library: Library, position: int) -> tuple[Method, tuple[str, ...]]:
         """A folder and a file of one name: the folder first. Reports the walk that came further."""
+        above = self.folders
         try:
-            return self._in_folder(inner, position, folders)
+            return self._in_folder(inner, position)
         except NotFound as error:
             first = error
+        self._start_in(above)
         try:
-            return self._in_library(library, position, folders)
+            return self._in_library(library, position)
         except NotFound as error:
             raise max(first, error, key=lambda each: each.stop.progress) from None
 
-    def _in_library(
-        self, library: Library, position: int, folders: tuple[Folder, ...]
-    ) -> tuple[Method, tuple[str, ...]]:
-        opened, name = self.open(library), self._name_at(position)
+    def _in_library(self, library: Library, position: int) -> tuple[Method, tuple[str, ...]]:
+        self.library = library
+        self.opened = opened = self.open(library)
+        name = self._name_at(position)
         if self.has_class(opened, name):
-            return self._in_class(library, opened, name, position + 1, folders)
+            return self._in_class(library, opened, name, position + 1)
         default = self.default_class(library, opened)
         if default is None or not self.has_class(opened, default):
-            raise self._stopped("there is no such class", position, folders, library, opened)
-        return self._in_class(library, opened, default, position, folders)
+            raise self._stopped("there is no such class", position)
+        return self._in_class(library, opened, default, position)
 
     def _in_class(
-        self, library: Library, opened: Opened, controller: str, position: int, folders: tuple[Folder, ...]
+        self, library: Library, opened: Opened, controller: str, position: int
     ) -> tuple[Method, tuple[str, ...]]:
+        self.controller = controller
         for name, rest in ((self._name_at(position), position + 1), ("index", position)):
-            method = self.method(library, opened, controller, name, folders)
+            method = self.method(library, opened, controller, name)
             if method is None:
                 continue
             arguments, most = self.segments[rest:], self.most_arguments(method)
             if most is None or len(arguments) <= most:
                 return method, arguments
-            reason = "the method takes no further segments"
-            raise self._stopped(reason, rest + most, folders, library, opened, controller, method)
-        raise self._stopped("there is no such method", position, folders, library, opened, controller)
+            raise self._stopped("the method takes no further segments", rest + most, method)
+        raise self._stopped("there is no such method", position)
 
-    def _stopped(
-        self,
-        reason: str,
-        position: int,
-        folders: tuple[Folder, ...],
-        library: Library | None = None,
-        opened: Opened | None = None,
-        controller: str = "",
-        method: Method | None = None,
-    ) -> NotFound:
-        version = opened if isinstance(opened, Version) else None
+    def _stopped(self, reason: str, position: int, method: Method | None = None) -> NotFound:
+        version = self.opened if isinstance(self.opened, Version) else None
         endpoint = method if isinstance(method, Endpoint) else None
-        return NotFound(reason, Stop(self.segments, position, folders, library, version, controller, endpoint))
+        reached = self.folders, self.library, version, self.controller, endpoint
+        return NotFound(reason, Stop(self.segments, position, *reached))
 
 
 class _LiveWalk(Walk[Version, Endpoint]):
@@ -237,12 +234,10 @@ class _LiveWalk(Walk[Version, Endpoint]):
     def default_class(self, library: Library, opened: Version) -> str | None:
         return opened.outline.default_class(library.short_name)
 
-    def method(
-        self, library: Library, opened: Version, controller: str, name: str, folders: tuple[Folder, ...]
-    ) -> Endpoint | None:
+    def method(self, library: Library, opened: Version, controller: str, name: str) -> Endpoint | None:
         endpoint = opened.endpoints.get((controller, name))
         if endpoint is None:
-            endpoint = make_endpoint(library, opened, controller, name, folders)
+            endpoint = make_endpoint(library, opened, controller, name, self.folders)
             if endpoint is None:
                 return None
             opened.endpoints[controller, name] = endpoint

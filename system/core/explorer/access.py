@@ -15,8 +15,8 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from ..catalog.folder import Folder
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
+from ..dispatch.calling import Hooks, class_hooks, folder_hooks
 from ..dispatch.coroutines import finish
-from ..dispatch.hooks import Hooks, class_hooks, folder_hooks
 from ..dispatch.params import Params
 from ..dispatch.request import request
 from ..dispatch.responses import respond

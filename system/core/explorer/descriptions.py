@@ -13,7 +13,7 @@ from ..catalog.execution import Version
 from ..catalog.tree import Catalog
 from ..dispatch.binding import TypedBinding
 from ..dispatch.calling import binding_of
-from ..dispatch.routing import Endpoint, Route
+from ..dispatch.routing import Endpoint
 from ..dispatch.walk import resolve
 from ..errors import KernKoaError, LibraryError
 from .answers import Answer, answers_of, of_background
@@ -96,7 +96,7 @@ class Descriptions:
             later = of_background(()) if method.is_background else None
             return Description(method, source.parameters, source, later=later)
         try:
-            endpoint = self._endpoint(method, now)
+            endpoint = self.endpoint_of(method, now)
             return _describe_live(method, source, endpoint)
         except KernKoaError as error:
             log.warning("%s cannot be described: %s", method.place, error.detail)
@@ -105,8 +105,9 @@ class Descriptions:
             log.error("%s cannot be described: %s", method.place, error, exc_info=error)
             return Description(method, (), source, f"{type(error).__name__}: {error}")
 
-    def _endpoint(self, method: ListedMethod, now: float) -> Endpoint:
-        route = Route(tuple((method.url or method.place).strip("/").split("/")))
+    def endpoint_of(self, method: ListedMethod, now: float) -> Endpoint:
+        """The live method; its library is loaded."""
+        route = tuple((method.url or method.place).strip("/").split("/"))
         return resolve(self._catalog, route, now, tasks=True).endpoint
 
 

@@ -102,14 +102,12 @@ class Documentation:
 
     def _contents(self, known: Sequence[str]) -> list[tuple[str, list[Link]]]:
         """The titles of all pages by group; each page is in the first group that it fits."""
-        left = [path for path in known if path.startswith("docs/") and path.endswith(".md")]
-        groups = []
-        for name, start in GROUPS:
-            pages = [path for path in left if path.startswith(start)]
-            left = [path for path in left if path not in pages]
-            links = [Link(path, _title_of(self._read(path))) for path in pages]
-            groups.append((name, links))
-        return groups
+        groups: dict[str, list[Link]] = {name: [] for name, _ in GROUPS}
+        for path in known:
+            if path.endswith(".md") and path.startswith("docs/"):
+                group = next(name for name, start in GROUPS if path.startswith(start))
+                groups[group].append(Link(path, _title_of(self._read(path))))
+        return [*groups.items()]
 
 
 def _title_of(source: str) -> str:

@@ -283,7 +283,5 @@ def _conversion(function: ast.expr, name: str) -> Schema:
 
 
 def _schema_of(default: Any) -> Schema:
-    if isinstance(default, bool):
-        return {"type": "boolean"}
-    names = {int: "integer", float: "number", str: "string"}
+    names = {bool: "boolean", int: "integer", float: "number", str: "string"}
     return {"type": names[type(default)]} if type(default) in names else {}

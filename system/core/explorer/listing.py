@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from ..catalog.folder import Folder, is_public
 from ..catalog.library import Library
+from ..catalog.moment import Moment, Used
 from ..catalog.outline import TASK_PARAMETER, ClassOutline, MethodOutline
-from ..catalog.source import Broken, Reading, collection_paused, read_lines
+from ..catalog.source import Broken, collection_paused, read_lines
 from ..catalog.tree import Catalog
 from ..dispatch.routing import complete_verbs
 from .inference import MethodSource, read_method
 from .kept import Kept
-from .moment import Moment, Used
 from .plain_json import plain_json
 from .urls import Addresses
 
@@ -121,14 +121,9 @@ class Listing:
         self._libraries: Kept[ListedLibrary] = Kept(50_000)
         self._lines: Kept[list[str]] = Kept(MOST_SOURCES)
 
-    def walk(
-        self,
-        now: float,
-        folder: Folder | None = None,
-        admits: Callable[[Folder], bool] = lambda folder: True,
-    ) -> Iterator[ListedLibrary]:
-        """Every library of a folder and of the folders in it, by name; none of a folder that `admits` refuses."""
-        for library in self.catalog.libraries("controller", now, admits, folder):
+    def walk(self, now: float, admits: Callable[[Folder], bool] = lambda folder: True) -> Iterator[ListedLibrary]:
+        """Every library by folder and name; none of a folder that `admits` refuses."""
+        for library in self.catalog.libraries("controller", now, admits):
             yield self.list_library(library, now)
 
     def list_library(self, library: Library, now: float) -> ListedLibrary:
@@ -146,16 +141,21 @@ class Listing:
         self._libraries.put(library.path, moment.used(), listed)
         return listed
 
+    def outline_of(self, method: ListedMethod, now: float) -> tuple[Library, MethodOutline] | None:
+        """The file in which a method is written and its outline there; None if it is gone."""
+        library = self.catalog.find(method.origin_name, now)
+        outline = self.catalog.read(library).outline if isinstance(library, Library) else None
+        owner = outline.classes.get(method.defined_in) if outline else None
+        found = owner.methods.get(method.name) if owner else None
+        return (library, found) if isinstance(library, Library) and found else None
+
     def source_of(self, method: ListedMethod, now: float) -> MethodSource:
         """What the source of a method shows, in the file in which it is written."""
-        library = self.catalog.find(method.origin_name, now)
-        if not isinstance(library, Library):
+        written = self.outline_of(method, now)
+        if written is None:
             return MethodSource()
-        reading = self.catalog.read(library)
-        outline = _find(reading, method)
-        if outline is None:
-            return MethodSource()
-        lines = self._lines.get(library.path, reading, lambda: read_lines(library.path))
+        library, outline = written
+        lines = self._lines.get(library.path, self.catalog.read(library), lambda: read_lines(library.path))
         first, last = outline.lines
         return read_method("\n".join(lines[first - 1 : last]))
 
@@ -177,11 +177,6 @@ def _schedules(outline: MethodOutline) -> Iterator[str]:
     for decorator in outline.decorators:
         if decorator.name in ("every", "cron") and decorator.values:
             yield str(decorator.values[0])
-
-
-def _find(reading: Reading, method: ListedMethod) -> MethodOutline | None:
-    owner = reading.outline.classes.get(method.defined_in) if reading.outline else None
-    return owner.methods.get(method.name) if owner else None
 
 
 def _list_class(

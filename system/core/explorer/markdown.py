@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -26,11 +27,10 @@ def _parser(name: str) -> MarkdownIt:
 
 def render_page(source: str) -> str:
     """A page of the documentation: headings get ids."""
-    tokens = _parser("page").parse(source)
-    for opening, content, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+    tokens = _parse("page", source)
+    for opening, content in pairwise(tokens):
         if opening.type == "heading_open":
             opening.attrSet("id", heading_id(content.content))
-        _name_headers(opening, content, closing)
     # so that the keyboard can scroll a wide table
     rendered = _render("page", tokens).replace("<table>", '<div class="table" tabindex="0"><table>')
     return rendered.replace("</table>", "</table></div>")
@@ -43,10 +43,7 @@ def heading_id(heading: str) -> str:
 
 def render_docstring(source: str) -> Markup:
     """A docstring: paragraphs with their line ends, lists, code, tables, emphasis and links."""
-    tokens = _parser("docstring").parse(source)
-    for opening, content, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        _name_headers(opening, content, closing)
-    return Markup(_render("docstring", tokens))  # noqa: S704 - the library escaped it
+    return Markup(_render("docstring", _parse("docstring", source)))  # noqa: S704 - the library escaped it
 
 
 def render_line(source: str) -> Markup:
@@ -55,12 +52,15 @@ def render_line(source: str) -> Markup:
     return Markup(re.sub(r"</?a\b[^>]*>", "", rendered))  # noqa: S704 - the library escaped it
 
 
+def _parse(name: str, source: str) -> list[Token]:
+    tokens = _parser(name).parse(source)
+    for opening, content, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "th_open" and not content.content:
+            opening.tag = closing.tag = "td"  # a header without text says nothing to a screen reader
+    return tokens
+
+
 def _render(name: str, tokens: list[Token]) -> str:
     parser = _parser(name)
     rendered: str = parser.renderer.render(tokens, parser.options, {})
     return rendered.replace("<pre>", '<pre tabindex="0">')  # so that the keyboard can scroll it
-
-
-def _name_headers(opening: Token, content: Token, closing: Token) -> None:
-    if opening.type == "th_open" and not content.content:
-        opening.tag = closing.tag = "td"  # a header without text says nothing to a screen reader

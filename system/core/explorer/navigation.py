@@ -35,6 +35,7 @@ class Node:
     name: str
     kind: str
     place: str
+    item: Folder | Library | None = None
     is_open: bool = False
     is_here: bool = False
     children: list[Node] = field(default_factory=list)
@@ -131,7 +132,7 @@ class Navigation:
             elif node.is_open and place.library:
                 node.children = self._methods(place, visitor, now)
             nodes.append(node)
-        self._mark_broken(nodes, place.folders[depth])
+        self._mark_broken(nodes)
         if len(entries) > len(nodes):
             nodes[-1].hidden = len(entries) - len(nodes)
         return nodes
@@ -139,34 +140,28 @@ class Navigation:
     def entries(self, folder: Folder, names: tuple[str, ...], visitor: Visitor, now: float) -> list[Node]:
         """The folders and the libraries of a folder; no file is read for them."""
         above = "/".join(names) + "/" if names else ""
-        folders = [
-            Node(name, "folder", above + name)
-            for name in (inner.name.rpartition(".")[2] for inner in folder.list_folders(now))
-            if visitor.admits(folder.folders[name])
-        ]
-        libraries = [
-            Node(library.short_name, "library", above + library.short_name)
-            for library in folder.list_libraries(now)
-        ]
-        return sorted([*folders, *libraries], key=lambda node: (node.name.lower(), node.kind))
+        folders = [inner for inner in folder.list_folders(now) if visitor.admits(inner)]
+        nodes: list[Node] = []
+        for kind, items in (("folder", folders), ("library", folder.list_libraries(now))):
+            for item in items:
+                name = item.name.rpartition(".")[2]
+                nodes.append(Node(name, kind, above + name, item))
+        return sorted(nodes, key=lambda node: (node.name.lower(), node.kind))
 
-    def _mark_broken(self, nodes: list[Node], folder: Folder) -> None:
+    def _mark_broken(self, nodes: list[Node]) -> None:
         """Mark the broken files among those that are shown; no other file is read."""
         for node in nodes:
-            library = folder.libraries.get(node.name) if node.kind == "library" else None
-            if library is not None and self._listing.catalog.sources.is_broken(library.path):
+            if isinstance(node.item, Library) and self._listing.catalog.sources.is_broken(node.item.path):
                 node.kind = "broken"
 
-    def describe(self, nodes: list[Node], folder: Folder, visitor: Visitor, now: float) -> None:
+    def describe(self, nodes: list[Node], visitor: Visitor, now: float) -> None:
         """Add to the entries of a folder what they are about; only the files that are shown are read."""
-        catalog = self._listing.catalog
         for node in nodes:
-            library = folder.libraries.get(node.name) if node.kind == "library" else None
-            if node.kind == "folder":
-                inner = catalog.libraries("controller", now, visitor.admits, folder.folders[node.name])
+            if isinstance(node.item, Folder):
+                inner = self._listing.catalog.libraries("controller", now, visitor.admits, node.item)
                 node.libraries = sum(1 for _ in inner)
-            if library is not None:
-                listed = visitor.show(self._listing.list_library(library, now))
+            elif node.item is not None:
+                listed = visitor.show(self._listing.list_library(node.item, now))
                 node.kind = "broken" if listed.broken else node.kind
                 node.summary = listed.summary
                 node.methods = sum(len(item.methods) for item in listed.classes.values())

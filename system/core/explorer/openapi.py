@@ -50,7 +50,7 @@ class Documents:
         now = self._listing.catalog.now()
         shown = tuple(
             (self._descriptions.of_library(listed, now), _keys(show(listed)) if show else None)
-            for listed in self._listing.walk(now, admits=admits)
+            for listed in self._listing.walk(now, admits)
         )
         name = f"{server} {hash(tuple(keys for _, keys in shown))}"
         return self._encoded.get(name, shown, lambda: _encode(make_document(shown, self._settings, server)))

@@ -56,24 +56,24 @@ STATUS = {
         },
     }
 }
-_PROBLEM_JSON = "application/problem+json"
-RESPONSES = {
-    name: {"description": words, "content": {_PROBLEM_JSON: {"schema": {"$ref": REFERENCE.format(model=schema)}}}}
-    for name, words, schema in (
-        ("Problem", "The request failed.", "Problem"),
-        ("MissingParameter", "A parameter is missing, or the request cannot be read.", "Problem"),
-        ("NotFound", "The path has no such value.", "Problem"),
-        ("TooLarge", "The body is larger than the site takes.", "Problem"),
-        ("UnsupportedMediaType", "The method cannot read a body of this type.", "Problem"),
-        ("InvalidParameters", "Values that the signature refuses; each is listed.", "InvalidParameters"),
-    )
+# the errors that the kernel answers: the name of the response, and when it is given
+_ERRORS = {
+    400: ("MissingParameter", "A parameter is missing, or the request cannot be read."),
+    404: ("NotFound", "The path has no such value."),
+    413: ("TooLarge", "The body is larger than the site takes."),
+    415: ("UnsupportedMediaType", "The method cannot read a body of this type."),
+    422: ("InvalidParameters", "Values that the signature refuses; each is listed."),
 }
-_REASONS = {
-    400: "MissingParameter",
-    404: "NotFound",
-    413: "TooLarge",
-    415: "UnsupportedMediaType",
-    422: "InvalidParameters",
+RESPONSES = {
+    name: {
+        "description": words,
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": REFERENCE.format(model=name if name in SCHEMAS else "Problem")}
+            }
+        },
+    }
+    for name, words in (("Problem", "The request failed."), *_ERRORS.values())
 }
 
 
@@ -176,7 +176,7 @@ def _responses(item: Description, verb: str, is_by_path: bool) -> dict[str, Any]
     for status in sorted(item.source.refusals):  # what the method itself answers may be of any type
         found.setdefault(str(status), {"description": "The method refuses."})
     for status in _refusals(item, verb, is_by_path) - item.source.refusals:
-        found[str(status)] = {"$ref": f"#/components/responses/{_REASONS[status]}"}
+        found[str(status)] = {"$ref": f"#/components/responses/{_ERRORS[status][0]}"}
     return found | {"default": {"$ref": "#/components/responses/Problem"}}
 
 

@@ -134,7 +134,7 @@ class Explorer:
     def _folder_page(self, place: Place, visitor: Visitor, now: float) -> dict[str, Any]:
         folder = place.folders[-1]
         entries, part = _part(self._navigation.entries(folder, place.names, visitor, now))
-        self._navigation.describe(entries, folder, visitor, now)
+        self._navigation.describe(entries, visitor, now)
         guard = folder.libraries.get(GUARD)
         guarded = guard is not None and "before" in Path(guard.path).read_text("utf-8", "replace")
         return part | {"entries": entries, "guarded": guarded}

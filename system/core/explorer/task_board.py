@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -147,12 +148,9 @@ class TaskBoard:
         """What the board shows."""
         tasks, settings = self._tasks, self._tasks.settings
         found = tasks.search.find(_read_filter(request.args), PAGE_LENGTH)
-        seen: dict[str, bool] = {}
-        for record in found:
-            route = record.get("route", "")
-            seen[route] = seen[route] if route in seen else self._may_see(route, visitor)
+        may_see = cache(partial(self._may_see, visitor=visitor))
         return {
-            "tasks": [_describe_row(record) for record in found if seen[record.get("route", "")]],
+            "tasks": [_describe_row(record) for record in found if may_see(record.get("route", ""))],
             "older": found[-1]["at"] if len(found) == PAGE_LENGTH else None,
             "queues": tasks.queues.count((QUEUE, *settings.queues)),
             "workers": tasks.heartbeats.alive(settings.leaseSeconds),

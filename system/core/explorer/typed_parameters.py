@@ -53,7 +53,7 @@ def _found(slot: Slot, place: str, find: Callable[[Slot], Schema]) -> Schema:
 
 def _schema_of(slot: Slot) -> Schema:
     if slot.shape in ("file", "files") or slot.parameter.annotation is EMPTY:
-        return slot.schema()
+        return slot.schema
     return schema_of(slot.adapter, "validation")
 
 

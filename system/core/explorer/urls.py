@@ -8,13 +8,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..catalog.folder import Folder
-from ..catalog.inheritance import FoundMethod
 from ..catalog.library import Library
+from ..catalog.moment import FoundMethod, Moment
 from ..catalog.outline import Outline
 from ..dispatch.routing import match
 from ..dispatch.walk import Walk
 from ..errors import LibraryError, NotFound
-from .moment import Moment
 
 # how many lists of arguments are tried for a method that its own URL does not lead to
 MOST_TRIES = 30
@@ -60,18 +59,13 @@ class SourceWalk(Walk[Outline, Landing]):
     def default_class(self, library: Library, opened: Outline) -> str | None:
         return opened.default_class(library.short_name)
 
-    def method(
-        self, library: Library, opened: Outline, controller: str, name: str, folders: tuple[Folder, ...]
-    ) -> Landing | None:
-        methods = self._methods(library, opened, controller)
+    def method(self, library: Library, opened: Outline, controller: str, name: str) -> Landing | None:
+        methods = self._moment.methods_of(library, opened.classes[controller])
         self.offered.append((self.position, methods))
         found = methods.get(name)
         if found is None or found.outline.is_task:
             return None
         return Landing(library, controller, name, found.outline.positional)
-
-    def _methods(self, library: Library, opened: Outline, controller: str) -> dict[str, FoundMethod]:
-        return self._moment.methods_of(library, opened.classes[controller])
 
     def most_arguments(self, method: Landing) -> int | None:
         return method.positional
@@ -83,7 +77,7 @@ class Addresses:
     def __init__(self, moment: Moment, root: Folder, home: str) -> None:
         self._moment = moment
         self._root = root
-        self._home = match(home).segments if home else ()
+        self._home = match(home) if home else ()
 
     def of(self, library: Library, controller: str, found: FoundMethod) -> tuple[str, str]:
         """The whole and the shortest address of a method; empty where nothing leads to it.

@@ -16,26 +16,26 @@ KEPT_HOURS = 25
 # two steps of a duration's logarithm are a factor of two: a count is right within a fifth
 _STEPS = 2
 
-# ARGV of the scripts have the time as `now`; `counts` is the key of its hour
+# ARGV of the scripts have the time as `now`; `counts` is the key of its hour. note_waiting returns whether it is
+# the first of a queue in a minute
 COUNT = f"""
 local function keep(counts) redis.call('EXPIRE', counts, {KEPT_HOURS * HOUR}) end
-local function count(counts, now, what)
-  if redis.call('HINCRBY', counts, math.floor(now / 60) .. ' ' .. what, 1) == 1 then keep(counts) end
-end
 local function count_ended(counts, now, status, started)
-  count(counts, now, status)
-  if not started then return end
-  local milliseconds = math.max(1, (now - started) * 1000)
-  count(counts, now, 'took ' .. math.ceil(math.log(milliseconds) / math.log(2) * {_STEPS}))
+  local what = math.floor(now / 60) .. ' ' .. status
+  if started then
+    local milliseconds = math.max(1, (now - started) * 1000)
+    what = what .. ' ' .. math.ceil(math.log(milliseconds) / math.log(2) * {_STEPS})
+  end
+  if redis.call('HINCRBY', counts, what, 1) == 1 then keep(counts) end
 end
 local function note_waiting(counts, now, queue, number)
-  local minute = math.floor(now / 60)
-  local most = minute .. ' most ' .. queue
-  redis.call('HSET', counts, minute .. ' waiting ' .. queue, number)
-  if number > tonumber(redis.call('HGET', counts, most) or -1) then
-    redis.call('HSET', counts, most, number)
-    keep(counts)
-  end
+  local is_first = redis.call('HSET', counts, math.floor(now / 60) .. ' waiting ' .. queue, number) == 1
+  if is_first then keep(counts) end
+  return is_first
+end
+local function note_most(counts, now, queue, number)
+  local most = math.floor(now / 60) .. ' most ' .. queue
+  if number > tonumber(redis.call('HGET', counts, most) or -1) then redis.call('HSET', counts, most, number) end
 end
 """
 
@@ -103,12 +103,12 @@ def _decode(items: list[tuple[bytes, bytes]]) -> dict[int, Minute]:
 def _put(found: dict[int, Minute], name: str, number: int) -> None:
     minute, kind, *rest = name.split(" ", 2)
     counted = found.setdefault(int(minute), Minute())
-    if kind == "took":
-        counted.took[int(rest[0])] += number
-    elif kind in ("waiting", "most"):
+    if kind in ("waiting", "most"):
         (counted.waiting if kind == "waiting" else counted.most)[rest[0]] = number
-    else:
-        counted.ended[kind] += number
+        return
+    counted.ended[kind] += number
+    for step in rest:
+        counted.took[int(step)] += number
 
 
 def _join(found: dict[int, Minute], first: int, last: int, step: int) -> list[Minute]:

@@ -20,11 +20,11 @@ from flask import Flask, Response
 from pydantic_core import from_json
 
 from ..catalog.outline import TASK_PARAMETER
-from ..dispatch.calling import bind
+from ..dispatch.calling import binding_of
 from ..dispatch.coroutines import finish, iterate
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
-from ..dispatch.routing import Endpoint, Route
+from ..dispatch.routing import Endpoint
 from ..dispatch.walk import Resolved, resolve
 from ..errors import (
     NotFound,
@@ -37,7 +37,7 @@ from ..errors import (
     WorkerKilled,
 )
 from .child_processes import exit_in_child
-from .failures import Failure, describe_error
+from .failures import Failure, describe_error, site_frames
 from .json_text import NotJson, encode_value
 from .output import output_of
 from .payload import decode_message, make_environ, unpack_params
@@ -73,9 +73,13 @@ def register(app: Flask, tasks: Tasks, celery: Celery) -> None:
                 raise
             failure = describe_error(error)
             log.error(
-                "%s[%s] failed in %.3f s: %s", record["route"], task.request.id, time.monotonic() - began, failure
+                "%s[%s] failed in %.3f s: %s",
+                record["route"],
+                task.request.id,
+                time.monotonic() - began,
+                failure,
+                exc_info=(type(error), error, site_frames(error.__traceback__)),
             )
-            log.error("%s", failure.args[2])
             raise failure from None
         log.info("%s[%s] succeeded in %.3f s", record["route"], task.request.id, time.monotonic() - began)
         return text
@@ -202,8 +206,8 @@ def _resolve(tasks: Tasks, route: str) -> Resolved:
     segments, deadline = tuple(route.split("/")), time.monotonic() + REPLACE_SECONDS
     while True:
         try:
-            tasks.catalog.look_again()  # the process that sent the task may have seen an edit a moment ago
-            return resolve(tasks.catalog, Route(segments), tasks.catalog.now(), tasks=True)
+            tasks.catalog.policy.look_again()  # the process that sent the task may have seen an edit a moment ago
+            return resolve(tasks.catalog, segments, tasks.catalog.now(), tasks=True)
         except NotFound:
             if time.monotonic() > deadline:
                 raise
@@ -238,7 +242,7 @@ def _exhaust(value: Any) -> Any:
 def _answer(resolved: Resolved, params: Any) -> Any:
     """The response of a URL's method as a result: JSON as its data, text unchanged."""
     endpoint = resolved.endpoint
-    args, kwargs = bind(endpoint, resolved.arguments, lambda: params)
+    args, kwargs = binding_of(endpoint)(resolved.arguments, lambda: params)
     with exit_in_child():
         response = respond(finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
     body = response.get_data()

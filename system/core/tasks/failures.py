@@ -55,13 +55,14 @@ def _text(error: BaseException) -> str:
 def _format(error: BaseException) -> str:
     """The traceback, from the site's first frame on."""
     try:
-        frames = _skip_kernel(error.__traceback__)
+        frames = site_frames(error.__traceback__)
         return "".join(traceback.format_exception(type(error), error, frames))
     except BaseException as fault:  # noqa: BLE001 - source or values of the site's
         return f"the traceback cannot be shown: {type(fault).__name__}"
 
 
-def _skip_kernel(found: TracebackType | None) -> TracebackType | None:
+def site_frames(found: TracebackType | None) -> TracebackType | None:
+    """A traceback from the site's first frame on; all of it where it has none."""
     for step in _steps(found):
         if not step.tb_frame.f_code.co_filename.startswith(CORE):
             return step

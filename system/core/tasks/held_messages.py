@@ -9,6 +9,8 @@ from typing import Any
 
 import redis
 
+from .redis_connection import run_script
+
 # KEYS: the held messages, the times of their leases, then the queues. ARGV: now, the length of the keys' prefix,
 # how many messages are acknowledged, their tags, then a tag for each message that may be taken.
 # Takes one message from each queue in turn, and holds it. What is held is text of the form that kombu restores.
@@ -47,7 +49,6 @@ class HeldMessages:
     def __init__(self, channel: Any) -> None:
         self._channel = channel
         self._client = redis.Redis(connection_pool=channel.pool)
-        self._exchange = self._client.register_script(_EXCHANGE)
         self._prefix = channel.global_keyprefix
         self._keys = [self._prefix + channel.unacked_key, self._prefix + channel.unacked_index_key]
         self._name, self._numbers = uuid.uuid4().hex, count()
@@ -74,7 +75,8 @@ class HeldMessages:
 
     def _run(self, acknowledged: Sequence[str], queues: Sequence[str], tags: list[str]) -> Any:
         keys = [*self._keys, *(self._prefix + queue for queue in queues)]
-        return self._exchange(keys, [self._now(), len(self._prefix), len(acknowledged), *acknowledged, *tags])
+        arguments = [self._now(), len(self._prefix), len(acknowledged), *acknowledged, *tags]
+        return run_script(self._client, _EXCHANGE, keys, arguments)
 
     def _now(self) -> float:
         return float(self._channel.clock.now(self._client))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 
-from ..dispatch.json_text import ENCODING_ERRORS, encode_by_schema, find_fault
+from ..dispatch.json_text import ENCODING_ERRORS, FaultFinder, encode_by_schema
 
 # JSON is read 200 levels deep; a message or an answer adds a few around a value
 _MARGIN = 10
@@ -35,7 +35,7 @@ def encode_value(value: Any, name: str, nan: Literal["null", "refuse"] = "refuse
         what = "is another value in JSON"
     except ENCODING_ERRORS as error:
         what = f"is not JSON: {error}"
-    fault = find_fault(value, name, lambda value: _read(encode(value)), DEEPEST, has_unique_keys=True)
+    fault = FaultFinder(lambda value: _read(encode(value)), DEEPEST, has_unique_keys=True).find(value, name)
     raise NotJson(fault or f"{name} {what}")
 
 

@@ -29,12 +29,14 @@ _PUT = (
     + """
 local queued = redis.call('HGET', KEYS[1], 'queued')
 if queued then return queued == ARGV[2] and 1 or 0 end
-local most, waiting = tonumber(ARGV[4]), redis.call('ZCARD', KEYS[3])
+local most, waiting, now = tonumber(ARGV[4]), redis.call('ZCARD', KEYS[3]), tonumber(ARGV[2])
 if most > 0 and waiting >= most then return -1 end
-note_waiting(KEYS[5], tonumber(ARGV[2]), ARGV[7], waiting + 1)
 redis.call('HSET', KEYS[1], unpack(ARGV, 8))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -tonumber(ARGV[5]) - 1)
+if note_waiting(KEYS[5], now, ARGV[7], waiting + 1) then
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -tonumber(ARGV[5]) - 1)
+end
+note_most(KEYS[5], now, ARGV[7], waiting + 1)
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 if ARGV[6] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[6]) end
 return 1

@@ -23,6 +23,8 @@ RESERVED_STATES = FINAL | {"PENDING", "RETRY", "STARTED", "RECEIVED", "REJECTED"
 MOST_LISTED = 10_000
 # as many of the newest failures
 MOST_FAILED = 1_000
+# a record may expire earlier by this part of its time: as if its task had ended when it started
+EARLY = 1_000
 # the params of a task that was successful are kept up to this size
 MOST_KEPT_BYTES = 1_024
 # a task whose message was sent again so often is given up
@@ -57,19 +59,20 @@ _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='F
 # KEYS: the record, the beginning of the keys of those who wait, the leases of those that run, the counts, the
 # index of those that run. ARGV: the id, the seconds to live, "1" if the message was delivered before, the seconds
 # of a lease or 0, now, the name of this run, then the fields.
-# Returns how often the task was started, and its record; or -1 without a record, -2 if it is final, -3 if it runs
-# and this is a second message. A run whose first reply was lost asks again and gets the same reply.
+# Returns how often the task was started, and its record before; or -1 without a record, -2 if it is final, -3 if
+# it runs and this is a second message. A run whose first reply was lost asks again and gets the same number.
 # What is no record is as none (pcall), and a number of runs that is none counts as 0: a worker would ask for ever.
 _START = (
     _IS_FINAL
     + COUNT
     + """
-local status, queue, run, runs = unpack(redis.pcall('HMGET', KEYS[1], 'status', 'queue', 'run', 'runs'))
-runs = tonumber(runs)
+local fields, record = redis.pcall('HGETALL', KEYS[1]), {}
+for at = 1, #fields, 2 do record[fields[at]] = fields[at + 1] end
+local status, queue, runs = record.status, tostring(record.queue), tonumber(record.runs)
 if not (runs and runs >= 0 and runs < MOST_RUNS) then runs = 0 end
 if not status then return {-1, {}} end
-if status == 'STARTED' and run == ARGV[6] then return {runs, redis.call('HGETALL', KEYS[1])} end
-redis.call('ZREM', KEYS[2] .. tostring(queue), ARGV[1])
+if status == 'STARTED' and record.run == ARGV[6] then return {runs, fields} end
+redis.call('ZREM', KEYS[2] .. queue, ARGV[1])
 if final(status) then return {-2, {}} end
 local lease, now = tonumber(ARGV[4]), tonumber(ARGV[5])
 if status == 'STARTED' then
@@ -81,9 +84,10 @@ runs = runs + 1
 redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, 'run', ARGV[6], 'runs', runs, unpack(ARGV, 7))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[5], now, ARGV[1])
-redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -MOST_LISTED - 1)
-note_waiting(KEYS[4], now, tostring(queue), redis.call('ZCARD', KEYS[2] .. tostring(queue)))
-return {runs, redis.call('HGETALL', KEYS[1])}
+if note_waiting(KEYS[4], now, queue, redis.call('ZCARD', KEYS[2] .. queue)) then
+  redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -MOST_LISTED - 1)
+end
+return {runs, fields}
 """.replace("MOST_LISTED", str(MOST_LISTED)).replace("MOST_RUNS", str(_MOST_RUNS))
 )
 
@@ -109,12 +113,13 @@ local status, started = unpack(redis.pcall('HMGET', KEYS[1], 'status', 'started'
 redis.call('ZREM', KEYS[3], ARGV[1])
 if not status or final(status) then return status or '' end
 local now = tonumber(ARGV[3])
+started = status == 'STARTED' and tonumber(started)
 redis.call('HSET', KEYS[1], 'status', ARGV[4], 'done', ARGV[3], unpack(ARGV, 5))
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+if not started or now - started > tonumber(ARGV[2]) / {EARLY} then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 if ARGV[4] == 'SUCCESS' and redis.call('HSTRLEN', KEYS[1], 'message') > {MOST_KEPT_BYTES} then
   redis.call('HSET', KEYS[1], 'message', '')
 end
-count_ended(KEYS[2], now, ARGV[4], status == 'STARTED' and tonumber(started))
+count_ended(KEYS[2], now, ARGV[4], started)
 if ARGV[4] == 'FAILURE' then
   redis.call('ZADD', KEYS[4], now, ARGV[1])
   redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -{MOST_FAILED} - 1)

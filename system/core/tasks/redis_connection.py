@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
+from hashlib import sha1
 from typing import Any, TypeVar
 
 from ..errors import BrokerUnavailable
@@ -35,7 +36,6 @@ class RedisConnection:
         self._name = settings.name
         self._advice = "" if settings.redisUrl else NO_SERVER
         self._patient = patient
-        self._scripts: dict[str, Any] = {}
         self._clock = ServerClock(settings.leaseSeconds / 3)
 
     @cached_property
@@ -59,11 +59,9 @@ class RedisConnection:
         With Sentinel and min-replicas-to-write it returns when a replica has the data: a failover loses
         nothing of it. Without that, BrokerUnavailable is raised, and the script may have run or not.
         """
-        script = self._scripts.get(source)
-        if script is None:
-            script = self._scripts[source] = self.client.register_script(source)
         with self.reached():
-            return self._run_confirmed(script, keys, arguments) if self._confirms else script(keys, arguments)
+            run = self._run_confirmed if self._confirms else run_script
+            return run(self.client, source, keys, arguments)
 
     @cached_property
     def _confirms(self) -> bool:
@@ -72,17 +70,15 @@ class RedisConnection:
 
         return bool(self.address.sentinels) and wants_replicas(self.client)
 
-    def _run_confirmed(self, script: Any, keys: list[str], arguments: list[Any]) -> Any:
+    def _run_confirmed(self, client: Any, source: str, keys: list[str], arguments: list[Any]) -> Any:
         from redis.exceptions import ConnectionError as Unconfirmed
-        from redis.exceptions import NoScriptError
 
-        pipe = self.client.pipeline(transaction=False)
-        pipe.evalsha(script.sha, len(keys), *keys, *arguments).wait(1, int(CONFIRM_SECONDS * 1000))
-        try:
-            found, replicas = pipe.execute()
-        except NoScriptError:
-            self.client.script_load(script.script)
-            return self._run_confirmed(script, keys, arguments)
+        def run(name: str, script: str) -> Any:
+            pipe = client.pipeline(transaction=False)
+            pipe.execute_command(name, script, len(keys), *keys, *arguments)
+            return pipe.wait(1, int(CONFIRM_SECONDS * 1000)).execute()
+
+        found, replicas = _known_or_sent(run, source)
         if not replicas:
             raise Unconfirmed("no replica has confirmed what was written")
         return found
@@ -114,6 +110,28 @@ class RedisConnection:
         return BrokerUnavailable(
             f"Tasks cannot be reached at the moment: Redis does not answer. {self._advice or 'Try again soon.'}"
         )
+
+
+def run_script(client: Any, source: str, keys: list[str], arguments: list[Any]) -> Any:
+    """Run a Lua script with a client of redis-py; without the layers that its own Script adds to each call."""
+    return _known_or_sent(
+        lambda name, script: client.execute_command(name, script, len(keys), *keys, *arguments), source
+    )
+
+
+def _known_or_sent(run: Callable[[str, str], Any], source: str) -> Any:
+    """Name a script by its hash; send its text where the server does not know it."""
+    from redis.exceptions import NoScriptError
+
+    try:
+        return run("EVALSHA", _hash(source))
+    except NoScriptError:
+        return run("EVAL", source)
+
+
+@cache
+def _hash(source: str) -> str:
+    return sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
 def patiently(action: Callable[[], Result]) -> Result:

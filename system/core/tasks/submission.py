@@ -13,10 +13,10 @@ from flask import has_request_context, request
 from pydantic_core import to_json
 
 from ..catalog.tree import Catalog
-from ..dispatch.calling import bind
+from ..dispatch.calling import binding_of
 from ..dispatch.params import Params
 from ..dispatch.responses import Task
-from ..dispatch.routing import Endpoint, Route
+from ..dispatch.routing import Endpoint
 from ..dispatch.walk import Resolved, resolve
 from ..errors import BrokerUnavailable, InvalidParameters, NotFound, QueueFull, TaskError, TooLarge
 from ..settings import Settings
@@ -217,14 +217,14 @@ class Tasks:
         """The task method that exeTask names."""
         segments = tuple(method.split("/")) if "/" in method else (*_address(controller), method)
         try:
-            resolved = self._resolve(Route(segments))
+            resolved = self._resolve(segments)
         except NotFound as error:
             raise self._explain(controller, method, str(error.reason)) from error
         if not _is_exact(resolved, segments) or not resolved.endpoint.outline.is_task:
             raise self._explain(controller, method, "it is not a task method")
         return resolved.endpoint
 
-    def _resolve(self, route: Route) -> Resolved:
+    def _resolve(self, route: tuple[str, ...]) -> Resolved:
         """A missing method is looked up again without waiting for the next check."""
         try:
             return resolve(self.catalog, route, self.catalog.now(), tasks=True)
@@ -272,7 +272,7 @@ def task_arguments(endpoint: Endpoint, segments: tuple[str, ...], params: Any) -
     if params is not None and not isinstance(params, dict):
         raise TaskError(f"{endpoint.name} takes its params by name: pass a dict, not {type(params).__name__}.")
     values = params if isinstance(params, Params) else Params(json_body=params)
-    args, kwargs = bind(endpoint, segments, lambda: values)
+    args, kwargs = binding_of(endpoint)(segments, lambda: values)
     return dict(zip((parameter.name for parameter in signature.parameters), args, strict=False)) | kwargs
 
 

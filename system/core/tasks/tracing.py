@@ -19,7 +19,9 @@ def trace_headers() -> dict[str, str]:
 
 
 def name_span(route: str) -> None:
-    """Name the span of a task after its method: all of them run as one task of Celery."""
-    trace = sys.modules.get("opentelemetry.trace")
+    """Name the span of a task, and its transaction for Sentry, after its method: all are one task of Celery."""
+    trace, sentry = sys.modules.get("opentelemetry.trace"), sys.modules.get("sentry_sdk")
     if trace is not None:
         trace.get_current_span().update_name(f"run/{route}")
+    if sentry is not None:
+        sentry.get_current_scope().set_transaction_name(route.replace("/", "."), source="task")

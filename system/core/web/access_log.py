@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..dispatch.request_log import RequestLog
+from ..dispatch.routing import Endpoint
 from ..log import REQUEST_ID
 
 log = logging.getLogger("kernkoa.access")
 
 
-class AccessLog:
-    """WSGI middleware that logs the status, the milliseconds and the method that answered."""
+class AccessLog(RequestLog):
+    """Logs the status, the milliseconds and the method that answered."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-        self._app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        began = time.perf_counter()
-        seen: dict[str, Any] = {"status": 500, "method": ""}
-
-        def start(status: str, *args: Any) -> Any:
-            seen.update({"status": int(status.partition(" ")[0]), "method": _method_of(environ)})
-            return start_response(status, *args)
-
-        body: Iterable[bytes] = ()
-        try:
-            body = self._app(environ, start)
-            yield from body
-        finally:
-            getattr(body, "close", lambda: None)()
-            self._write(environ, seen, (time.perf_counter() - began) * 1000)
-
-    def _write(self, environ: dict[str, Any], seen: dict[str, Any], milliseconds: float) -> None:
-        verb, path = (
-            environ.get("REQUEST_METHOD", ""),
-            environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
-        )
+    def write(self, environ: dict[str, Any], status: str, milliseconds: float, endpoint: Endpoint | None) -> None:
+        verb = environ.get("REQUEST_METHOD", "")
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         told = {
             "request_id": environ.get(REQUEST_ID, ""),
             "verb": verb,
             "path": path,
-            **seen,
+            "status": int(status),
+            "method": endpoint.name if endpoint else "",
             "ms": round(milliseconds, 1),
             "client": environ.get("REMOTE_ADDR", ""),
         }
         log.info("%s %s", verb, path, extra={"koa": told})
-
-
-def _method_of(environ: dict[str, Any]) -> str:
-    resolved = getattr(environ.get("werkzeug.request"), "resolved", None)
-    return str(resolved.endpoint.name) if resolved is not None else ""

@@ -7,8 +7,7 @@ of a request for which nothing is registered are skipped. The rest is Flask's ow
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from flask.templating import Environment
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
 from werkzeug.local import LocalProxy
-from werkzeug.routing import BuildError, Rule
+from werkzeug.routing import BuildError
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -37,28 +36,15 @@ from ..errors import InvalidParameters, LibraryError, NotFound, SetupError, Unkn
 from ..settings import Settings, obtain_secret_key
 from ..tasks.submission import Tasks
 from .forms import answer_again, current_form, page_of
-from .guarded import RootGuard
 from .headers import ResponseHeaders, StartResponse
 from .hosts import Hosts
 from .matching import Adapter, RuleMap
 from .origins import SAFE, Origins
 from .sessions import Sessions
 from .short_way import ShortWay
-from .sizes import limit_body
 from .urls import find_path, make_url
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
-
-
-@contextmanager
-def _explained(endpoint: str) -> Iterator[None]:
-    """Replaces Flask's suggestions, which are endpoints of Flask, for a path of the catalogue."""
-    try:
-        yield
-    except BuildError as error:
-        if "/" not in endpoint:
-            raise
-        raise UnknownRoute(endpoint) from error
 
 
 class KernKoa(ShortWay):
@@ -71,7 +57,6 @@ class KernKoa(ShortWay):
     load: Loader
     tasks: Tasks
     dbs: Databases
-    root_guard: RootGuard
     check_rate: Callable[[KernelRequest], None] | None = None  # of the addon limits
 
     def __init__(self, settings: Settings) -> None:
@@ -85,7 +70,6 @@ class KernKoa(ShortWay):
         self.settings = settings
         self.hosts, self.origins, self.headers = Hosts(settings), Origins(settings), ResponseHeaders(settings)
         self.url_map.merge_slashes = False
-        self.url_map.add(Rule("/<path:path>", endpoint="dispatch", build_only=True))  # url_for("dispatch", path=…)
         self.config.update(
             SECRET_KEY=keys[0],
             SECRET_KEY_FALLBACKS=keys[1:],
@@ -129,29 +113,23 @@ class KernKoa(ShortWay):
             frame = frame.f_back
         return ""
 
-    def url_for(
-        self,
-        /,
-        endpoint: str,
-        *,
-        _anchor: str | None = None,
-        _method: str | None = None,
-        _scheme: str | None = None,
-        _external: bool | None = None,
-        **values: Any,
-    ) -> str:
+    def url_for(self, /, endpoint: str, **values: Any) -> str:
         """Flask's url_for, for methods of the catalogue too: `url_for("shop/orders/show", number=3)`.
 
         Outside of a request it is the full URL, on `config.url`. Raises UnknownRoute for a path without a method.
         """
         path = None if endpoint in self.view_functions else find_path(self.catalog, endpoint)
         if path is not None:
-            is_external = _external or (_external is None and not has_request_context())
-            return make_url(self.settings.url, path, values, is_external, _scheme, _anchor)
-        with _explained(endpoint):
-            return super().url_for(
-                endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
-            )
+            names = ("_external", "_scheme", "_anchor", "_method")
+            external, scheme, anchor, _ = (values.pop(name, None) for name in names)
+            is_external = external or (external is None and not has_request_context())
+            return make_url(self.settings.url, path, values, is_external, scheme, anchor)
+        try:
+            return super().url_for(endpoint, **values)
+        except BuildError as error:
+            if "/" in endpoint:  # Flask would suggest endpoints of its own
+                raise UnknownRoute(endpoint) from error
+            raise
 
     def create_url_adapter(self, request: Request | None) -> Any:
         make_real = partial(super().create_url_adapter, request)
@@ -170,11 +148,11 @@ class KernKoa(ShortWay):
         if self.check_rate is not None:
             self.check_rate(request)
         if request.resolved is None:
-            refusal = self.root_guard.refuse(request)
+            refusal = self.dispatcher.ask_root_guard(request)
             if refusal is not None:
                 return refusal
         elif request.has_body:
-            limit_body(request, self.settings)
+            request.limit_body(self.settings)
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None
@@ -187,20 +165,24 @@ class KernKoa(ShortWay):
     def dispatch_request(self) -> ResponseReturnValue:
         request: Any = _cv_request.get().request
         if request.resolved is not None:
-            try:
-                return self.dispatcher.answer(request)
-            except InvalidParameters as error:
-                page = page_of(self.catalog, request)
-                if page is None:
-                    raise
-                self.dbs.release(error=True)
-                return answer_again(request, page, error)
+            return self.answer_method(request)
         if isinstance(request.routing_exception, NotFound | LibraryError):
             answer = self.dispatcher.ask_guards(request)
             if answer is not None:
                 return answer
             raise request.routing_exception
         return super().dispatch_request()
+
+    def answer_method(self, request: KernelRequest) -> Response:
+        """The response of the method of a request; the form again where its values are refused."""
+        try:
+            return self.dispatcher.answer(request)
+        except InvalidParameters as error:
+            page = page_of(self.catalog, request)
+            if page is None:
+                raise
+            self.dbs.release(error=True)
+            return answer_again(request, page, error)
 
     def process_response(self, response: Response) -> Response:
         context: Any = _cv_request.get()

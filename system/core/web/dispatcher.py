@@ -13,10 +13,9 @@ from werkzeug.routing import Rule
 
 from ..catalog.folder import Folder, is_public
 from ..catalog.tree import Catalog
-from ..dispatch.calling import Runner, ask_hooks, call, run
-from ..dispatch.hooks import folder_hooks, read_hooks
+from ..dispatch.calling import Runner, ask_hooks, call, folder_hooks, read_hooks, run
 from ..dispatch.request import KernelRequest
-from ..dispatch.routing import Endpoint, Route, match
+from ..dispatch.routing import Endpoint, match
 from ..dispatch.walk import Resolved, resolve, resolve_until
 from ..errors import LibraryError, MethodNotAllowed, NotFound
 from ..settings import Settings
@@ -26,6 +25,8 @@ from ..tasks.submission import Tasks
 # paths whose method is kept, and the longest of them
 MOST_KEPT = 4096
 LONGEST_KEPT = 256
+# the first segments of the kernel that the guard of the catalogue's root protects too
+GUARDED = frozenset({"images", "pdf", "pdfs", "static", "status"})
 # in the WSGI environment of a request: a list, to which the dispatcher appends when its guards let it pass
 ADMITTED = "kernkoa.admitted"
 
@@ -60,9 +61,8 @@ class Dispatcher:
             self._kept[path] = kept
         return kept[0]
 
-    def _route(self, request: KernelRequest) -> Route:
-        route = match(request.path)
-        return route if route.segments else self._home
+    def _route(self, request: KernelRequest) -> tuple[str, ...]:
+        return match(request.path) or self._home
 
     def find(self, endpoint: str) -> Callable[..., Any] | None:
         """The method that an endpoint such as "shop.orders.Orders.show" names, None without one."""
@@ -70,7 +70,7 @@ class Dispatcher:
         if len(segments) < 3:  # not library, class and method: an endpoint of Flask's own
             return None
         with suppress(NotFound, LibraryError):
-            found = resolve(self._catalog, Route(segments), self._catalog.now()).endpoint
+            found = resolve(self._catalog, segments, self._catalog.now()).endpoint
             return found.function if found.name == "/".join(segments) else None
         return None
 
@@ -100,7 +100,19 @@ class Dispatcher:
         hooks = [hooks for folder in self._folders(request) if (hooks := folder_hooks(folder))]
         if not hooks:
             return None
-        return ask_hooks(object(), hooks, request.params(self._settings, self._route(request).segments))
+        return ask_hooks(object(), hooks, request.params(self._settings, self._route(request)))
+
+    def ask_root_guard(self, request: KernelRequest) -> Response | None:
+        """The response of the `before` of the root's _folder.py to a request for a file or the status of a task.
+
+        None if it admits the request or there is no guard. Raises FolderClosed where it cannot be read.
+        """
+        if request.path.split("/", 2)[1] not in GUARDED:
+            return None
+        root = self._catalog.roots["controller"]
+        root.refresh(self._catalog.now())
+        hooks = folder_hooks(root)
+        return ask_hooks(object(), [hooks], request.params(self._settings)) if "before" in hooks else None
 
     def _folders(self, request: KernelRequest) -> Iterator[Folder]:
         """The folders that a path leads through, outermost first."""

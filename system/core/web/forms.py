@@ -9,8 +9,7 @@ from flask import request as flask_request
 from werkzeug.datastructures import MultiDict
 
 from ..catalog.tree import Catalog
-from ..dispatch.calling import call, run
-from ..dispatch.hooks import read_hooks
+from ..dispatch.calling import call, read_hooks, run
 from ..dispatch.params import NO_VALUES, Params
 from ..dispatch.request import KernelRequest
 from ..dispatch.routing import match
@@ -25,7 +24,10 @@ class Form:
         self, values: MultiDict[str, str] = NO_VALUES, errors: list[dict[str, Any]] | None = None
     ) -> None:
         self.values = values
-        self.faults = {str(error["name"]): _in_words(error) for error in errors or ()}
+        self.faults = {
+            str(error["name"]): str(error.get("message") or f"Enter {error['expected']}.")
+            for error in errors or ()
+        }
 
     def __bool__(self) -> bool:
         return bool(self.faults)
@@ -39,11 +41,6 @@ class Form:
         return str(value) in self.values.getlist(name) if self else default
 
 
-def _in_words(error: dict[str, Any]) -> str:
-    """A fault as text for the user of the form; messages of validators are used unchanged."""
-    return str(error.get("message") or f"Enter {error['expected']}.")
-
-
 EMPTY = Form()
 
 
@@ -53,21 +50,20 @@ def current_form() -> Form:
 
 
 def page_of(catalog: Catalog, request: KernelRequest) -> Resolved | None:
-    """The method that shows the form of a request; None without one, and for programs."""
-    resolved = request.resolved
-    name = getattr(resolved.endpoint.function, "koa_form", "")
-    return _find_page(catalog, resolved, name) if name and request.wants_html else None
+    """The method that shows the form of a request, with the same positional arguments.
 
-
-def _find_page(catalog: Catalog, sender: Resolved, name: str) -> Resolved:
-    """A method of the same class, or of a path. It takes the same positional arguments as the sender."""
-    own = sender.endpoint
+    None without one, and for programs. Raises SetupError for a name that leads to no method.
+    """
+    own = request.resolved.endpoint
+    name = getattr(own.function, "koa_form", "")
+    if not name or not request.wants_html:
+        return None
     try:
         page = find_form(catalog, f"{own.library.place}/{own.controller.__name__}", name)
     except NotFound as error:
         raise SetupError(f"{own.name}: @allow(form={name!r}) names no method. Write one of its class.") from error
     taken = sum(parameter.takes_segment for parameter in page.endpoint.signature.parameters)
-    return Resolved(page.endpoint, page.arguments + sender.arguments[: taken - len(page.arguments)])
+    return Resolved(page.endpoint, page.arguments + request.resolved.arguments[: taken - len(page.arguments)])
 
 
 def find_form(catalog: Catalog, own_class: str, name: str) -> Resolved:

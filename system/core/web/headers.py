@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import os
 import random
@@ -10,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..dispatch.request import comes_from
 from ..settings import Settings
 from ..tasks.payload import REQUEST_ID
 
@@ -61,7 +61,7 @@ class ResponseHeaders:
             secure.append(("Strict-Transport-Security", f"max-age={settings.hstsSeconds}"))
         self._plain = secure if settings.site_url.startswith("https:") else plain
         self._secure = secure
-        self._proxies = [ipaddress.ip_network(proxy) for proxy in settings.proxies]
+        self._proxies = settings.proxies
 
     def give_id(self, environ: dict[str, Any]) -> None:
         """Put the id of a request into its environ, as kernkoa.request_id."""
@@ -92,16 +92,10 @@ class ResponseHeaders:
 
     def _given_id(self, environ: Mapping[str, Any]) -> str:
         """The id that a trusted proxy gave; empty without one."""
-        given: str = environ.get(PROXY_REQUEST_ID) or self._from_proxy(environ)
+        given: str = environ.get(PROXY_REQUEST_ID, "")
+        if not given and comes_from(environ, self._proxies):
+            given = environ.get("HTTP_X_REQUEST_ID", "")
         return given if _ID.fullmatch(given) else ""
-
-    def _from_proxy(self, environ: Mapping[str, Any]) -> str:
-        try:
-            address = ipaddress.ip_address(environ.get("REMOTE_ADDR", ""))
-        except ValueError:
-            return ""
-        is_trusted = any(address in network for network in self._proxies)
-        return str(environ.get("HTTP_X_REQUEST_ID", "")) if is_trusted else ""
 
 
 def _missing(headers: HeaderList, more: HeaderList) -> HeaderList:

@@ -16,9 +16,8 @@ PARTS = ("method", "scheme", "server", "root_path", "path", "query_string", "hea
 class Lazy:
     """An attribute that is made when it is read for the first time; it can be set as any other."""
 
-    def __init__(self, make: Callable[[Any], Any], name: str = "") -> None:
+    def __init__(self, make: Callable[[Any], Any]) -> None:
         self._make = make
-        self._name = name
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
+from flask import current_app, request
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, MapAdapter, Rule, RuleFactory
 
@@ -50,22 +53,18 @@ class RuleMap(Map):
         return True
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Adapter:
     """Stands in for Werkzeug's MapAdapter, which `make_real` makes when it is needed.
 
     `is_claimed` is whether a rule of Flask may match the path; else only the catalogue is asked.
     """
 
-    __slots__ = ("_dispatcher", "_is_claimed", "_make_real", "_real", "_request")
-
-    def __init__(
-        self, request: KernelRequest, is_claimed: bool, dispatcher: Dispatcher, make_real: Callable[[], Any]
-    ) -> None:
-        self._request = request
-        self._is_claimed = is_claimed
-        self._dispatcher = dispatcher
-        self._make_real = make_real
-        self._real: MapAdapter | None = None
+    _request: KernelRequest
+    _is_claimed: bool
+    _dispatcher: Dispatcher
+    _make_real: Callable[[], Any]
+    _real: MapAdapter | None = None
 
     def match(self, *args: Any, **kwargs: Any) -> tuple[Rule | None, dict[str, Any] | None]:
         """The rule of a request and its arguments. Raises NotFound if neither Flask nor the catalogue has one."""
@@ -99,10 +98,21 @@ class ViewFunctions(dict[str, Any]):
         function = self._dispatcher.find(endpoint)
         if function is None:
             raise KeyError(endpoint)
-        return function
+
+        @wraps(function)
+        def view(**_view_args: str) -> Any:
+            """Answer the current request: some extensions do it in place of the app."""
+            if request.endpoint != endpoint:
+                raise RuntimeError(
+                    f"{endpoint} is not the method of this request: load.controller gives its class."
+                )
+            app: Any = current_app
+            return app.answer_method(request._get_current_object())  # type: ignore[attr-defined]
+
+        return view
 
     def get(self, endpoint: str, default: Any = None) -> Any:
-        """The view function of an endpoint, or the method that it names; `default` without one."""
+        """The view function of an endpoint, or of the method that it names; `default` without one."""
         try:
             return self[endpoint]
         except KeyError:

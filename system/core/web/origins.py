@@ -35,8 +35,6 @@ class Origins:
 
     def check(self, request: KernelRequest) -> None:
         """Raises CrossSiteRequest (403) for an unsafe request that an untrusted site's page made."""
-        if request.method in SAFE:
-            return
         environ = request.environ
         if self.is_same_site(environ) or self._admits(environ, self._origins_of(request)):
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import shutil
 import threading
 import time
@@ -16,7 +15,7 @@ from flask import Response
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
-from ..dispatch.request import request
+from ..dispatch.request import comes_from, request
 from ..dispatch.responses import json_response, no_store
 from ..errors import KernKoaError, NotFound
 from ..settings import Settings
@@ -112,11 +111,7 @@ def is_monitor(environ: Mapping[str, Any], settings: Settings) -> bool:
     sent, wanted = environ.get("HTTP_AUTHORIZATION", ""), f"Bearer {settings.monitorKey}"
     if settings.monitorKey and hmac.compare_digest(sent.encode(), wanted.encode()):
         return True
-    try:
-        found = ipaddress.ip_address(environ.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return False
-    return any(found in ipaddress.ip_network(network) for network in settings.monitors)
+    return comes_from(environ, settings.monitors)
 
 
 def _run(check: Callable[[], Any]) -> str:

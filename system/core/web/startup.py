@@ -6,7 +6,6 @@ handlers and template filters. They are not live: a change takes effect when the
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from ..catalog.tree import Catalog
 from ..errors import KernKoaError, LibraryError, SettingsError
+from ..spelling import did_you_mean
 from .application import KernKoa
 
 STARTUP = "catalog/startup.py"
@@ -55,14 +55,9 @@ def _import_addon(catalog: Catalog, name: str) -> types.ModuleType:
     root.refresh(now)
     if name in root.libraries:
         return root.libraries[name].current(now).module
-    known = [
-        *root.libraries,
-        *(folder.name for folder in os.scandir(root.path) if root.has_package(folder.name)),
-    ]
-    near = difflib.get_close_matches(name, known, 1, 0.6)
-    advice = f" Did you mean {near[0]!r}?" if near else ""
+    near = did_you_mean(name, [*root.libraries, *filter(root.has_package, os.listdir(root.path))])
     raise SettingsError(
-        f"config.addons names {name!r}, but {root.path} has no {name}.py and no package {name}.{advice}"
+        f"config.addons names {name!r}, but {root.path} has no {name}.py and no package {name}.{near}"
     )
 
 

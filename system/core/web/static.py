@@ -1,20 +1,29 @@
-"""The folder static/, as in Flask; its URLs carry a hash of the content, so that browsers may keep the files."""
+"""Files that are sent: static/, as in Flask, with a hash of the content in its URLs, images/ and pdfs/.
+
+nginx sends them where it can (X-Accel-Redirect), so that the process is free again at once.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import mimetypes
 import os
+import stat
+from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Response, request, send_from_directory
 
+from ..catalog.source import Remembered
 from ..errors import NotFound
-from .handover import hand_over
 
 YEAR = 365 * 86_400
+MOST_DIGESTS = 10_000
 # files made beforehand and the name of their encoding, the better first
 ENCODINGS = {".br": "br", ".gz": "gzip"}
+# set by nginx as a uwsgi_param, which no header of a client can be: where it has the folders that it may send from
+HANDOVER = "KERNKOA_FILES"
 
 
 def send_file_of(folder: Path, path: str, role: str) -> Response:
@@ -41,12 +50,17 @@ def _locate(folder: Path, path: str) -> tuple[str, str]:
     return root, path
 
 
+def _digest_of(path: str, before: str | None) -> str:
+    with open(path, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:12]
+
+
 class StaticFiles:
     """The files of static/: the versions in their URLs, and compressed files beside them (site.css.gz)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._versions: dict[str, tuple[tuple[int, int], str]] = {}
+        self._digests: Remembered[str] = Remembered(MOST_DIGESTS)
 
     def add_version(self, endpoint: str, values: dict[str, object]) -> None:
         """Add the hash of the content to `url_for("static", filename=...)`: an app.url_defaults function."""
@@ -63,14 +77,7 @@ class StaticFiles:
         """
         file = self._folder / path
         try:
-            status = file.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-            kept = self._versions.get(path)
-            if kept is None or kept[0] != stamp:
-                with file.open("rb") as content:
-                    digest = hashlib.file_digest(content, "sha256").hexdigest()[:12]
-                kept = self._versions[path] = (stamp, digest)
-            return "-".join([kept[1], *self._times(file)])
+            return "-".join([self._digests.get(str(file), _digest_of), *self._times(file)])
         except (OSError, ValueError):
             return ""
 
@@ -94,3 +101,34 @@ class StaticFiles:
         if there:
             response.vary.add("Accept-Encoding")
         return hand_over(response, "static", root, path)
+
+
+def hand_over(response: Response, role: str, root: str, path: str) -> Response:
+    """The response without its body if nginx can send the file instead; else as it is.
+
+    `role` is the name of the folder in the configuration of nginx, empty for one that it does not have. Ranges and
+    conditions are then for nginx to answer.
+    """
+    place = request.environ.get(HANDOVER)
+    is_whole = response.status_code in (200, 206) and "Content-Encoding" not in response.headers
+    if not (place and role and is_whole) or not _may_read(root, path):
+        return response
+    response.close()
+    response.response, response.status_code = [], 200
+    for name in ("Content-Length", "Content-Range", "ETag", "Last-Modified"):
+        response.headers.pop(name, None)
+    response.headers["X-Accel-Redirect"] = quote(f"{place}/{role}/{path}")
+    return response
+
+
+def _may_read(root: str, path: str) -> bool:
+    """Whether all users may read a file; nginx runs as another user."""
+    return _is_passable(os.path.dirname(os.path.realpath(os.path.join(root, path)))) and bool(
+        os.stat(os.path.join(root, path)).st_mode & stat.S_IROTH
+    )
+
+
+@cache
+def _is_passable(folder: str) -> bool:
+    above = os.path.dirname(folder)
+    return bool(os.stat(folder).st_mode & stat.S_IXOTH) and (above == folder or _is_passable(above))

@@ -15,7 +15,9 @@ View = Callable[..., Response]
 
 
 def add_routes(app: Flask, settings: Settings) -> None:
-    """Add the files of static/, images/ and pdfs/, and the health of the process."""
+    """Add the files of static/, images/, pdfs/, the health of the process, and `url_for("dispatch", path=…)`."""
+    verbs = ["GET", "POST"]  # extensions that walk the URL map expect verbs and a view function of each rule
+    app.add_url_rule("/<path:path>", "dispatch", app.dispatch_request, methods=verbs, build_only=True)
     static = StaticFiles(settings.folder(settings.staticPath))
     app.static_folder = str(settings.folder(settings.staticPath))
     app.add_url_rule("/static/<path:filename>", "static", static.send)
