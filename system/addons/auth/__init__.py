@@ -7,9 +7,10 @@ from typing import Any
 from system.core.errors import SettingsError
 
 try:
+    from .attempts import Auth
     from .commands import users
     from .guards import login, require
-    from .identity import Auth, current_user, may_use
+    from .identity import current_user, may_use
     from .link_pages import blueprint as link_pages
     from .links import find_mailer
     from .pages import blueprint
@@ -35,7 +36,8 @@ def init_app(app: Any) -> None:
     redis = app.tasks.redis
     throttle = Throttle(f"{settings.name}:auth:", redis)
     link_throttle = Throttle(f"{settings.name}:auth-links:", redis, LINK_LIMITS)
-    app.extensions["auth"] = Auth(Store(app.dbs[database]), throttle, link_throttle)
+    secret_throttle = Throttle(f"{settings.name}:auth-secrets:", redis)
+    app.extensions["auth"] = Auth(Store(app.dbs[database]), throttle, link_throttle, secret_throttle)
     app.extensions["auth.require"] = require
     app.extensions["auth.may_use"] = may_use
     app.register_blueprint(blueprint)

@@ -12,7 +12,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from . import passwords
-from .identity import auth_of_app
+from .attempts import auth_of_app
 from .links import make_link
 from .store import Store, User
 

@@ -13,7 +13,8 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from system.core.dispatch.request import request
 from system.core.dispatch.responses import no_store
 
-from .identity import auth_of_app, identify
+from .attempts import auth_of_app
+from .identity import identify
 
 LOGIN = "/_koa/login"
 
@@ -39,7 +40,7 @@ class Guard:
         if not user:
             return challenge()
         if self.roles and not user.has_role(*self.roles):
-            auth_of_app().store.note("refused", user.name, request.remote_addr or "", request.path)
+            auth_of_app().note_refusal("refused", user.name)
             raise Forbidden(f"This needs the role {' or '.join(self.roles)}, which {user.name} does not have.")
         return None
 

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, g, has_request_context, request, session
+from flask import g, has_request_context, request, session
 from werkzeug.exceptions import Forbidden
 from werkzeug.local import LocalProxy
 
 from system.core.tasks.payload import USER
 
 from . import passwords
+from .attempts import Auth, auth_of_app
 from .store import KEY_PREFIX, Store, User
-from .throttle import Throttle
 
 SESSION = "koa_user"
-
-
-@dataclass(frozen=True, slots=True)
-class Auth:
-    """The addon's parts in one app."""
-
-    store: Store
-    throttle: Throttle
-    link_throttle: Throttle
 
 
 class Anonymous:
@@ -50,11 +40,6 @@ class Anonymous:
 ANONYMOUS = Anonymous()
 
 
-def auth_of_app() -> Auth:
-    found: Auth = current_app.extensions["auth"]
-    return found
-
-
 def identify() -> User | Anonymous:
     """The user of this request, looked up once.
 
@@ -64,6 +49,7 @@ def identify() -> User | Anonymous:
         return ANONYMOUS
     found = _user_of_request()
     if found.scopes and not is_in_scope(found.scopes):
+        auth_of_app().note_refusal("out of scope", found.name)
         raise Forbidden("This key is not for this address.")
     return found
 
@@ -87,13 +73,13 @@ current_user: Any = LocalProxy(identify)
 
 
 def _look_up() -> User | None:
-    store = auth_of_app().store
+    auth = auth_of_app()
     if USER in request.environ:
-        user = store.find(request.environ[USER])
+        user = auth.store.find(request.environ[USER])
     elif "HTTP_AUTHORIZATION" in request.environ:
-        user = _by_header(store)
+        user = _by_header(auth)
     else:
-        user = _by_session(store)
+        user = _by_session(auth.store)
     return user if user is not None and user.is_active else None
 
 
@@ -105,17 +91,26 @@ def _by_session(store: Store) -> User | None:
     return user if user is not None and user.epoch == kept[1] else None
 
 
-def _by_header(store: Store) -> User | None:
+def _by_header(auth: Auth) -> User | None:
     sent = request.authorization
     if sent is None:
         return None
     if sent.type == "bearer":
-        return store.by_key(sent.token or "")
+        return _check_key(auth, sent.token or "", None)
     name, password = sent.username or "", sent.password or ""
     if password.startswith(KEY_PREFIX):
-        user = store.by_key(password)
-        return user if user is not None and store.find(name) == store.by_id(user.id) else None
+        return _check_key(auth, password, name)
     return check_password(name, password, "") if sent.type == "basic" else None
+
+
+def _check_key(auth: Auth, key: str, name: str | None) -> User | None:
+    """The user of a key; with a name, only if it is the user's."""
+    user = auth.store.by_key(key)
+    named = user if name is None else auth.store.find(name)
+    if user is None or not user.is_active or named is None or named.id != user.id:
+        auth.refuse_secret("key refused", name or "", key)
+        return None
+    return user
 
 
 def is_in_scope(scopes: tuple[str, ...]) -> bool:
@@ -143,22 +138,22 @@ def check_password(name: str, password: str, code: str) -> User | None:
 
     An unknown name takes the same time. Raises TooManyRequests after too many attempts.
     """
-    auth, address = auth_of_app(), request.remote_addr or ""
-    auth.throttle.enter(name, address)
-    user = auth.store.find(name)
-    is_right = passwords.verify(password, user.password if user and user.is_active else "")
-    if user is None or not is_right or not _has_second_factor(user, code):
-        auth.store.note("login failed", name, address)
-        return None
-    auth.throttle.passed(name, address)
-    if passwords.is_outdated(user.password):
+    auth = auth_of_app()
+    user = auth.check_guess("login failed", name, lambda: _find_user(auth.store, name, password, code))
+    if user is not None and passwords.is_outdated(user.password):
         auth.store.refresh_hash(user, password)
     return user
 
 
-def _has_second_factor(user: User, code: str) -> bool:
+def _find_user(store: Store, name: str, password: str, code: str) -> User | None:
+    user = store.find(name)
+    is_right = passwords.verify(password, user.password if user and user.is_active else "")
+    return user if user is not None and is_right and _has_second_factor(store, user, code) else None
+
+
+def _has_second_factor(store: Store, user: User, code: str) -> bool:
     if not user.otp_secret:
         return True
     from .second_factor import is_right
 
-    return is_right(auth_of_app().store, user, code)
+    return is_right(store, user, code)

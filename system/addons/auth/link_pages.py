@@ -10,8 +10,9 @@ from system.core.dispatch.responses import no_store
 from system.core.web.hosts import trusted_hosts
 
 from . import passwords
-from .identity import auth_of_app
+from .attempts import auth_of_app
 from .links import PAGE, SECONDS, find_mailer, mail_link, user_of
+from .store import User
 
 blueprint = Blueprint("auth_links", __name__)
 
@@ -28,8 +29,8 @@ def ask_for_link() -> Any:
     """Responds the same whether or not the user exists."""
     if not _is_mailing():
         return _forgot_page()
-    name, address = request.form.get("name", ""), request.remote_addr or ""
-    auth_of_app().link_throttle.enter(name, address)
+    auth, name, address = auth_of_app(), request.form.get("name", ""), request.remote_addr or ""
+    auth.count(auth.link_throttle, name, "link asked", name)
     mail_link(name, address, _settings().url)
     return _forgot_page(is_asked=True)
 
@@ -59,13 +60,13 @@ def hide_token(response: Response) -> Response:
 @blueprint.get(PAGE)
 def show_password() -> Any:
     token = request.args.get("token", "")
-    return _password_page(200, token) if user_of(token) else _ended_page()
+    return _password_page(200, token) if _user_of(token) else _ended_page()
 
 
 @blueprint.post(PAGE)
 def set_password() -> Any:
     token, auth, address = request.form.get("token", ""), auth_of_app(), request.remote_addr or ""
-    user = user_of(token)
+    user = _user_of(token)
     if user is None:
         return _ended_page()
     try:
@@ -77,6 +78,13 @@ def set_password() -> Any:
         return _ended_page()
     auth.store.note("password set by link", user.name, address)
     return render_template("auth/password.html", is_set=True)
+
+
+def _user_of(token: str) -> User | None:
+    user = user_of(token)
+    if user is None:
+        auth_of_app().refuse_secret("link refused", "", token)
+    return user
 
 
 def _password_page(status: int, token: str, fault: str = "") -> tuple[str, int]:

@@ -14,7 +14,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from system.core.errors import SettingsError
 
-from .identity import auth_of_app
+from .attempts import auth_of_app
 from .store import User
 
 PAGE = "/_koa/password"

@@ -10,8 +10,9 @@ from flask import Blueprint, redirect, render_template, request, session
 from system.core.dispatch.responses import no_store
 
 from . import passwords
+from .attempts import auth_of_app
 from .guards import LOGIN, challenge
-from .identity import SESSION, auth_of_app, check_password, current_user
+from .identity import SESSION, check_password, current_user
 from .store import User
 
 blueprint = Blueprint("auth", __name__, template_folder="templates")
@@ -58,18 +59,17 @@ def show_account() -> Any:
 def change_password() -> Any:
     if not current_user:
         return challenge()
-    user, form = current_user._get_current_object(), request.form
-    auth_of_app().throttle.enter(user.name, request.remote_addr or "")
-    if not passwords.verify(form.get("old", ""), user.password):
+    auth, user, form = auth_of_app(), current_user._get_current_object(), request.form
+    old = form.get("old", "")
+    if not auth.check_guess("wrong old password", user.name, lambda: passwords.verify(old, user.password)):
         return _account_page(422, "The old password is wrong.")
     try:
         password = passwords.check_password(form.get("new", ""))
     except ValueError as error:
         return _account_page(422, str(error))
-    auth_of_app().throttle.passed(user.name, request.remote_addr or "")
-    auth_of_app().store.set_password(user, password)
+    auth.store.set_password(user, password)
     _note("password changed", user)
-    _start_session(auth_of_app().store.get(user.name))
+    _start_session(auth.store.get(user.name))
     return _account_page(200, said="The password is changed. Every other session has ended.")
 
 

@@ -18,6 +18,31 @@ LIMITS: Mapping[str, int] = {"pair": 5, "address": 50, "account": 100}
 LINK_LIMITS: Mapping[str, int] = {"pair": 3, "address": 20, "account": 10}
 
 
+# KEYS: the counts; ARGV: seconds, then the limit of each. Counts an attempt, or returns how many a limit has
+# refused and when it ends. A refused attempt is counted there only: else one address could use up the attempts
+# of an account.
+ENTER = """
+for i, key in ipairs(KEYS) do
+    local count = redis.call("INCR", key)
+    if redis.call("TTL", key) < 0 then redis.call("EXPIRE", key, ARGV[1]) end
+    local over = count - tonumber(ARGV[i + 1])
+    if over > 0 then
+        for j = 1, i - 1 do redis.call("DECR", KEYS[j]) end
+        return {over, redis.call("TTL", key)}
+    end
+end
+return {}
+"""
+
+
+class TooManyAttempts(TooManyRequests):
+    """429 with Retry-After. `is_first` is true once for each limit that is reached."""
+
+    def __init__(self, seconds: int, is_first: bool) -> None:
+        super().__init__("Too many attempts. Wait a few minutes and try again.", retry_after=max(1, seconds))
+        self.is_first = is_first
+
+
 class Throttle:
     """Counts attempts before they are checked, so that parallel attempts cannot exceed the limit."""
 
@@ -27,20 +52,12 @@ class Throttle:
         self._limits = limits
 
     def enter(self, name: str, address: str) -> None:
-        """Count an attempt. Raises TooManyRequests (429) over a limit, BrokerUnavailable without Redis."""
+        """Count an attempt. Raises TooManyAttempts (429) over a limit, BrokerUnavailable without Redis."""
         places = self._places(name, address)
-        with self._redis.reached():
-            pipeline = self._redis.client.pipeline()
-            for key in places.values():
-                pipeline.set(key, 0, ex=SECONDS, nx=True)
-                pipeline.incr(key)
-                pipeline.ttl(key)
-            found = pipeline.execute()
-        for place, count, seconds in zip(places, found[1::3], found[2::3], strict=True):
-            if count > self._limits[place]:
-                raise TooManyRequests(
-                    "Too many attempts. Wait a few minutes and try again.", retry_after=max(1, seconds)
-                )
+        limits = [self._limits[place] for place in places]
+        refused = self._redis.run_script(ENTER, list(places.values()), [SECONDS, *limits])
+        if refused:
+            raise TooManyAttempts(refused[1], is_first=refused[0] == 1)
 
     def passed(self, name: str, address: str) -> None:
         """Remove a successful attempt from the counts."""
