@@ -156,15 +156,14 @@ def test_junk_in_a_record_neither_holds_a_worker_nor_breaks_a_page(site: Bench, 
     assert [site.request("GET", path)[0] for path in (f"/status/{ids[0]}", "/_koa/tasks")] == [200, 200]
 
 
-@pytest.mark.parametrize("kind", ["string", "list"])
-def test_a_key_of_another_type_is_no_record(site: Bench, kind: str) -> None:
-    task_id = site.start("echo", 1, delay=0.3)
-    key = f"kernkoa:task:{task_id}"
-    site.server.client.delete(key)
-    _ = site.server.client.set(key, "junk") if kind == "string" else site.server.client.lpush(key, "junk")
+def test_keys_of_another_type_are_no_records(site: Bench) -> None:
+    client = site.server.client
+    for _ in range(3):  # more than the worker has processes
+        key = f"kernkoa:task:{site.start('echo', 1, delay=0.3)}"
+        client.delete(key)
+        client.set(key, "junk")
     assert site.request("GET", "/_koa/tasks")[0] == 200
     assert site.run("echo", 1, delay=0.5)["data"] == 1
-    wait_for(lambda: not site.server.client.hlen("kernkoa:unacked"), what="nothing left unacknowledged")
 
 
 def test_a_message_without_a_record_is_passed_over(site: Bench) -> None:

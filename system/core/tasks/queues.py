@@ -142,9 +142,14 @@ class Queues:
             return [name.decode() for name in pipe.execute()[0]]
 
     def put_off(self, task_id: str, due: float) -> None:
-        """Keep a task until it is due, for a broker that cannot delay a message."""
+        """Keep a task and its trace until it is due, for a broker that cannot delay a message."""
+        trace = trace_headers()
         with self._redis.reached():
-            self._redis.client.zadd(self._redis.key("delayed"), {task_id: due})
+            pipe = self._redis.client.pipeline()
+            pipe.zadd(self._redis.key("delayed"), {task_id: due})
+            if trace:
+                pipe.hset(self._records.key(task_id), "trace", json.dumps(trace))
+            pipe.execute()
 
     def find_due(self) -> list[Record]:
         """The tasks that were put off and are due. They stay in the list: see drop_delayed."""

@@ -48,11 +48,16 @@ FIELDS = (
 )
 _LISTED = tuple(name for name in FIELDS if name not in ("result", "state", "log"))
 _NUMBERS = frozenset({"queued", "due", "started", "done", "runs", "retries", "resends"})
-_JSON = frozenset({"state", "result", "error", "log"})
+_JSON = frozenset({"state", "result", "error", "log", "trace"})
 
 # no task runs so often; no time is later (the year 5138)
 _MOST_RUNS, _LATEST = 1_000, 1e11
-_SHAPES: dict[str, tuple[type, ...]] = {"state": (dict, NoneType), "error": (dict, NoneType), "log": (list,)}
+_SHAPES: dict[str, tuple[type, ...]] = {
+    "state": (dict, NoneType),
+    "error": (dict, NoneType),
+    "log": (list,),
+    "trace": (dict,),
+}
 
 _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='FAILURE' or status=='REVOKED' end\n"
 

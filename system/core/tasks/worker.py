@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from datetime import timedelta
+from types import NoneType
 from typing import Any
 
 import celery
@@ -221,12 +222,11 @@ class KoaRequest(Request):  # type: ignore[misc]
 
 def is_readable(headers: Any) -> bool:
     """Whether a message has headers with which Celery can start a task. Other values end its worker."""
-    return (
-        isinstance(headers, dict)
-        and isinstance(headers.get("id"), str)
-        and isinstance(headers.get("retries", 0), int)
-        and headers.get("timelimit") in (None, [None, None])
-    )
+    if not (isinstance(headers, dict) and isinstance(headers.get("id"), str)):
+        return False
+    limits = headers.get("timelimit", [None, None])
+    numbers = [headers.get("retries", 0), *(limits if isinstance(limits, list | tuple) else "-")]
+    return len(numbers) == 3 and all(isinstance(number, int | float | NoneType) for number in numbers)
 
 
 class KoaConsumer(Consumer):  # type: ignore[misc]
