@@ -1,13 +1,14 @@
 """What a request costs in process: KernKoa, routes of Flask by hand and other frameworks.
 
     venv3/bin/pip install -r benchmarks/requirements.txt
-    venv3/bin/python benchmarks/dispatch.py [--rounds 40] [--calls 50] [--cases hello] [--instructions | --first]
+    venv3/bin/python benchmarks/dispatch.py [--rounds 40] [--calls 50] [--cases hello]
+                                            [--together | --instructions | --first]
 
 Each app has a process of its own and gets the same environs, without a server. The clock is the CPU time of the
 thread. Flask's route and a peer take turns, slice by slice; a slice is `--calls` requests. A figure is the median
-of the ratios of two neighbouring slices, with the quartiles. `--instructions` counts with callgrind instead,
-`--first` measures the first request of a process. A peer that is not installed is left out, with a line. See
-README.md beside this file.
+of the ratios of two neighbouring slices, with the quartiles. `--together` runs both apps in this process instead,
+`--instructions` counts with callgrind, `--first` measures the first request of a process. A peer that is not
+installed is left out, with a line. See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -32,6 +33,26 @@ from peers import AGAINST, BASELINE, CASES, PEERS, WSGI, Case, ask, log_in
 PACKAGES = "flask werkzeug pydantic flask-classful bottle falcon cherrypy litestar fastapi".split()
 
 
+class Here:
+    """An app in this process."""
+
+    def __init__(self, name: str) -> None:
+        logging.disable(logging.CRITICAL)
+        self._app, self.cases = PEERS[name]()
+        self._ready: dict[str, Iterator[dict[str, object]]] = {}
+
+    def measure(self, case: str, calls: int) -> float:
+        """Microseconds of CPU time a request; with 0 calls those of one that nothing prepares."""
+        if not calls:
+            return run(self._app, CASES[case].environs(), 1)
+        if case not in self._ready:
+            self._ready[case] = prepare(self._app, CASES[case])
+        return run(self._app, self._ready[case], calls)
+
+    def stop(self) -> None:
+        """Nothing is left to end."""
+
+
 class Peer:
     """An app in its own process, which runs a slice of a case on demand."""
 
@@ -49,7 +70,7 @@ class Peer:
         return line
 
     def measure(self, case: str, calls: int) -> float:
-        """Microseconds of CPU time a request."""
+        """As Here.measure."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{case};{calls}\n")
         self._process.stdin.flush()
@@ -61,18 +82,11 @@ class Peer:
 
 def serve(name: str) -> None:
     """Run slices as stdin asks for them."""
-    logging.disable(logging.CRITICAL)
-    app, cases = PEERS[name]()
-    print(";".join(sorted(cases)), flush=True)
-    ready = {}
+    here = Here(name)
+    print(";".join(sorted(here.cases)), flush=True)
     for line in sys.stdin:
         case, calls = line.strip().split(";")
-        if calls == "0":  # the first request of all, which nothing prepares
-            print(run(app, CASES[case].environs(), 1), flush=True)
-            continue
-        if case not in ready:
-            ready[case] = prepare(app, CASES[case])
-        print(run(app, ready[case], int(calls)), flush=True)
+        print(here.measure(case, int(calls)), flush=True)
 
 
 def prepare(app: WSGI, case: Case) -> Iterator[dict[str, object]]:
@@ -91,14 +105,24 @@ def _squeeze(answer: bytes) -> bytes:
 
 
 def run(app: WSGI, environs: Iterator[dict[str, object]], calls: int) -> float:
+    """The time of a slice: of the app, and of what every server does with its answer."""
     slice_ = list(islice(environs, calls))
     began = time.thread_time_ns()
     for environ in slice_:
-        ask(app, environ)
+        body = app(environ, ignore)
+        for _ in body:
+            pass
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
     return (time.thread_time_ns() - began) / calls / 1000
 
 
-def compare(base: Peer, peer: Peer, case: str, rounds: int, calls: int) -> str:
+def ignore(status: str, headers: object, error: object = None) -> None:
+    """The server's start_response."""
+
+
+def compare(base: Peer | Here, peer: Peer | Here, case: str, rounds: int, calls: int) -> str:
     """The ratios of neighbouring slices, and the time of a request."""
     against = AGAINST.get(case, case)
     ratios, times = [], []
@@ -170,6 +194,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=50, help="requests in a slice (50)")
     parser.add_argument("--cases", default=",".join(CASES), type=lambda text: text.replace("10,000", "10 000"))
     parser.add_argument("--peers", default="", help="only those whose name contains this")
+    parser.add_argument("--together", action="store_true", help="both apps by turns in this process")
     parser.add_argument("--instructions", action="store_true", help="count instructions: slow, and needs valgrind")
     parser.add_argument("--first", action="store_true", help="the first request of a process instead")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
@@ -191,9 +216,10 @@ def main() -> None:
         for name, case in product(names, cases):
             print(f"{name:40} {case:16} {measure_first(name, case)}", flush=True)
         return
-    base = Peer(BASELINE)
+    make = Here if wanted.together else Peer
+    base = make(BASELINE)
     for name in names:
-        peer = Peer(name)
+        peer = make(name)
         for case in (case for case in cases if case in peer.cases):
             print(f"{name:40} {case:16} {compare(base, peer, case, wanted.rounds, wanted.calls)}", flush=True)
         peer.stop()

@@ -85,7 +85,7 @@ def clean(markup: str, image: Callable[[str], str]) -> str:
     pieces = markup.count("<") + markup.count("&")
     if pieces > MOST_PIECES:
         raise PrintError(
-            f"A paragraph has {pieces} tags, line ends and letters such as &; {MOST_PIECES} are the most. "
+            f"A paragraph has {pieces} tags, line ends and letters such as &; at most {MOST_PIECES} are allowed. "
             "Print it as several paragraphs."
         )
     cleaner = _Cleaner(image)

@@ -102,7 +102,7 @@ def prepare(machine: Machine) -> Path | None:
 
 
 def activate(machine: Machine, release: Path) -> None:
-    machine.say(f"let {machine.site.current} name {release.name}")
+    machine.say(f"switch {machine.site.current} to {release.name}")
     machine.link(machine.site.current, f"releases/{release.name}")
 
 

@@ -226,7 +226,7 @@ def test_markup_in_messages_and_values_is_escaped(client: Any, browser_headers: 
 
 def test_what_an_exception_came_of_is_shown_too(client: Any, browser_headers: Any) -> None:
     page = client.get("/faulty/Faulty/chain", headers=browser_headers).text
-    assert page.index("RuntimeError") < page.index("It came of") < page.index("invalid literal for int")
+    assert page.index("RuntimeError") < page.index("Caused by") < page.index("invalid literal for int")
 
 
 @pytest.mark.parametrize("method", ["unprintable", "deep", "long"])

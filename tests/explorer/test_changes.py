@@ -29,7 +29,7 @@ CHANGES = [
     (
         "def m(self, *, a: Literal['x', 'y'] = 'x'): pass",
         "def m(self, *, a: Literal['x', 'z'] = 'x'): pass",
-        ["does not take 'y'"],
+        ["does not accept 'y'"],
     ),
     ("def m(self, *, a: Literal['x'] = 'x'): pass", "def m(self, *, a: Literal['x', 'y'] = 'x'): pass", []),
     (
@@ -41,11 +41,11 @@ CHANGES = [
     ("class M(BaseModel):\n        a: int", "class M(BaseModel):\n        a: int\n        b: int = 1", []),
     ("class M(BaseModel):\n        a: float = Field(multiple_of=0.1)", "class M(BaseModel):\n        a: float = Field(multiple_of=0.05)", []),
     ("class M(BaseModel):\n        a: float = Field(multiple_of=0.1)", "class M(BaseModel):\n        a: float = Field(multiple_of=0.2)", ["has to be a multiple of 0.2"]),
-    ("class R(BaseModel):\n        a: int\n        b: int", "class R(BaseModel):\n        a: int", ["answer 200 has no b"]),
+    ("class R(BaseModel):\n        a: int\n        b: int", "class R(BaseModel):\n        a: int", ["response 200 has no b"]),
     ("class R(BaseModel):\n        a: int", "class R(BaseModel):\n        a: int\n        b: int", []),
     ("class R(BaseModel):\n        a: list[int]", "class R(BaseModel):\n        a: list[str]", ["is string and not integer"]),
-    ("def m(self) -> dict[str, int]: pass", "def m(self) -> None: pass", ["the answer 200 is gone"]),
-    ("def m(self) -> str: pass", "def m(self) -> dict[str, int]: pass", ["the answer 200 has no text/html"]),
+    ("def m(self) -> dict[str, int]: pass", "def m(self) -> None: pass", ["the response 200 is gone"]),
+    ("def m(self) -> str: pass", "def m(self) -> dict[str, int]: pass", ["the response 200 has no text/html"]),
 ]  # fmt: skip
 
 

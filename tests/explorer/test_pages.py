@@ -162,7 +162,7 @@ def test_names_are_found_by_any_of_their_parts(site: Any) -> None:
     assert found("of the shop") == []
     assert found("show an order") == ["shop/orders/Orders/show"]
     assert found("literal cm") == ["shop/orders/Orders/show"]
-    assert "Nothing contains “&lt;i&gt;”" in page(client, "find?q=<i>")
+    assert "Nothing found for “&lt;i&gt;”" in page(client, "find?q=<i>")
     assert "shop/orders/Orders/show" in page(client, "?q=show")
 
 

@@ -209,7 +209,7 @@ def test_the_charts_count_what_ended(site: Bench) -> None:
     for period in ("hour", "day"):
         text = page(site, f"/_koa/tasks?period={period}")
         assert text.count("<svg") == 3
-        assert "Tasks that ended, a minute. done: now " in text
+        assert "Ended tasks per minute. done: now " in text
     assert "0 done" not in text
 
 
@@ -230,5 +230,5 @@ def test_durations_are_right_within_a_fifth_and_queues_keep_their_length() -> No
     assert counted.seconds(1) == pytest.approx(32, rel=0.2)
     assert Minute().seconds(0.5) == 0
     waiting = make_charts([Minute(most={"a": 2, "b": 3}), Minute(most={"a": 1})], 1)[0]
-    assert waiting.summary == "Tasks that wait. waiting: now 1, at most 5."
+    assert waiting.summary == "Waiting tasks. waiting: now 1, at most 5."
     assert waiting.lines[0].points == "0.0,0.0 300.0,48.0"

@@ -114,7 +114,7 @@ class Door:
         except KernKoaError as error:
             return failure(error.detail)
 
-    # --- the doors ---
+    # --- calls without the context of a request ---
 
     def answer_call(self, body: bytes, environ: Mapping[str, Any]) -> Reply | None:
         """The reply to a call of a method that has a URL; None for messages that need the context of a request."""

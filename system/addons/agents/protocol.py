@@ -103,7 +103,8 @@ class Server:
         if "id" not in message:
             return _accept_notification(headers)
         if "method" not in message:
-            return Reply(202) if _is_handshake(headers) else _refuse_response()
+            refusal = ProtocolError(INVALID_REQUEST, "This server sends clients no requests.")
+            return Reply(202) if _is_handshake(headers) else _as_reply(refusal, None, handshake=False)
         try:
             result = self._run(message, find_version(message, headers), visit)
         except ProtocolError as error:
@@ -278,10 +279,6 @@ def _accept_notification(headers: Mapping[str, str] | None) -> Reply:
     if sent is not None and sent not in VERSIONS:
         return _as_reply(_unsupported(sent), None, handshake=False)
     return Reply(202)
-
-
-def _refuse_response() -> Reply:
-    return _as_reply(ProtocolError(INVALID_REQUEST, "This server asks clients nothing."), None, handshake=False)
 
 
 def _as_reply(error: ProtocolError, message_id: Any, handshake: bool) -> Reply:

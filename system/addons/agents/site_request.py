@@ -19,11 +19,11 @@ from system.core.log import REQUEST_ID
 from system.core.web.dispatcher import ADMITTED
 from system.core.web.headers import PROXY_REQUEST_ID
 
-LONGEST_TEXT = 100_000  # characters that a model is given of one answer
+LONGEST_TEXT = 100_000  # bytes of a text that are given to a model
 LARGEST_FILE = 2_000_000  # bytes of a picture or sound
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
-# headers that speak of the outer request alone
+# headers that concern the outer request only
 _DROPPED = (
     "HTTP_MCP_", "HTTP_ACCEPT", "HTTP_PREFER", "HTTP_IF_", "HTTP_RANGE", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT",
     "HTTP_CONTENT_", "HTTP_CONNECTION",

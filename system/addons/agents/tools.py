@@ -41,7 +41,7 @@ class MethodTool:
         return self.method.url
 
 
-# a tool and the library that it is of
+# a tool and its library
 Named = tuple[ListedLibrary, MethodTool]
 
 

@@ -50,7 +50,7 @@ def identify() -> User | Anonymous:
     found = _user_of_request()
     if found.scopes and not is_in_scope(found.scopes):
         auth_of_app().note_refusal("out of scope", found.name)
-        raise Forbidden("This key is not for this address.")
+        raise Forbidden("This API key is not valid for this address.")
     return found
 
 

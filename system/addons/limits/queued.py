@@ -32,7 +32,7 @@ class QueuedTasks:
                 return
             redis.client.zrem(key, task_id)
         raise TooManyRequests(
-            f"{self._most:,} tasks of yours wait already. Try again when some of them have started.",
+            f"You have {self._most:,} waiting tasks already. Try again when some of them have started.",
             retry_after=RETRY_AFTER,
         )
 

@@ -60,7 +60,7 @@ class Limits:
             log.warning("Redis does not answer, so requests are not limited: %s", error)
             return
         wait = max(1, round(reset - time.time()))
-        raise TooManyRequests(f"At most {rate} are taken here. Try again in {wait} seconds.", retry_after=wait)
+        raise TooManyRequests(f"At most {rate} are accepted here. Try again in {wait} seconds.", retry_after=wait)
 
     def _find(self, request: KernelRequest) -> tuple[str, RateLimitItem] | None:
         """The scope of the count and its rate; None if the request is not limited."""

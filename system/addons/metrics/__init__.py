@@ -67,7 +67,7 @@ class Metrics:
         labels = ("method", "verb", "status")
         self._requests = Counter("kernkoa_requests", "Requests answered", labels, registry=self._registry)
         self._seconds = Histogram(
-            "kernkoa_request_seconds", "Time to an answer", ("method",), registry=self._registry
+            "kernkoa_request_seconds", "Time to the response", ("method",), registry=self._registry
         )
         self._loads = Counter("kernkoa_library_loads", "Versions of libraries loaded", registry=self._registry)
         self._gauges = Gauges(app)

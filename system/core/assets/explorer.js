@@ -39,7 +39,7 @@ async function run(event) {
 function showFailure(error) {
   const status = document.getElementById("status");
   if (error.name === "AbortError") return status.append(" · Stopped."); // what was received stays visible
-  status.textContent = `There is no answer: ${error.message}`;
+  status.textContent = `No response: ${error.message}`;
   document.getElementById("headers").hidden = true;
   document.getElementById("shown").replaceChildren();
 }

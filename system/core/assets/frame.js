@@ -3,7 +3,7 @@ import { showText } from "./json.js";
 
 /** Shows a page in a frame without scripts, forms or navigation; its styles are added by script, because inline styles are blocked. */
 export function showPage(place, text, address) {
-  const frame = element("iframe", { title: "The page that was answered" });
+  const frame = element("iframe", { title: "The page in the response" });
   frame.setAttribute("sandbox", "allow-same-origin"); // no allow-scripts: this page can access the frame, but no script runs in it
   const source = element("details", {}, element("summary", { textContent: "Source" }));
   showText(source, text);

@@ -8,7 +8,7 @@ const LONGEST_TEXT = 200000;
 export function showText(place, text) {
   const cut = text.length > LONGEST_TEXT;
   place.append(element("pre", { className: "source", tabIndex: 0, textContent: text.slice(0, LONGEST_TEXT) }));
-  if (cut) place.append(element("p", { className: "quiet", textContent: "It goes on: save it to see all." }));
+  if (cut) place.append(element("p", { className: "quiet", textContent: "Cut here: save it to see all of it." }));
 }
 
 /** Shows a value: a table for a list of records, a picture or a link for a URL, else JSON. */

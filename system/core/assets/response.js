@@ -112,7 +112,7 @@ async function showContent(response, content, type, shown, signal) {
   }
   const [, name] = /filename="?([^";]+)/.exec(disposition) || [];
   const link = element("a", { href: URL.createObjectURL(content), download: name || "answer" });
-  link.textContent = isDownload ? `Save ${name || "the file"} (${size(content.size)})` : "Save the answer";
+  link.textContent = isDownload ? `Save ${name || "the file"} (${size(content.size)})` : "Save the response";
   shown.append(element("p", { className: "quiet" }, link));
 }
 
@@ -127,7 +127,7 @@ const SHOWN = [
 ];
 
 function showImage(shown, content) {
-  shown.append(element("img", { src: URL.createObjectURL(content), alt: "The picture that was answered" }));
+  shown.append(element("img", { src: URL.createObjectURL(content), alt: "The picture in the response" }));
 }
 
 function showPdf(shown, content) {

@@ -6,7 +6,7 @@ import { jsonNode, showValue } from "./json.js";
 /** Shows the progress of a task until it ends or `signal` stops it (another call does). */
 export async function followTask(place, task, signal) {
   const address = new URL(task.url, location.href).pathname;
-  const link = element("a", { href: address, textContent: "Its own page" });
+  const link = element("a", { href: address, textContent: "Page of the task" });
   const again = element("button", { type: "submit", textContent: "Run again", hidden: true });
   again.setAttribute("form", "call");
   const cancel = element("button", { type: "button", textContent: "Cancel" });

@@ -59,7 +59,7 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
 def find_notes(catalog: Catalog, settings: Settings) -> Iterator[Finding | str]:
     """Warnings: an explorer that is open to everyone, methods that accept GET and write."""
     if settings.explorer == PUBLIC:
-        yield "explorer = 'public': in production everyone can read the explorer and the board of tasks."
+        yield "explorer = 'public': in production everyone can read the explorer, and start, see and cancel tasks."
     for library in catalog.libraries("controller", catalog.now()):
         for writer in writers_of(catalog, library):
             yield Finding(library.path, writer.line, str(writer))
@@ -154,7 +154,7 @@ def _check_annotations(catalog: Catalog, settings: Settings) -> Iterator[Finding
     descriptions = Descriptions(listing)
     for listed in listing.walk(catalog.now()):
         if listed.broken is not None or _error_of(listed.library) is not None:
-            continue  # reported as such
+            continue  # _check_libraries reports it
         for found in descriptions.of_library(listed, catalog.now()).methods.values():
             if found.fault:
                 file, line = found.method.origin, found.method.line

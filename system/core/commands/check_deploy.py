@@ -58,7 +58,7 @@ def _check_protection(settings: Settings) -> Iterator[str]:
     if settings.explorer is True and not guard.exists():
         yield f"explorer: it is closed, as there is no guard {guard}. Write one, or name a role of auth."
     if settings.explorer == PUBLIC:
-        yield "explorer: everyone may read it. Name a role of the addon auth instead."
+        yield "explorer: everyone may read it, and start, see and cancel tasks. Name a role of auth instead."
     if not any(name.lower() == "content-security-policy" for name in settings.headers):
         yield "headers: no Content-Security-Policy limits what an injected script can do on the site's pages."
 

@@ -32,7 +32,7 @@ def check_source(app: KernKoa, library: Library, face: frozenset[str]) -> Iterat
     for line, name, star in find_replaced(tree, face):
         yield line, f"from kernkoa import * in line {star} replaces {name}: import it below that line"
     if not any(isinstance(node, ast.ImportFrom) and node.module == "kernkoa" for node in tree.body):
-        return  # its load, redirect and so on are others
+        return  # its load, redirect and so on are not kernkoa's
     calls = _Calls(app, library)
     for owner, node in _nodes(tree):
         if isinstance(node, ast.Call):

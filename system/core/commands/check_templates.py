@@ -29,7 +29,7 @@ def check_template(app: KernKoa, name: str) -> Iterator[Fault]:
         if needed is not None and not has_template(app, needed):
             line = next((number for number, text in enumerate(source.splitlines(), 1) if needed in text), 0)
             yield line, f"there is no template {needed}"
-    tree = environment.parse(source, name)  # the other was changed by compiling it
+    tree = environment.parse(source, name)  # compiling changed the first tree
     yield from _lost_blocks(app, tree)
     yield from _lost_urls(app, tree)
 

@@ -25,7 +25,7 @@ class Commands(click.Group):
         own = sorted([*super().list_commands(context), "tasks"])
         try:
             return [*own, *_site_commands().list_commands(context)]
-        except SettingsError as error:  # the help is there to find out why
+        except SettingsError as error:  # the help works with a broken config.py
             click.echo(f"The site's own commands are not listed: {error}", err=True)
             return own
 
@@ -118,7 +118,11 @@ def routes(word: str) -> None:
     for fault in faults:
         click.echo(f"{click.style('!', fg='red', bold=True)} {fault}")
     if not lines and not faults:
-        click.echo(f"No route contains {word!r}." if word else "There is no controller yet: new controller hello")
+        click.echo(
+            f"No route contains {word!r}."
+            if word
+            else "There is no controller yet. Write one: python kernkoa.py new controller hello"
+        )
 
 
 @main.command()

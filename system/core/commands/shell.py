@@ -19,7 +19,7 @@ def run_shell(app: KernKoa) -> None:
         "exeTask": app.tasks.exeTask,
         "client": app.test_client(),
     }
-    with contextlib.suppress(ImportError):  # not in every build of Python
+    with contextlib.suppress(ImportError):  # some builds of Python lack it
         import readline
         import rlcompleter
 

@@ -63,7 +63,7 @@ def _template_value_missing(error: BaseException) -> str:
     if not isinstance(error, UndefinedError) or found is None:
         return ""
     near = did_you_mean(found[1], _template_names(error))
-    return f"The template uses {found[1]}, which it was not given: render_template(…, {found[1]}=…).{near}"
+    return f"The template uses {found[1]}, which is not passed to it: render_template(…, {found[1]}=…).{near}"
 
 
 def _redis_away(error: BaseException) -> str:
@@ -112,7 +112,7 @@ def _attribute_unknown(error: BaseException) -> str:
     if not isinstance(error, AttributeError) or not error.name:
         return ""
     if error.obj is None:
-        return f"The value before .{error.name} is None: the call that made it returned None."
+        return f"The value before .{error.name} is None: check what set it or returned it."
     if isinstance(error.obj, Settings):
         return f"config.py sets no {error.name}: write a line {error.name} = … there."
     known = [*dir(type(error.obj)), *getattr(error.obj, "__dict__", ())]

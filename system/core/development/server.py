@@ -42,7 +42,7 @@ def serve(app: Flask, settings: Settings, catalog: Catalog) -> None:
     listener.close()
     _end_between_requests(server)
     take_terminal()
-    gc.freeze()  # a full collection looks at what the requests made, not at all that was imported
+    gc.freeze()  # full collections skip what was imported
     try:
         server.serve_forever(poll_interval=0.1)
     except _Ended:

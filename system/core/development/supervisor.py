@@ -68,7 +68,7 @@ _is_ending = False
 
 def _end(signum: int, frame: FrameType | None) -> None:
     global _is_ending
-    _is_ending = True  # Python drops the exception where the signal strikes in a finalizer
+    _is_ending = True  # Python ignores the exception if the signal arrives in a finalizer
     raise KeyboardInterrupt
 
 
@@ -213,7 +213,7 @@ class Supervisor:
             while server.poll() is None:
                 if self._has_changed():
                     return None
-                if not report.exists():  # it serves: with a broken kernel or config.py a worker would fail too
+                if not report.exists():  # it serves: else a worker would fail too
                     self._services.check()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     server.wait(LOOK_SECONDS)

@@ -90,7 +90,7 @@ def read_traces(error: BaseException, settings: Settings) -> tuple[Trace, ...]:
     traces = []
     for other, relation in itertools.islice(_chain(error), MOST_CAUSES):
         if isinstance(other, LibraryError) and other.__cause__ is not None:
-            continue  # tells of its cause, which has the frames
+            continue  # it reports its cause, which has the frames
         traces.append(_read_trace(other, relation, settings))
     return tuple(traces)
 
@@ -102,10 +102,10 @@ def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
         seen.add(id(current))
         yield current, relation
         if current.__cause__ is not None:
-            current, relation = current.__cause__, "It came of"
+            current, relation = current.__cause__, "Caused by"
         else:
             current = None if current.__suppress_context__ else current.__context__
-            relation = "It was raised while this was handled"
+            relation = "Raised while handling"
 
 
 def _read_trace(error: BaseException, relation: str, settings: Settings) -> Trace:

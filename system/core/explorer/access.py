@@ -25,10 +25,10 @@ from ..errors import KernKoaError
 from ..settings import Settings
 from .listing import ListedClass, ListedLibrary, ListedMethod
 
-# the value of the setting `explorer` that says: open to everyone
+# the value of the setting `explorer` that opens it to everyone
 PUBLIC = "public"
 UNGUARDED = (
-    "explorer = True in config.py shows this page to whom a guard admits, and there is none. Write a `before` "
+    "With explorer = True in config.py a guard decides who sees this page, and there is none. Write a `before` "
     "in _folder.py at the root of the catalogue, name a role of the addon auth, or set explorer = 'public'."
 )
 

@@ -37,7 +37,7 @@ _STREAMS = (
 
 TASK_STATUS: Schema = {
     "type": "object",
-    "description": "How a task goes: `state` on the way, `data` with the status SUCCESS, `error` with FAILURE.",
+    "description": "The status of a task: `state` while it runs, `data` after SUCCESS, `error` after FAILURE.",
     "properties": {"status": TEXT, "state": {}, "data": {}, "error": record("", {"type": TEXT, "message": TEXT})},
     "required": ["status"],
 }
@@ -63,9 +63,9 @@ def answers_of(function: Callable[..., Any], place: str) -> tuple[Answer, ...]:
         return ()
     try:
         return tuple(_answers(resolve_annotation(annotation, function)))
-    except Exception as error:  # the method runs without its annotation too
+    except Exception as error:  # the method works even so
         log.warning(
-            "What %s answers cannot be described: %s: %s", place, type(error).__name__, error, exc_info=error
+            "The responses of %s cannot be described: %s: %s", place, type(error).__name__, error, exc_info=error
         )
         return ()
 
@@ -75,7 +75,7 @@ def _answers(annotation: Any) -> Iterator[Answer]:
     options = [*members(annotation)]
     if any(_is_anything(option) for option in options):
         return
-    if _takes_none(annotation):
+    if annotation is None or types.NoneType in (annotation, *typing.get_args(annotation)):
         yield Answer(204)
     documents = [option for option in options if _is_document(option)]
     if documents:
@@ -114,20 +114,13 @@ def _name(schema: Schema) -> str:
     return re.sub(r"\W", "", str(words)[:1].upper() + str(words)[1:])
 
 
-def _takes_none(annotation: Any) -> bool:
-    return annotation in (None, types.NoneType) or types.NoneType in typing.get_args(annotation)
-
-
 def _is_document(option: Any) -> bool:
     """Whether a value is answered as JSON."""
     base = typing.get_origin(option) or option
     if base is Literal:
         return not all(isinstance(choice, str | bytes) for choice in typing.get_args(option))
-    return base not in (tuple, Task) and base not in _STREAMS and not _is_text(base)
-
-
-def _is_text(base: Any) -> bool:
-    return base is Literal or (isinstance(base, type) and issubclass(base, str | bytes | bytearray))
+    is_text = isinstance(base, type) and issubclass(base, str | bytes | bytearray)
+    return not is_text and base not in (tuple, Task, *_STREAMS)
 
 
 def _of_one(option: Any) -> Iterator[Answer]:

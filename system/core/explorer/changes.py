@@ -30,7 +30,7 @@ def breaking_changes(old: Document, new: Document) -> list[str]:
 
 
 class _Comparison:
-    """Compares the parts of two documents; each follows the references of its own."""
+    """Compares the parts of two documents; each follows its own references."""
 
     def __init__(self, old: Document, new: Document) -> None:
         self._old = old
@@ -56,22 +56,22 @@ class _Comparison:
         for media, content in (old or {}).get("content", {}).items():
             after = (new or {}).get("content", {}).get(media)
             if after is None:
-                yield f"a body of the type {media} is not taken"
+                yield f"a body of the type {media} is not accepted"
             else:
                 yield from self._narrowed(content["schema"], after["schema"], "the body", 0)
 
     def _responses(self, old: Document, new: Document) -> Iterator[str]:
         for status in filter(lambda status: status.startswith("2"), old):
             if status not in new:
-                yield f"the answer {status} is gone"
+                yield f"the response {status} is gone"
                 continue
             for media, content in old[status].get("content", {}).items():
                 after = new[status].get("content", {}).get(media)
                 if after is None:
-                    yield f"the answer {status} has no {media}"
-                else:  # an answer may say more, but not less
+                    yield f"the response {status} has no {media}"
+                else:  # a response may have more fields, but not fewer
                     yield from self._lost(
-                        content.get("schema", {}), after.get("schema", {}), f"the answer {status}", 0
+                        content.get("schema", {}), after.get("schema", {}), f"the response {status}", 0
                     )
 
     def _narrowed(self, old: Schema, new: Schema, what: str, depth: int) -> Iterator[str]:
@@ -80,7 +80,7 @@ class _Comparison:
         yield from _changed_type(old, new, what)
         if "enum" in new:
             gone = [choice for choice in old.get("enum", ()) if choice not in new["enum"]]
-            yield from (f"{what} does not take {choice!r}" for choice in gone)
+            yield from (f"{what} does not accept {choice!r}" for choice in gone)
         fresh = [name for name in new.get("required", ()) if name not in old.get("required", ())]
         yield from (f"{what} needs {name}" for name in fresh)
         yield from _tightened(old, new, what)

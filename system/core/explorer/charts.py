@@ -10,7 +10,7 @@ from ..tasks.counts import Minute
 from ..tasks.description import show_seconds
 
 WIDTH, HEIGHT = 300, 60
-# the periods that the board shows: its words, its minutes, the minutes of one point
+# the periods that the board shows: words, minutes, minutes per point
 PERIODS = {"hour": ("the last hour", 60, 1), "day": ("the last day", 1440, 15)}
 
 
@@ -48,8 +48,8 @@ def make_charts(counted: Sequence[Minute], step: int) -> list[Chart]:
     median, slow = ([each.seconds(share) for each in counted] for share in (0.5, 0.95))
     begins = time.strftime("%H:%M", time.localtime(time.time() - len(counted) * step * 60))
     return [
-        _make_chart("Tasks that wait", begins, {"waiting": waiting}, _number),
-        _make_chart("Tasks that ended, a minute", begins, {"done": done, "failed": failed}, _number),
+        _make_chart("Waiting tasks", begins, {"waiting": waiting}, _number),
+        _make_chart("Ended tasks per minute", begins, {"done": done, "failed": failed}, _number),
         _make_chart("Duration", begins, {"median": median, "95 % within": slow}, show_seconds),
     ]
 

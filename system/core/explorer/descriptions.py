@@ -101,7 +101,7 @@ class Descriptions:
         except KernKoaError as error:
             log.warning("%s cannot be described: %s", method.place, error.detail)
             return Description(method, (), source, error.detail)
-        except Exception as error:  # of the site: one method must not take the others down
+        except Exception as error:  # of the site: one method must not break the others
             log.error("%s cannot be described: %s", method.place, error, exc_info=error)
             return Description(method, (), source, f"{type(error).__name__}: {error}")
 

@@ -27,7 +27,7 @@ _ATTRIBUTES = {
     "maxLength": "maxlength",
     "multipleOf": "step",
 }
-# how deep records in records have fields of their own; what is deeper is written as JSON
+# the depth to which records in records have their own fields; deeper ones are written as JSON
 DEEPEST = 4
 
 

@@ -59,7 +59,7 @@ def read_method(source: str) -> MethodSource:
     try:
         nodes = ast.walk(ast.parse(f"if 1:\n{source}\n"))
         return next((_read(node) for node in nodes if isinstance(node, Function)), MethodSource())
-    except (SyntaxError, ValueError):  # the file is being edited: the next look reads it again
+    except (SyntaxError, ValueError):  # the file is being edited: the next request reads it again
         return MethodSource()
     except RecursionError as error:
         log.warning("A method cannot be described: %s: %s", error, source.strip().partition("\n")[0])

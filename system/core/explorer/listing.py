@@ -24,7 +24,7 @@ from .urls import Addresses
 
 log = logging.getLogger("kernkoa")
 
-# of how many files the lines are kept: the methods of one file are described one after the other
+# for how many files the lines are cached: the methods of a file are described one after another
 MOST_SOURCES = 8
 
 
@@ -135,7 +135,7 @@ class Listing:
         try:
             with collection_paused():
                 listed = self._list(library, moment)
-        except Exception as error:  # one library must not take the lists down
+        except Exception as error:  # one faulty library must not break the list
             log.error("%s cannot be listed: %s", library.path, error, exc_info=error)
             listed = ListedLibrary(library.place, library, "", {}, Broken(f"{type(error).__name__}: {error}"))
         self._libraries.put(library.path, moment.used(), listed)

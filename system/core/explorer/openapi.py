@@ -7,7 +7,7 @@ their schemas. What does not load is left out: it would answer 500.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -23,10 +23,10 @@ from .listing import ListedLibrary, Listing
 from .operations import RESPONSES, SCHEMAS, STATUS, STATUS_PATH, operations_of
 from .plain_json import plain_json
 
-# how many documents are kept; what a visitor may see is one document, and the server another
+# how many documents are cached: there is one for each set of visible methods and each base URL
 MOST_DOCUMENTS = 2
 
-# a library and the classes and methods of it that a visitor may see; None is all of them
+# a library and the methods (class, name) that a visitor may see; None: all of them
 Shown = tuple[LibraryDescriptions, frozenset[tuple[str, str]] | None]
 
 
@@ -53,7 +53,11 @@ class Documents:
             for listed in self._listing.walk(now, admits)
         )
         name = f"{server} {hash(tuple(keys for _, keys in shown))}"
-        return self._encoded.get(name, shown, lambda: _encode(make_document(shown, self._settings, server)))
+        return self._encoded.get(name, shown, lambda: self._make(shown, server))
+
+    def _make(self, shown: tuple[Shown, ...], server: str) -> bytes:
+        document = make_document(shown, self._settings, server)
+        return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
 
 
 @collection_paused()
@@ -86,7 +90,8 @@ def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> di
         for item in methods:
             for path, operations in operations_of(_collect(item, components)):
                 paths.setdefault(path, {}).update(operations)
-    if any("links" in answer for answer in _responses(paths)):
+    every = (operation for operations in paths.values() for operation in operations.values())
+    if any("links" in answer for operation in every for answer in operation["responses"].values()):
         paths[STATUS_PATH] = STATUS
     document = {
         "openapi": "3.1.0",
@@ -97,12 +102,6 @@ def make_document(shown: Iterable[Shown], settings: Settings, server: str) -> di
         "components": {"schemas": components.schemas, "responses": RESPONSES},
     }
     return _merge(document, plain_json(settings.openapi))
-
-
-def _responses(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for operations in paths.values():
-        for operation in operations.values():
-            yield from operation["responses"].values()
 
 
 def _merge(document: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +128,3 @@ def _collect(item: Description, components: Components) -> Description:
 
     answers = tuple(map(take, item.answers))
     return replace(item, parameters=parameters, answers=answers, later=take(item.later) if item.later else None)
-
-
-def _encode(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()

@@ -26,7 +26,7 @@ INVALID = record(
     {**PROBLEM["properties"], "errors": {"type": "array", "items": FAULT}},
 )
 TASK = record(
-    "A task that was handed to a worker; `url` tells how it goes.",
+    "A task that was queued for a worker; `url` leads to its status.",
     {"type": {"const": "task", "type": "string"}, "id": TEXT, "url": TEXT},
 )
 SCHEMAS = {"Problem": PROBLEM, "InvalidParameters": INVALID, "Task": TASK, "TaskStatus": TASK_STATUS}
@@ -35,20 +35,20 @@ STATUS = {
     "get": {
         "operationId": "get_task_status",
         "tags": ["status"],
-        "summary": "How a task goes, and its result.",
+        "summary": "The status of a task, and its result.",
         "parameters": [
             {"name": "id", "in": "path", "required": True, "schema": TEXT},
             {
                 "name": "wait",
                 "in": "query",
                 "required": False,
-                "description": "Wait so many seconds for a change, 30 at most.",
+                "description": "Seconds to wait for a change, at most 30.",
                 "schema": {"type": "number"},
             },
         ],
         "responses": {
             "200": {
-                "description": "The status; with `If-None-Match` 304 while it is the same.",
+                "description": "The status. With `If-None-Match`, 304 while it has not changed.",
                 "content": {JSON: {"schema": {"$ref": REFERENCE.format(model="TaskStatus")}}},
             },
             "404": {"$ref": "#/components/responses/NotFound"},
@@ -59,7 +59,7 @@ STATUS = {
 # the errors that the kernel answers: the name of the response, and when it is given
 _ERRORS = {
     400: ("MissingParameter", "A parameter is missing, or the request cannot be read."),
-    404: ("NotFound", "The path has no such value."),
+    404: ("NotFound", "There is nothing at this path."),
     413: ("TooLarge", "The body is larger than the site takes."),
     415: ("UnsupportedMediaType", "The method cannot read a body of this type."),
     422: ("InvalidParameters", "Values that the signature refuses; each is listed."),
@@ -84,7 +84,7 @@ def operations_of(item: Description) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     path = item.method.short_url
     named = [one for one in item.parameters if f"{{{one.name}}}" in path.split("/")]
-    if path.count("{") == len(named):  # else an argument of *rest comes more than once: no path of OpenAPI
+    if path.count("{") == len(named):  # OpenAPI allows a name once; *rest may be there twice
         yield path, _verbs(item, named)
     in_path = [one for one in item.parameters if one.takes_segment and one.required]
     if in_path and not named:
@@ -173,7 +173,7 @@ def _object(sent: list[Parameter]) -> Schema:
 def _responses(item: Description, verb: str, is_by_path: bool) -> dict[str, Any]:
     """The answers of a method, then the errors that it can give; `default` stands for any other."""
     found = _successes(item)
-    for status in sorted(item.source.refusals):  # what the method itself answers may be of any type
+    for status in sorted(item.source.refusals):  # the method's own errors may be of any media type
         found.setdefault(str(status), {"description": "The method refuses."})
     for status in _refusals(item, verb, is_by_path) - item.source.refusals:
         found[str(status)] = {"$ref": f"#/components/responses/{_ERRORS[status][0]}"}
@@ -183,15 +183,15 @@ def _responses(item: Description, verb: str, is_by_path: bool) -> dict[str, Any]
 def _successes(item: Description) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for answer in item.answers:
-        made = found.setdefault(str(answer.status), {"description": "What the method answers."})
+        made = found.setdefault(str(answer.status), {"description": "What the method returns."})
         if answer.result is not None:
             made |= _task(answer.result)
         elif answer.media:
             made.setdefault("content", {})[answer.media] = {"schema": answer.schema}
     if not found:
         names = ", ".join(item.source.returned)
-        words = f"An object with {names}." if names else "What the method answers."
-        found = {"2XX": {"description": words}, "3XX": {"description": "Another address has the answer."}}
+        words = f"An object with {names}." if names else "What the method returns."
+        found = {"2XX": {"description": words}, "3XX": {"description": "A redirect."}}
     if item.later and item.later.result is not None:
         found["202"] = _task(item.later.result) | {"description": "With Prefer: respond-async, a task."}
     return found

@@ -83,7 +83,7 @@ class Explorer:
             listed = self._guarded(place.library, visitor, now)
             kind = "method" if place.method else "library"
             part = self._method_page(place, listed, now) if place.method else self._library_page(listed)
-        tree = self._navigation.tree(place, visitor, now)  # last: it asks of the files that the page has read
+        tree = self._navigation.tree(place, visitor, now)  # last: what the page parsed is not parsed again
         return self._render(kind, page | part | {"tree": tree})
 
     def find(self) -> Response:
@@ -137,7 +137,7 @@ class Explorer:
         self._navigation.describe(entries, visitor, now)
         guard = folder.libraries.get(GUARD)
         guarded = guard is not None and "before" in Path(guard.path).read_text("utf-8", "replace")
-        return part | {"entries": entries, "guarded": guarded}
+        return part | {"entries": entries, "guarded": guarded, "folder": self._settings.shorten(folder.path)}
 
     def _library_page(self, listed: ListedLibrary) -> dict[str, Any]:
         methods, part = _part(list(listed.methods))
@@ -150,7 +150,7 @@ class Explorer:
     def _method_page(self, place: Place, listed: ListedLibrary, now: float) -> dict[str, Any]:
         method = listed.find(place.controller, place.method)
         if method is None:
-            raise NotFound("a guard keeps this method")
+            raise NotFound("a guard hides this method")
         described = self._descriptions.of(listed, method, now)
         base, verbs = request.script_root, ("POST",) if method.is_task else method.verbs
         shows_segments = method.url and "{" not in method.url

@@ -28,7 +28,7 @@ from .listing import Listing
 from .navigation import Navigation, list_pages
 from .pages import is_shown
 
-# how many tasks a page lists, and how many "all that are found" are
+# how many tasks a page lists, and how many one click cancels
 PAGE_LENGTH = 100
 MOST_CANCELLED = 10_000
 SINCE = {"": "any time", "600": "the last 10 minutes", "3600": "the last hour", "86400": "the last day"}
@@ -129,7 +129,7 @@ class TaskBoard:
             return True
         now = self._tasks.catalog.now()
         names = route.split("/")
-        for length in range(len(names), 2, -1):  # a task of Prefer: respond-async may have arguments behind
+        for length in range(len(names), 2, -1):  # Prefer: respond-async adds the arguments of the path
             try:
                 place = self._navigation.find_place("/".join(names[:length]), now)
             except NotFound:

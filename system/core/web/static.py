@@ -60,7 +60,7 @@ class StaticFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._digests: Remembered[str] = Remembered(MOST_DIGESTS)
+        self._digests = Remembered(_digest_of, MOST_DIGESTS)
 
     def add_version(self, endpoint: str, values: dict[str, object]) -> None:
         """Add the hash of the content to `url_for("static", filename=...)`: an app.url_defaults function."""
@@ -77,7 +77,7 @@ class StaticFiles:
         """
         file = self._folder / path
         try:
-            return "-".join([self._digests.get(str(file), _digest_of), *self._times(file)])
+            return "-".join([self._digests.get(str(file)), *self._times(file)])
         except (OSError, ValueError):
             return ""
 
