@@ -222,11 +222,13 @@ class KoaRequest(Request):  # type: ignore[misc]
 class KoaConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer with the Lease step, which outlives a restart of Redis.
 
-    Without mingle (a second at each start) and gossip: the records hold which tasks are cancelled.
+    Without mingle (a second at each start) and gossip: the records hold which tasks are cancelled. Celery's own
+    heartbeat is an event: it is sent with -E only.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "without_mingle": True, "without_gossip": True})
+        left_out = {"without_mingle": True, "without_gossip": True, "without_heartbeat": not kwargs["task_events"]}
+        super().__init__(*args, **{**kwargs, **left_out})
         prepare_pool(self.app)
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
