@@ -17,6 +17,7 @@ class LossyProxy:
         self._server = server
         self._word = b""
         self._lock = threading.Lock()
+        self._open: dict[socket.socket, threading.Event] = {}  # the connections to the server
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(64)
@@ -29,6 +30,13 @@ class LossyProxy:
     def lose(self, word: str) -> None:
         """Lose the reply to the next request that has this word."""
         self._word = word.encode()
+
+    def freeze(self) -> None:
+        """Never reply again over the connections that exist, as if the machine behind them were gone."""
+        for server, is_frozen in tuple(self._open.items()):
+            is_frozen.set()
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -44,12 +52,16 @@ class LossyProxy:
         server = socket.socket(socket.AF_UNIX)
         with client, server, contextlib.suppress(OSError):
             server.connect(str(self._server))
-            cut = threading.Event()
-            threading.Thread(target=self._forward_replies, args=(server, client, cut), daemon=True).start()
+            cut, is_frozen = threading.Event(), threading.Event()
+            self._open[server] = is_frozen
+            more = (server, client, cut, is_frozen)
+            threading.Thread(target=self._forward_replies, args=more, daemon=True).start()
             while data := client.recv(65536):
                 if self._takes(data):
                     cut.set()
-                server.sendall(data)
+                if not is_frozen.is_set():
+                    server.sendall(data)
+        self._open.pop(server, None)
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)
 
@@ -61,10 +73,12 @@ class LossyProxy:
             self.lost += 1
             return True
 
-    def _forward_replies(self, server: socket.socket, client: socket.socket, cut: threading.Event) -> None:
+    def _forward_replies(
+        self, server: socket.socket, client: socket.socket, cut: threading.Event, is_frozen: threading.Event
+    ) -> None:
         with contextlib.suppress(OSError):
             while (data := server.recv(65536)) and not cut.is_set():
                 client.sendall(data)
-        for end in (client, server):
+        for end in () if is_frozen.is_set() else (client, server):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -38,7 +38,7 @@ KernKoaError
 TaskCancelled is not a KernKoaError, nor even an Exception: it ends a task that was cancelled, and no
 `except Exception` of the task's author is meant to stop it.
 
-`status` is the HTTP status that an error answers with when nobody caught it. `detail` is the sentence
+`status` is the HTTP status that an error answers with when it is not caught. `detail` is the sentence
 for people: what happened, with the value, and what to do next. `members` become further members of the
 problem document (RFC 9457, section 3.2).
 """

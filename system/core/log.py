@@ -59,16 +59,16 @@ class JsonFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, Any] = {
+        members: dict[str, Any] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
-        told |= _ids() | getattr(record, "koa", {})
+        members |= _ids() | getattr(record, "koa", {})
         if record.exc_info:
-            told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=True, default=str)
+            members["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(members, ensure_ascii=True, default=str)
 
 
 def _ids() -> dict[str, str]:

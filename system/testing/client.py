@@ -29,7 +29,7 @@ class Client(FlaskClient):
         self.tasks.run_pending()
         return answer
 
-    def follow(self, started: Any, seconds: float = 10) -> dict[str, Any]:
+    def follow(self, started: Any, seconds: float = 30) -> dict[str, Any]:
         """The status of a task at its end. `started` is the response to the request that started it, or its JSON.
 
         Raises AssertionError if no task was started or if it has not ended after `seconds`.

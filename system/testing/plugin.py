@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from system.core.errors import SettingsError
 from system.core.settings import read_settings
 from system.core.web.application import KernKoa
 
@@ -25,21 +27,41 @@ from .mails import record_mails
 from .tasks import TestTasks
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDER = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Redirect the site's databases and folders before a conftest.py or a test file can import it."""
+    if "system.core.runtime" in sys.modules:
+        raise pytest.UsageError(
+            "The site runs in this process already. Run its tests with: python kernkoa.py test"
+        )
+    folder = early_config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="kernkoa-test-"))
+    try:
+        settings = read_settings(Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py")))
+    except SettingsError as error:
+        raise pytest.UsageError(str(error)) from None
+    for name in ("var", "pdfs"):
+        (folder / name).mkdir()
+    os.environ |= {
+        "KERNKOA_DATABASES": redirect_files(settings, folder),
+        "KERNKOA_VAR_PATH": str(folder / "var"),
+        "KERNKOA_PDF_PATH": str(folder / "pdfs"),
+        "KERNKOA_REDIS_URL": "",
+        "KERNKOA_BROKER_URL": "",
+    }
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Delete the temporary folder."""
+    shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
 
 
 class SiteUnderTest:
     """The site, started once for all tests and restored to its initial state for each test."""
 
     def __init__(self, folder: Path) -> None:
-        config = Path(os.environ.get("KERNKOA_CONFIG", ROOT / "config.py"))
-        settings = read_settings(config)
-        os.environ |= {
-            "KERNKOA_DATABASES": redirect_files(settings, folder),
-            "KERNKOA_VAR_PATH": str(folder / "var"),
-            "KERNKOA_PDF_PATH": str(folder / "pdfs"),
-            "KERNKOA_REDIS_URL": "",
-            "KERNKOA_BROKER_URL": "",
-        }
         from system.core import runtime  # the first import reads the settings
 
         self.app: KernKoa = runtime.start()
@@ -59,17 +81,11 @@ class SiteUnderTest:
 
 
 @pytest.fixture(scope="session")
-def koa_site() -> Iterator[SiteUnderTest]:
-    folder = Path(tempfile.mkdtemp(prefix="kernkoa-test-"))
-    site = None
-    try:
-        site = SiteUnderTest(folder)
-        yield site
-    finally:
-        if site is not None:
-            site.tasks.stop()
-            site.app.catalog.close()
-        shutil.rmtree(folder, ignore_errors=True)
+def koa_site(pytestconfig: pytest.Config) -> Iterator[SiteUnderTest]:
+    site = SiteUnderTest(pytestconfig.stash[FOLDER])
+    yield site
+    site.tasks.stop()
+    site.app.catalog.close()
 
 
 @pytest.fixture

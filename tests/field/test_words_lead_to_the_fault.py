@@ -77,6 +77,12 @@ PLACES = """
             when = datetime(2026, 1, 31, 12, 30)
             return url_for("shop/orders/show", number=[1, 2], name="a b&c", nothing=None, when=when, flag=True, _anchor="x")
 
+        def file(self, year: int, *names):
+            return [year, *names]
+
+        def files(self, params):
+            return url_for(params["to"], **json.loads(params["values"]))
+
         def own(self):
             return url_for(request.endpoint)
 
@@ -124,6 +130,24 @@ def test_the_values_of_url_for_become_its_query(shop: Any) -> None:
     assert shop.get("/shop/orders/own").text == "/shop/orders/Orders/own"
 
 
+@pytest.mark.parametrize(
+    ("path", "values", "url", "answer"),
+    [
+        ("file", '{"year": 3, "names": ["a b", "ñ?#%"]}', "/file/3/a%20b/%C3%B1%3F%23%25", [3, "a b", "ñ?#%"]),
+        ("file/3", '{"names": ["a"], "x": "y"}', "/file/3/a?x=y", [3, "a"]),
+        ("file/3/a", '{"names": "b"}', "/file/3/a/b", [3, "a", "b"]),
+        ("file", '{"year": 3, "names": []}', "/file/3", [3]),
+        ("file", '{"year": 3}', "/file?year=3", [3]),
+    ],
+)
+def test_the_values_of_any_number_of_segments_are_segments(
+    shop: Any, path: str, values: str, url: str, answer: Any
+) -> None:
+    made = shop.get("/shop/orders/files", query_string={"to": f"shop/orders/{path}", "values": values}).text
+    assert made == f"/shop/orders{url}"
+    assert shop.get(made).get_json() == answer
+
+
 def test_a_url_of_a_site_below_a_base_has_the_base(site: Any) -> None:
     site.write("shop/orders.py", PLACES)
     app = site.app(base="/sub", url="https://example.com/sub")
@@ -143,6 +167,7 @@ def test_a_url_of_a_site_below_a_base_has_the_base(site: Any) -> None:
         ("away?to=next", "next"),
         ("away?to=%3Fpage=2", "?page=2"),
         ("away?to=shop/orders", "/shop/orders"),
+        ("away?to=shop/orders/show/3%3Fa=b%23c", "/shop/orders/show/3?a=b#c"),
     ],
 )
 def test_redirect_takes_a_path_of_the_catalogue_and_any_url(shop: Any, method: str, location: str) -> None:

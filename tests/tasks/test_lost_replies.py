@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -57,3 +59,17 @@ def test_a_lost_reply_costs_no_task_and_no_second_run(site: Site, word: str) -> 
     assert [bench.runs(f"count {task_id}") for task_id in ids] == [1] * 4
     wait_for(lambda: site.proxy.lost == before + 1, what="the loss")
     assert bench.workers[0].poll() is None
+
+
+def test_a_waiting_worker_notices_that_the_machine_of_redis_is_gone(site: Site) -> None:
+    bench = site.bench
+    bench.run("echo", 0)
+    site.proxy.freeze()
+    began = time.monotonic()
+
+    def start() -> str:
+        code, _, answer = bench.request("POST", "/jobs/Jobs/start", {"method": "echo", "params": 1})
+        return str(json.loads(answer)["id"]) if code == 200 else ""
+
+    assert bench.end(wait_for(start, what="the web process"))["data"] == 1
+    assert time.monotonic() - began < 15

@@ -130,6 +130,24 @@ TESTS = """
 
     def test_models_are_there(load):
         assert load.model("stock", "shop").many() == 3
+
+
+    def test_what_a_test_file_imported_is_under_test_too(client, imported):
+        imported.query("insert into goods (name) values ('imported')")
+        assert client.get("/shop/names").json == [{"name": "imported"}]
+"""
+# loaded before any test file, and thus before any fixture
+CONFTEST = """
+    import pytest
+    from kernkoa import config, dbs
+
+    shop = dbs["shop"]
+    open(config.folder(config.pdfPath) / "made", "w").close()
+
+
+    @pytest.fixture
+    def imported(app):
+        return shop
 """
 
 WORKER_TEST = """
@@ -166,6 +184,7 @@ def test_a_site_is_tested_without_touching_its_database(kernkoa: Any, site: Any)
     site.write("shop.py", SHOP)
     site.write("catalog/model/shop/stock.py", "class stock:\n    def many(self):\n        return 3\n")
     write(site, "tests/site/test_shop.py", TESTS)
+    write(site, "tests/site/conftest.py", CONFTEST)
     (site.root / "var").mkdir()
     with closing(sqlite3.connect(site.root / "var" / "shop.db")) as real, real:
         real.execute("create table goods (name text unique)")
@@ -173,7 +192,7 @@ def test_a_site_is_tested_without_touching_its_database(kernkoa: Any, site: Any)
     before = (site.root / "var" / "shop.db").read_bytes()
     done = kernkoa("test", "-q", config=SQLITE)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "11 passed" in done.stdout
+    assert "12 passed" in done.stdout
     assert (site.root / "var" / "shop.db").read_bytes() == before
     assert [file.name for file in (site.root / "var").iterdir()] == ["shop.db"]
 
@@ -199,6 +218,7 @@ def test_the_changes_of_a_server_are_rolled_back(kernkoa: Any, site: Any, kind: 
         site.write("shop.py", SHOP)
         site.write("catalog/model/shop/stock.py", "class stock:\n    def many(self):\n        return 3\n")
         write(site, "tests/site/test_shop.py", TESTS)
+        write(site, "tests/site/conftest.py", CONFTEST)
         done = kernkoa("test", config=f"databases = {{'shop': {server.entry!r}}}\ndefaultDatabase = 'shop'\n")
         assert done.returncode == 0, done.stdout + done.stderr
         assert real["shop"].rows("select name from goods") == []

@@ -67,7 +67,7 @@ class LiveFile:
         Where every file is to be looked at again, only one that is empty or open for writing is left for later.
         """
         age = age_of(stamp)
-        may_wait = self.policy.may_wait and now <= time.monotonic()
+        may_wait = not self.policy.development and self.policy.live_seconds > 0 and now <= time.monotonic()
         if age >= EMPTY_SECONDS or (may_wait and age < SETTLED_SECONDS):
             return age < EMPTY_SECONDS
         content, is_open = _read(self.path)
@@ -95,9 +95,8 @@ class LiveFile:
             content, is_open = _read(self.path)
             after = stamp_of(self.path)
             may_change = age_of(after) < UNFINISHED_SECONDS and self._looks_unfinished(content)
-            if after == before and not may_change and not is_open:
-                return content, self._note(content, after)
-            if waited >= (EMPTY_SECONDS if is_open else UNFINISHED_SECONDS):
+            is_complete = after == before and not may_change and not is_open
+            if is_complete or waited >= (EMPTY_SECONDS if is_open else UNFINISHED_SECONDS):
                 return content, self._note(content, after)
             time.sleep(QUIET_SECONDS)
 

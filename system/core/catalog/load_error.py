@@ -7,7 +7,7 @@ from traceback import walk_tb
 
 from ..errors import LibraryError
 
-# said of an edit that collides with what the version before registered where no edit reaches
+# added where an edit collides with what the version before registered outside of the catalogue
 RESTART = (
     "If that is what the version before registered outside of the catalogue, start the site again to load the "
     "edit: python kernkoa.py, in production sh setup.sh reload."

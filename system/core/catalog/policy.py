@@ -54,11 +54,6 @@ class LivePolicy:
         finally:
             self.lock.release()
 
-    @property
-    def may_wait(self) -> bool:
-        """Whether the version before may serve while a file is still being written."""
-        return not self.development and self.live_seconds > 0
-
     def now(self) -> float:
         """The moment of a request: taken once, so that each file is looked at once."""
         now = time.monotonic()

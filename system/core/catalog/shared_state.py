@@ -24,7 +24,7 @@ _LEAVES = (
     types.CodeType,
     types.FrameType,
     types.GenericAlias,
-    functools._lru_cache_wrapper,  # what it remembers is nobody's state
+    functools._lru_cache_wrapper,  # a cache, not state
     logging.Logger,  # it leads to every other logger
     str,
     bytes,

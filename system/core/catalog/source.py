@@ -91,13 +91,13 @@ class SourceCache:
     """
 
     def __init__(self) -> None:
-        self._readings: Remembered[Reading] = Remembered(MOST_BYTES)
-        self._names: Remembered[Names] = Remembered(MOST_NAMES)
-        self._broken: Remembered[bool] = Remembered(MOST_NAMES)
+        self._readings = Remembered(read_file, MOST_BYTES, lambda stamp: stamp.size)
+        self._names = Remembered(_read_names, MOST_NAMES)
+        self._broken = Remembered(_is_broken, MOST_NAMES)
 
     def read(self, path: str) -> Reading:
         """The outline of a file."""
-        return self._readings.get(path, read_file, lambda stamp: stamp.size)
+        return self._readings.get(path)
 
     def has_read(self, path: str) -> bool:
         """Whether an outline of a file is remembered, be it of a state before."""
@@ -105,47 +105,47 @@ class SourceCache:
 
     def names(self, path: str) -> Names:
         """The names in a file, found without parsing it."""
-        return self._names.get(path, _read_names)
+        return self._names.get(path)
 
     def is_broken(self, path: str) -> bool:
         """Whether a file does not compile. Its outline is not kept, but that of a large file, which costs more."""
         if self.has_read(path) or stamp_of(path).size > LARGE_BYTES:
             return self.read(path).outline is None
-        return self._broken.get(path, lambda path, before: parse(path) is None)
+        return self._broken.get(path)
 
 
 class Remembered(Generic[Value]):
-    """One value for each file and stamp, up to a total weight."""
+    """One value for each file and stamp, up to a total weight.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    `make` gets the path of a file and the value of its state before, `weigh` its stamp.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[str, Value | None], Value],
+        most: int,
+        weigh: Callable[[Stamp], int] = lambda stamp: 1,
+    ) -> None:
+        self._make, self._most, self._weigh = make, most, weigh
         self._weight = 0
         self._values: OrderedDict[str, tuple[Stamp, Value, int]] = OrderedDict()
 
     def __contains__(self, path: str) -> bool:
         return path in self._values
 
-    def get(
-        self,
-        path: str,
-        make: Callable[[str, Value | None], Value],
-        weigh: Callable[[Stamp], int] = lambda stamp: 1,
-    ) -> Value:
-        """The value of a file; `make` gets its path and the value of its state before, `weigh` the new stamp."""
+    def get(self, path: str) -> Value:
+        """The value of a file as it is now."""
         stamp = stamp_of(path)
         known = self._values.get(path)
         if known is not None and known[0] == stamp:
             return known[1]
-        value = make(path, known[1] if known else None)
-        self._put(path, (stamp, value, weigh(stamp)))
-        return value
-
-    def _put(self, path: str, entry: tuple[Stamp, Value, int]) -> None:
+        value, weight = self._make(path, known[1] if known else None), self._weigh(stamp)
         former = self._values.pop(path, None)
-        self._values[path] = entry
-        self._weight += entry[2] - (former[2] if former else 0)
+        self._values[path] = stamp, value, weight
+        self._weight += weight - (former[2] if former else 0)
         while self._weight > self._most and len(self._values) > 1:
             self._weight -= self._values.popitem(last=False)[1][2]
+        return value
 
 
 def read_file(path: str, former: Reading | None = None) -> Reading:
@@ -169,6 +169,10 @@ def _read_names(path: str, former: Names | None) -> Names:
     defined = (name.decode("utf-8", "replace").lower() for name in dict.fromkeys(_DEFINED.findall(source)))
     decorators = frozenset(name.decode("utf-8", "replace") for name in _DECORATED.findall(source))
     return Names(tuple(map(sys.intern, defined)), decorators)
+
+
+def _is_broken(path: str, former: bool | None) -> bool:
+    return parse(path) is None
 
 
 def parse(path: str) -> ast.Module | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..errors import UnknownDatabase
 from .config import check_entry
@@ -34,19 +34,19 @@ class Databases(Mapping[str, "Database"]):
         weakref.finalize(self, _close, self._databases)  # at exit too: servers log clients that just vanish
 
     def __getitem__(self, name: str) -> Database:
-        return self._databases.get(name) or self._make(name)
-
-    def _make(self, name: str) -> Database:
-        from .connection import Database
-
+        if name in self._databases:
+            return self._databases[name]
         if name not in self._entries:
             raise UnknownDatabase(name, self._entries)
+        from .connection import Database
+
         return self._databases.setdefault(name, Database(name, self._entries[name], self._folder, self._held))
 
     def use(self, name: str, kind: type[Kind]) -> Kind:
-        """Make `dbs[name]` an instance of another class of databases, as tests do; returns it."""
-        made = self._databases[name] = kind(name, self._entries[name], self._folder, self._held)
-        return made
+        """Make `dbs[name]`, wherever the site keeps it, an instance of another class, as tests do; returns it."""
+        database: Any = self[name]
+        database.__class__ = kind
+        return cast(Kind, database)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

@@ -46,8 +46,8 @@ def _broken_key(error: Exception) -> Key | None:
         return None
     codes = [getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate", "pgcode")]
     codes += error.orig.args[:1]
-    told = {code for code in codes if isinstance(code, str | int)}
-    return next((key for key, known in KEYS.items() if told & known), None)
+    found = {code for code in codes if isinstance(code, str | int)}
+    return next((key for key, known in KEYS.items() if found & known), None)
 
 
 def _reason(error: Exception) -> str:

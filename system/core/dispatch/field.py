@@ -45,14 +45,14 @@ def read_field(parameter: Parameter, place: tuple[str, str, int]) -> Parameter:
 
 def _checked(info: FieldInfo) -> Any:
     """The annotation with the checks and the description of a Field(), without its default and alias."""
-    told = Field(
+    described = Field(
         title=info.title,
         description=info.description,
         examples=info.examples,
         discriminator=info.discriminator,
         json_schema_extra=info.json_schema_extra,
     )
-    made: Any = typing.Annotated[(info.annotation, *info.metadata, told)]
+    made: Any = typing.Annotated[(info.annotation, *info.metadata, described)]
     return made
 
 

@@ -63,10 +63,8 @@ def unusable(place: tuple[str, str, int], reason: str) -> LibraryError:
 def shape_of(annotation: Any) -> Shape:
     """What a value of an annotation is made of."""
     shapes = {_shape_of_one(member) for member in members(annotation)}
-    for shape in ("files", "file", "record", "list"):
-        if shape in shapes:
-            return typing.cast(Shape, shape)
-    return "value"
+    order: tuple[Shape, ...] = ("files", "file", "record", "list")
+    return next((shape for shape in order if shape in shapes), "value")
 
 
 def members(annotation: Any) -> Iterator[Any]:
@@ -97,11 +95,8 @@ def _shape_of_one(annotation: Any) -> Shape:
     is_collection = issubclass(base, collections.abc.Collection) or base is collections.abc.Iterable
     if is_collection and not issubclass(base, str | bytes | bytearray | Enum):
         arguments = [item for argument in typing.get_args(annotation) for item in members(argument)]
-        return (
-            "files"
-            if any(isinstance(item, type) and issubclass(item, FileStorage) for item in arguments)
-            else "list"
-        )
+        holds_files = any(isinstance(item, type) and issubclass(item, FileStorage) for item in arguments)
+        return "files" if holds_files else "list"
     return "value"
 
 

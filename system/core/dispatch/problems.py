@@ -72,14 +72,9 @@ def render(problem: Problem, request: KernelRequest) -> Response:
     elif problem.headers:
         response = json_response(problem.document(), mimetype=PROBLEM_TYPE)
     else:
-        return _lean(problem)
+        status = f"{problem.status} {HTTP_STATUS_CODES.get(problem.status, 'UNKNOWN').upper()}"
+        return LeanResponse(encode_any(problem.document()), PROBLEM_TYPE, status, _VARY)
     response.status_code = problem.status
     response.headers.update(problem.headers)
     response.vary.add("Accept")
     return response
-
-
-def _lean(problem: Problem) -> Response:
-    """The JSON of a problem that adds no headers."""
-    status = f"{problem.status} {HTTP_STATUS_CODES.get(problem.status, 'UNKNOWN').upper()}"
-    return LeanResponse(encode_any(problem.document()), PROBLEM_TYPE, status, _VARY)

@@ -136,10 +136,6 @@ class Walk(Generic[Opened, Method]):
         """How many segments a method accepts as arguments; None for any number."""
         raise NotImplementedError
 
-    def find(self, root: Folder) -> tuple[Method, tuple[str, ...]]:
-        """The method that the route leads to, and its arguments. Raises NotFound, with its Stop."""
-        return self._in_folder(root, 0)
-
     def _name_at(self, position: int) -> str:
         """The segment there, where it may name something; empty where it may not."""
         self.position = position
@@ -148,14 +144,18 @@ class Walk(Generic[Opened, Method]):
         name = self.segments[position]
         return name if is_public(name) else ""
 
-    def _in_folder(self, folder: Folder, position: int) -> tuple[Method, tuple[str, ...]]:
+    def find(self, folder: Folder, position: int = 0) -> tuple[Method, tuple[str, ...]]:
+        """The method that the rest of the route leads to from a folder, and its arguments.
+
+        Raises NotFound, with its Stop.
+        """
         self.folders = (*self.folders, folder)
         name = self._name_at(position)
         inner, libraries = self.contents(folder)
         if name in inner and name in libraries:
             return self._in_either(inner[name], libraries[name], position + 1)
         if name in inner:
-            return self._in_folder(inner[name], position + 1)
+            return self.find(inner[name], position + 1)
         if name in libraries:
             return self._in_library(libraries[name], position + 1)
         if "index" in libraries:
@@ -166,7 +166,7 @@ class Walk(Generic[Opened, Method]):
         """A folder and a file of one name: the folder first. Reports the walk that came further."""
         above = self.folders
         try:
-            return self._in_folder(inner, position)
+            return self.find(inner, position)
         except NotFound as error:
             first = error
         self._start_in(above)

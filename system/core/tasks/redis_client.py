@@ -29,11 +29,11 @@ from redis.sentinel import (
 
 from .redis_address import Address
 
-# a web process gives up within a second; a worker can wait
+# a web process gives up within a second; a worker asks again, and should soon know that a machine is gone
 CONNECT_SECONDS = 0.3
 ANSWER_SECONDS = 0.4
 PATIENT_CONNECT_SECONDS = 5.0
-PATIENT_ANSWER_SECONDS = 10.0
+PATIENT_ANSWER_SECONDS = 2.0
 
 _REFUSALS = (OutOfMemoryError, ReadOnlyError, MasterDownError, TryAgainError)
 _REFUSAL = re.compile(r"(?:^|[\s:]-?)(OOM|NOREPLICAS|READONLY|MISCONF|LOADING|MASTERDOWN|TRYAGAIN|BUSY)\b")

@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 class RedisConnection:
     """The Redis of a site. Within `reached()` a command raises BrokerUnavailable if Redis does not respond.
 
-    A `patient` one, for a worker, waits ten seconds for an answer; that of a web process fails within one.
+    A `patient` one, for a worker, waits two seconds for an answer; that of a web process fails within one.
     """
 
     def __init__(self, settings: Settings, patient: bool = False) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from functools import cached_property
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from kombu.utils.json import dumps, loads
+from redis.exceptions import ConnectionError as Unreachable
 
 from .held_messages import MOST_AT_ONCE, HeldMessages
 from .redis_address import ShownAddress
@@ -21,8 +23,10 @@ log = logging.getLogger("kernkoa.worker")
 
 # as many messages are put back at once
 MOST_RESTORED = 100
+# a reply to BRPOP may come so much later than its timeout
+OVERDUE_SECONDS = 1.0
 # what a text raises that is not a message: not JSON, or JSON of another form
-_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 # messages that this process acknowledged while Redis was away
 _late_tags: set[str] = set()
@@ -117,6 +121,7 @@ class _QoS(kombu_redis.QoS):
 
 class _Channel(kombu_redis.Channel):
     QoS = _QoS
+    _sent = 0.0  # when Redis was asked to wait for a message
 
     def __init__(self, connection: Any, *args: Any, **options: Any) -> None:
         # kept: a channel that is closed acknowledges what still runs, and has no connection to ask any more
@@ -173,6 +178,16 @@ class _Channel(kombu_redis.Channel):
             self._take()
         if self.qos.can_consume():
             super()._brpop_start(*args, **options)  # type: ignore[no-untyped-call]
+            self._sent = time.monotonic()
+
+    def check_reply(self) -> None:
+        """Raise a connection error if a reply is overdue: the machine at the other end may be gone."""
+        connection: Any = self._in_poll
+        overdue = self._sent + self.brpop_timeout + OVERDUE_SECONDS
+        if connection and connection._sock and time.monotonic() > overdue and not connection.can_read(0):
+            self._in_poll = cast("Any", None)
+            connection.disconnect()
+            raise Unreachable("Redis does not reply")
 
     def _take(self) -> None:
         queues = self._queue_cycle.consume(len(self.active_queues))
@@ -213,6 +228,8 @@ class _Channel(kombu_redis.Channel):
 class _Poller(kombu_redis.MultiChannelPoller):
     def on_poll_start(self) -> None:
         """Take messages, and tell Redis what was acknowledged and has not gone with that."""
+        for channel in tuple(self._channels):
+            channel.check_reply()
         super().on_poll_start()  # type: ignore[no-untyped-call]
         for channel in self._channels:
             channel.qos.settle()

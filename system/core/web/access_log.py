@@ -18,7 +18,7 @@ class AccessLog(RequestLog):
     def write(self, environ: dict[str, Any], status: str, milliseconds: float, endpoint: Endpoint | None) -> None:
         verb = environ.get("REQUEST_METHOD", "")
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        told = {
+        members = {
             "request_id": environ.get(REQUEST_ID, ""),
             "verb": verb,
             "path": path,
@@ -27,4 +27,4 @@ class AccessLog(RequestLog):
             "ms": round(milliseconds, 1),
             "client": environ.get("REMOTE_ADDR", ""),
         }
-        log.info("%s %s", verb, path, extra={"koa": told})
+        log.info("%s %s", verb, path, extra={"koa": members})

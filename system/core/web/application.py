@@ -42,7 +42,7 @@ from .matching import Adapter, RuleMap
 from .origins import SAFE, Origins
 from .sessions import Sessions
 from .short_way import ShortWay
-from .urls import find_path, make_url
+from .urls import find_path, make_url, take_segments
 
 KERNEL_TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -123,6 +123,7 @@ class KernKoa(ShortWay):
             names = ("_external", "_scheme", "_anchor", "_method")
             external, scheme, anchor, _ = (values.pop(name, None) for name in names)
             is_external = external or (external is None and not has_request_context())
+            path += take_segments(self.catalog, path, values) if values else ""
             return make_url(self.settings.url, path, values, is_external, scheme, anchor)
         try:
             return super().url_for(endpoint, **values)
@@ -196,7 +197,7 @@ class KernKoa(ShortWay):
         if request.nonce:
             response.headers.setdefault(HEADER, policy_of(request.nonce))
         response = self.keep_session(context, response)
-        if type(response) is LeanResponse:  # nobody changed it
+        if type(response) is LeanResponse:  # it is unchanged
             return response
         check_sendable(response)
         if request.answer_stream is not None:

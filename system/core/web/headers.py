@@ -81,7 +81,8 @@ class ResponseHeaders:
         def start(status: str, headers: HeaderList, *error: Any) -> Any:
             for name, _ in headers:
                 if name not in usual:
-                    headers += _missing(headers, more)
+                    own = {name.lower() for name, _ in headers}
+                    headers += [header for header in more if header[0].lower() not in own]
                     break
             else:
                 headers += more
@@ -96,8 +97,3 @@ class ResponseHeaders:
         if not given and comes_from(environ, self._proxies):
             given = environ.get("HTTP_X_REQUEST_ID", "")
         return given if _ID.fullmatch(given) else ""
-
-
-def _missing(headers: HeaderList, more: HeaderList) -> HeaderList:
-    own = {name.lower() for name, _ in headers}
-    return [header for header in more if header[0].lower() not in own]

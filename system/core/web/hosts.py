@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,9 +65,6 @@ def trusted_hosts(settings: Settings) -> list[str]:
 
 def _is_address(host: str) -> bool:
     """Whether a host is an IP address: a page of another site cannot have one for its name (DNS rebinding)."""
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    with suppress(ValueError):
+        return bool(ipaddress.ip_address(urlsplit(f"//{host}").hostname or ""))
+    return False

@@ -53,7 +53,7 @@ class Readiness:
         checks = {name: _run(check) for name, check in self._checks().items()}
         broken = [library.place for library in find_broken(self._catalog)]
         more = {"more": len(broken) - MOST_BROKEN} if len(broken) > MOST_BROKEN else {}
-        is_well = all(told == "ok" for told in checks.values())
+        is_well = all(result == "ok" for result in checks.values())
         return {
             "status": "ok" if is_well else "not ready",
             "checks": checks,

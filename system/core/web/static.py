@@ -37,8 +37,9 @@ def send_file_of(folder: Path, path: str, role: str) -> Response:
 
 
 def _ignore_unknown_range() -> None:
-    """A Range in another unit than bytes is ignored: RFC 9110, section 14.2. Werkzeug answers 416."""
-    if not request.environ.get("HTTP_RANGE", "bytes=").strip().lower().startswith("bytes="):
+    """Ignore a Range in another unit than bytes, or of several parts: Werkzeug answers 416 (RFC 9110, 14.2)."""
+    asked = request.environ.get("HTTP_RANGE", "bytes=").strip().lower()
+    if not asked.startswith("bytes=") or "," in asked:
         del request.environ["HTTP_RANGE"]
 
 
@@ -60,7 +61,7 @@ class StaticFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._digests: Remembered[str] = Remembered(MOST_DIGESTS)
+        self._digests = Remembered(_digest_of, MOST_DIGESTS)
 
     def add_version(self, endpoint: str, values: dict[str, object]) -> None:
         """Add the hash of the content to `url_for("static", filename=...)`: an app.url_defaults function."""
@@ -77,7 +78,7 @@ class StaticFiles:
         """
         file = self._folder / path
         try:
-            return "-".join([self._digests.get(str(file), _digest_of), *self._times(file)])
+            return "-".join([self._digests.get(str(file)), *self._times(file)])
         except (OSError, ValueError):
             return ""
 

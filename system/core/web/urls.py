@@ -32,6 +32,23 @@ def find_path(catalog: Catalog, name: str) -> str | None:
     return path
 
 
+def path_of(location: str) -> str:
+    """What may be the path of a method in a location, before its query and fragment; empty without it."""
+    found = NAME.match(location)
+    return found[0] if found and location[found.end() : found.end() + 1] in ("", "?", "#") else ""
+
+
+def take_segments(catalog: Catalog, path: str, values: dict[str, Any]) -> str:
+    """The segments of a method's `*rest` in `values`, with what stands before it; they are taken from `values`."""
+    with suppress(LibraryError, NotFound):
+        found = resolve(catalog, match("/" + path), catalog.now())
+        names = found.endpoint.outline.segments
+        if names and names[-1][0] == "*" and names[-1][1:] in values:
+            missing = [name.removeprefix("*") for name in names[len(found.arguments) :] or names[-1:]]
+            return "".join(f"/{_as_text(each)}" for name in missing for each in _each(values.pop(name, None)))
+    return ""
+
+
 def make_url(
     root: str, path: str, values: dict[str, Any], is_external: bool, scheme: str | None, anchor: str | None
 ) -> str:
@@ -65,6 +82,8 @@ def redirect(location: str, code: int = 302, Response: type[Response] | None = N
     Any other `location` is used as it is, as in Flask. Raises UnknownRoute for values without such a method.
     """
     app: Any = current_app
-    if values or (NAME.fullmatch(location) and find_path(app.catalog, location) is not None):
+    if values:
         location = app.url_for(location, **values)
+    elif (name := path_of(location)) and find_path(app.catalog, name) is not None:
+        location = app.url_for(name) + location.removeprefix(name)
     return flask.redirect(location, code, Response)
