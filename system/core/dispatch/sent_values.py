@@ -29,6 +29,7 @@ class Call:
     kwargs: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     more: int = 0
+    compared: int = 0  # missing names that were compared with those sent
 
     def add(self, *found: Fault) -> None:
         """Note faults; of many the first are kept and the others counted."""
