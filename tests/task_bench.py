@@ -195,9 +195,6 @@ def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE, what: str 
         time.sleep(0.02)
 
 
-LIVE_SECONDS = 1.1
-
-
 class Server:
     """A redis-server with an append-only file, on a Unix socket."""
 
@@ -266,11 +263,10 @@ class Bench:
         self.write("jobs.py", JOBS)
 
     def write(self, name: str, text: str) -> None:
+        """Write a library. The web process sees it at its next look, within a second."""
         file = self.root / "catalog" / "controller" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text), encoding="utf-8")
-        if self.web is not None:
-            time.sleep(LIVE_SECONDS)  # the web process looks again after this time, no sooner
 
     @property
     def environ(self) -> dict[str, str]:
