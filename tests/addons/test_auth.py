@@ -220,6 +220,11 @@ def test_a_key_is_stored_as_a_hash_and_ends_when_it_is_revoked_or_expires(app: A
     assert client.get("/inner/room", headers=bearer(short)).status_code == 401
 
 
+def test_a_browser_with_a_long_url_gets_a_login_page_that_a_proxy_can_pass_on(app: Any) -> None:
+    response = app.test_client().get("/inner/room?a=" + "é" * 5_000, headers=BROWSER)
+    assert (response.status_code, response.location) == (303, "/_koa/login")
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -237,6 +242,13 @@ def test_a_key_is_stored_as_a_hash_and_ends_when_it_is_revoked_or_expires(app: A
         "evil.example",
         "/\u2028/x",
         "/%0d%0aSet-Cookie:x=1/../..//",
+        "//[::1",
+        "/" + "a" * 5000,
+        "\u2215/evil.example",
+        "/\x00/evil.example",
+        "/\u200b/evil.example",
+        "@evil.example",
+        "#//evil.example",
     ],
 )
 def test_the_login_leads_to_no_other_site(app: Any, wanted: str) -> None:

@@ -63,6 +63,8 @@ def test_conditional_requests_and_ranges_are_answered(client: Any) -> None:
         assert again.status_code == 304
     with client.get(url, headers={"Range": "bytes=2-4"}) as part:
         assert (part.status_code, part.text) == (206, "234")
+    with client.get(url, headers={"Range": "bytes=0-1,4-5"}) as whole:
+        assert whole.status_code == 200
 
 
 def test_a_file_takes_only_reading_verbs(client: Any) -> None:

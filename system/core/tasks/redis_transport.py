@@ -26,7 +26,7 @@ MOST_RESTORED = 100
 # a reply to BRPOP may come so much later than its timeout
 OVERDUE_SECONDS = 1.0
 # what a text raises that is not a message: not JSON, or JSON of another form
-_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 # messages that this process acknowledged while Redis was away
 _late_tags: set[str] = set()

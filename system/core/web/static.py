@@ -37,8 +37,9 @@ def send_file_of(folder: Path, path: str, role: str) -> Response:
 
 
 def _ignore_unknown_range() -> None:
-    """A Range in another unit than bytes is ignored: RFC 9110, section 14.2. Werkzeug answers 416."""
-    if not request.environ.get("HTTP_RANGE", "bytes=").strip().lower().startswith("bytes="):
+    """Ignore a Range in another unit than bytes, or of several parts: Werkzeug answers 416 (RFC 9110, 14.2)."""
+    asked = request.environ.get("HTTP_RANGE", "bytes=").strip().lower()
+    if not asked.startswith("bytes=") or "," in asked:
         del request.environ["HTTP_RANGE"]
 
 
