@@ -195,6 +195,9 @@ def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE, what: str 
         time.sleep(0.02)
 
 
+LIVE_SECONDS = 1.1
+
+
 class Server:
     """A redis-server with an append-only file, on a Unix socket."""
 
@@ -263,6 +266,12 @@ class Bench:
         self.write("jobs.py", JOBS)
 
     def write(self, name: str, text: str) -> None:
+        """Write a library, and wait until the web process looks again."""
+        self.place(name, text)
+        if self.web is not None:
+            time.sleep(LIVE_SECONDS)
+
+    def place(self, name: str, text: str) -> None:
         """Write a library. The web process sees it at its next look, within a second."""
         file = self.root / "catalog" / "controller" / name
         file.parent.mkdir(parents=True, exist_ok=True)
