@@ -201,13 +201,21 @@ def has_body(environ: Mapping[str, Any]) -> bool:
 def is_local(environ: Mapping[str, Any]) -> bool:
     """Whether a client on this machine asked this machine directly: only it sees source text and values.
 
+    The Host must name this machine, or else a page of another site, whose name leads here (DNS rebinding), could
+    read the answer.
+    """
+    return comes_from_here(environ) and _host_of(environ) in _THIS_MACHINE
+
+
+def comes_from_here(environ: Mapping[str, Any]) -> bool:
+    """Whether a client on this machine asked, and not through a proxy on this machine.
+
     No header may say that a proxy forwarded it, nor may it be HTTP/1.0: nginx's proxy_pass speaks that
-    where nothing else is configured. The Host must name this machine, or else a page of another site, whose
-    name leads here (DNS rebinding), could read the answer.
+    where nothing else is configured.
     """
     if any(name in environ for name in _FORWARDED) or environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return False
-    return comes_from(environ, LOOPBACK) and _host_of(environ) in _THIS_MACHINE
+    return comes_from(environ, LOOPBACK)
 
 
 def _check_text(sent: bytes, part: str) -> None:
