@@ -390,6 +390,19 @@ def test_a_code_of_a_clock_that_is_a_step_off_is_accepted(app: Any, store: Any, 
     assert log_in(app.test_client(), code=code).status_code == 401
 
 
+def test_a_second_factor_is_set_up_replaced_and_switched_off_by_the_owner(app: Any, store: Any) -> None:
+    """A lost device: a new secret ends the old one, and `--off` lets the user in by the password alone."""
+    run = app.test_cli_runner().invoke
+    old, new = (pyotp.parse_uri(run(args=["user", "otp", "ANN"]).output.strip()) for _ in range(2))
+    assert (new.name, new.issuer) == ("ann", app.name)
+    assert run(args=["user", "list"]).output == "ann  staff  second factor\nbob\n"
+    assert log_in(app.test_client(), code=old.now()).status_code == 401
+    assert log_in(app.test_client(), code=new.now()).status_code == 303
+    assert "There is no user 'eve'" in run(args=["user", "otp", "eve"]).output
+    assert run(args=["user", "otp", "ann", "--off"]).exit_code == 0
+    assert log_in(app.test_client()).status_code == 303
+
+
 def test_codes_are_limited_like_passwords(app: Any, store: Any) -> None:
     store.set_otp_secret(store.get("ann"), pyotp.random_base32())
     codes = [log_in(app.test_client(), code=f"{number:06}").status_code for number in range(7)]
