@@ -368,3 +368,12 @@ def test_both_serve_at_once(site: Bench) -> None:
 
 def test_the_board_is_closed_in_production(site: Bench) -> None:
     assert site.request("GET", "/_koa/tasks")[0] == 404
+
+
+def test_delayed_tasks_hold_up_no_others(site: Bench) -> None:
+    later = [site.start("echo", 1, delay=60) for _ in range(100)]
+    began = time.monotonic()
+    assert site.run("echo", 2)["data"] == 2
+    assert time.monotonic() - began < 10
+    for task_id in later:
+        site.request("DELETE", f"/status/{task_id}")

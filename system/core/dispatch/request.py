@@ -189,8 +189,12 @@ def _read_pairs(query: str) -> list[tuple[str, str]]:
     """The names and values of a query as Werkzeug's request.args has them; most have nothing to decode."""
     if "%" in query or "+" in query:
         return parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote")
-    parts = [part.partition("=") for part in query.split("&") if part]
-    return [(name, value) for name, _, value in parts]
+    pairs = []
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if part:
+            pairs.append((name, value))
+    return pairs
 
 
 def has_body(environ: Mapping[str, Any]) -> bool:

@@ -271,7 +271,10 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
 
         def check(message: Any) -> Any:
             if is_readable(message.headers):
-                return receive(message)
+                receive(message)
+                if self.qos.prev != self.qos.value:  # a delayed task takes no place: the next one is taken at once
+                    self.qos.update()
+                return None
             return self.on_decode_error(message, ValueError("its headers are not those of a task of this site"))
 
         return check
