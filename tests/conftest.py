@@ -20,6 +20,7 @@ import pytest
 # controllers of a test import the face of KernKoa, which makes the app of this clone: it keeps its key aside
 os.environ["KERNKOA_VAR_PATH"] = tempfile.mkdtemp(prefix="kernkoa-tests-")
 
+import kernkoa  # noqa: F401 - as in each process that serves: before any library that imports it
 from system.core.app import create_app
 from system.core.settings import Settings
 from system.core.web.application import KernKoa
