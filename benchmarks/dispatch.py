@@ -2,12 +2,14 @@
 
     venv3/bin/pip install -r benchmarks/requirements.txt
     venv3/bin/python benchmarks/dispatch.py [--rounds 40] [--calls 50] [--cases hello]
-                                            [--together | --instructions | --first]
+                                            [--together | --instructions | --first | --checks]
 
 Each app has a process of its own and gets the same environs, without a server. The clock is the CPU time of the
 thread. Flask's route and a peer take turns, slice by slice; a slice is `--calls` requests. A figure is the median
 of the ratios of two neighbouring slices, with the quartiles. `--together` runs both apps in this process instead,
-`--instructions` counts with callgrind, `--first` measures the first request of a process. A peer that is not
+`--instructions` counts with callgrind, `--first` measures the first request of a process. `--checks`
+measures what each request pays for security (its id, the headers, the checks of host and origin) beside
+Flask's route. A peer that is not
 installed is left out, with a line. See README.md beside this file.
 """
 
@@ -23,10 +25,13 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+import timeit
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice, product
+from pathlib import Path
 
 from peers import AGAINST, BASELINE, CASES, PEERS, WSGI, Case, ask, log_in
 
@@ -151,6 +156,35 @@ def measure_first(name: str, case: str) -> str:
     )
 
 
+def measure_checks() -> Iterator[str]:
+    """The time of each check that every request pays for, and of all of them as a share of Flask's route."""
+    from system.core.app import create_app
+    from system.core.settings import Settings
+
+    with tempfile.TemporaryDirectory() as root:
+        app = create_app(Settings(path=Path(root)))
+    environ = next(CASES["hello"].environs())
+    request = app.request_class(environ)
+    checks: dict[str, Callable[[], object]] = {
+        "request id": lambda: app.headers.give_id(environ),
+        "headers": lambda: app.headers.of(environ),
+        "host": lambda: app.hosts.check(environ),
+        "origin": lambda: app.origins.check(request),
+    }
+    empty = _microseconds(lambda: None)
+    times = {name: max(0.0, _microseconds(check) - empty) for name, check in checks.items()}
+    flask, _ = PEERS[BASELINE]()
+    environs = list(islice(CASES["hello"].environs(), 2_000))
+    route = min(run(flask, iter(environs), len(environs)) for _ in range(5))
+    total = sum(times.values())
+    yield from (f"{name:12} {took:.2f} us" for name, took in times.items())
+    yield f"together     {total:.2f} us, {total / route:.1%} of Flask's route ({route:.0f} us)"
+
+
+def _microseconds(call: Callable[[], object], calls: int = 50_000) -> float:
+    return min(timeit.repeat(call, number=calls, repeat=7, timer=time.thread_time)) / calls * 1e6
+
+
 def count_instructions(name: str, case: str) -> float:
     """Instructions of a hot request: those of 400 requests less those of 200, by callgrind."""
     return (_collected(name, case, 400) - _collected(name, case, 200)) / 200
@@ -197,12 +231,16 @@ def main() -> None:
     parser.add_argument("--together", action="store_true", help="both apps by turns in this process")
     parser.add_argument("--instructions", action="store_true", help="count instructions: slow, and needs valgrind")
     parser.add_argument("--first", action="store_true", help="the first request of a process instead")
+    parser.add_argument("--checks", action="store_true", help="what each request pays for security instead")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.serve:
         serve(wanted.serve)
         return
     print("; ".join(describe_machine()))
+    if wanted.checks:
+        print("\n".join(measure_checks()))
+        return
     cases = [case.replace("10 000", "10,000") for case in wanted.cases.split(",")]
     names = [name for name in PEERS if wanted.peers in name and _is_installed(name)]
     if wanted.instructions:

@@ -218,7 +218,7 @@ def relocate(site: Production, edits: Mapping[str, str]) -> dict[str, str]:
     (folder / "nginx" / "nginx.conf").write_text(
         NGINX_CONF.format(folder=folder, user=f"{me} {group}", modules=NGINX_MODULES)
     )
-    unit = (tree / "etc/systemd/system/emperor.uwsgi.service").read_text()
+    unit = moved("etc/systemd/system/emperor.uwsgi.service")
     lines = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("Environment=")]
     pairs = [pair.partition("=") for line in lines for pair in shlex.split(line)]
     return {name: value for name, _, value in pairs} | {"KERNKOA_VAR_PATH": str(folder / "var")}

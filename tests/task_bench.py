@@ -266,11 +266,16 @@ class Bench:
         self.write("jobs.py", JOBS)
 
     def write(self, name: str, text: str) -> None:
+        """Write a library, and wait until the web process looks again."""
+        self.place(name, text)
+        if self.web is not None:
+            time.sleep(LIVE_SECONDS)
+
+    def place(self, name: str, text: str) -> None:
+        """Write a library. The web process sees it at its next look, within a second."""
         file = self.root / "catalog" / "controller" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text), encoding="utf-8")
-        if self.web is not None:
-            time.sleep(LIVE_SECONDS)  # the web process looks again after this time, no sooner
 
     @property
     def environ(self) -> dict[str, str]:

@@ -64,6 +64,26 @@ def test_a_fault_of_the_site_tells_a_stranger_nothing_and_the_log_everything(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_an_error_class_of_a_site_has_the_title_of_its_status(site: Any) -> None:
+    site.write(
+        "catalog/controller/shop.py",
+        """
+        from system.core.errors import RequestError
+
+        class Unpaid(RequestError, status=402): ...
+        class Odd(RequestError):
+            status = 499
+
+        class Shop:
+            def unpaid(self): raise Unpaid("Pay first.")
+            def odd(self): raise Odd("Odd.")
+        """,
+    )
+    client = site.client()
+    found = [client.get(f"/shop/{name}").json for name in ("unpaid", "odd")]
+    assert [(each["status"], each["title"]) for each in found] == [(402, "Payment Required"), (499, "Error")]
+
+
 def test_the_production_404_is_constant(site: Any, browser_headers: dict[str, str]) -> None:
     site.write("lib.py", LIB)
     client = site.client()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> KernKoa:
         last_good=LastGood(None if settings.development else settings.var / "loaded", str(app.secret_key)),
     )
     app.catalog.policy.report = report_unusable
+    app.catalog.policy.guard_mark = os.environ.get("KERNKOA_GUARD_MARK", "")
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, partial(_make_celery, app))

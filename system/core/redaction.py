@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from reprlib import Repr
 from typing import Any
 
-from .settings import Settings, own_values
+from .checked import kinds_of
+from .settings import Settings
 
 HIDDEN = "••••••"
 _WORDS = r"secret|passw|pwd|token|api_?key|private_?key|authori[sz]ation|cookie|credential|session_?id"
@@ -58,7 +59,9 @@ def _hide(text: str, settings: Settings, value: re.Pattern[str], shown: str) -> 
 def _secrets_of(settings: Settings) -> Iterator[str]:
     values: list[Any] = [settings.secretKey]
     values += [database.get("password") for database in settings.databases.values()]
-    values += [value for name, value in own_values(settings).items() if is_secret(name)]
+    values += [
+        value for name, value in vars(settings).items() if is_secret(name) and name not in kinds_of(Settings)
+    ]
     for value in values:
         if isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
             yield value

@@ -147,11 +147,6 @@ class Settings(Checked):
         return self.folder(self.varPath)
 
 
-def own_values(settings: Settings) -> dict[str, Any]:
-    """What config.py sets beside the settings."""
-    return {name: value for name, value in vars(settings).items() if name not in kinds_of(Settings)}
-
-
 def setting_names() -> list[str]:
     """The names of all settings, as config.py spells them."""
     return [SPELLED.get(name, name) for name in kinds_of(Settings) if name not in INTERNAL]

@@ -8,6 +8,8 @@ from itertools import islice
 
 MOST_COMPARED = 1000
 LONGEST_NAME = 100
+# separators and letters by which a typo may be longer or shorter
+MOST_SEPARATORS = 4
 
 
 def near_names(name: str, known: Iterable[str], most: int = 3, likeness: float = 0.6) -> list[str]:
@@ -29,3 +31,24 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The sentence " Did you mean a or b?" for a misspelled name; empty where no known name is near."""
     near = near_names(name, known)
     return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def is_typo(sent: str, name: str) -> bool:
+    """Whether a sent name is another one with one letter wrong, missing, too many, or two exchanged.
+
+    Case, "_" and "-" do not matter. The time is linear, as clients choose what is sent.
+    """
+    if abs(len(sent) - len(name)) > MOST_SEPARATORS:
+        return False
+    one, other = _letters(sent), _letters(name)
+    start = next((index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    if start is None:
+        return abs(len(one) - len(other)) <= 1 < len(other)
+    ends = one[start:], other[start:]
+    after = one[start + 1 :], other[start + 1 :]
+    swapped = ends[0][1::-1] == ends[1][:2] and after[0][1:] == after[1][1:]
+    return len(other) > 2 and (after[0] == after[1] or ends[0] == after[1] or after[0] == ends[1] or swapped)
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")

@@ -220,6 +220,11 @@ def test_a_key_is_stored_as_a_hash_and_ends_when_it_is_revoked_or_expires(app: A
     assert client.get("/inner/room", headers=bearer(short)).status_code == 401
 
 
+def test_a_browser_with_a_long_url_gets_a_login_page_that_a_proxy_can_pass_on(app: Any) -> None:
+    response = app.test_client().get("/inner/room?a=" + "é" * 5_000, headers=BROWSER)
+    assert (response.status_code, response.location) == (303, "/_koa/login")
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -237,6 +242,13 @@ def test_a_key_is_stored_as_a_hash_and_ends_when_it_is_revoked_or_expires(app: A
         "evil.example",
         "/\u2028/x",
         "/%0d%0aSet-Cookie:x=1/../..//",
+        "//[::1",
+        "/" + "a" * 5000,
+        "\u2215/evil.example",
+        "/\x00/evil.example",
+        "/\u200b/evil.example",
+        "@evil.example",
+        "#//evil.example",
     ],
 )
 def test_the_login_leads_to_no_other_site(app: Any, wanted: str) -> None:
@@ -376,6 +388,19 @@ def test_a_code_of_a_clock_that_is_a_step_off_is_accepted(app: Any, store: Any, 
         401 if time.time() // 30 * 30 != step else status,
     )
     assert log_in(app.test_client(), code=code).status_code == 401
+
+
+def test_a_second_factor_is_set_up_replaced_and_switched_off_by_the_owner(app: Any, store: Any) -> None:
+    """A lost device: a new secret ends the old one, and `--off` lets the user in by the password alone."""
+    run = app.test_cli_runner().invoke
+    old, new = (pyotp.parse_uri(run(args=["user", "otp", "ANN"]).output.strip()) for _ in range(2))
+    assert (new.name, new.issuer) == ("ann", app.name)
+    assert run(args=["user", "list"]).output == "ann  staff  second factor\nbob\n"
+    assert log_in(app.test_client(), code=old.now()).status_code == 401
+    assert log_in(app.test_client(), code=new.now()).status_code == 303
+    assert "There is no user 'eve'" in run(args=["user", "otp", "eve"]).output
+    assert run(args=["user", "otp", "ann", "--off"]).exit_code == 0
+    assert log_in(app.test_client()).status_code == 303
 
 
 def test_codes_are_limited_like_passwords(app: Any, store: Any) -> None:

@@ -243,9 +243,9 @@ def test_a_mail_that_fails_is_in_the_log_and_is_sent_later(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from system.addons.auth import links
+    from system.addons.auth import outbox
 
-    monkeypatch.setattr(links, "RETRY_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(outbox, "RETRY_SECONDS", (0.1, 0.1))
     failing = "import pathlib\nclass mailer:\n    tries = []\n    def password_link(self, name, link):\n        self.tries.append(1)\n"
     failing += (
         "        if len(self.tries) < 3: raise OSError('away')\n        pathlib.Path(FILE).write_text(link)\n"
@@ -264,9 +264,9 @@ def test_a_mail_that_fails_is_in_the_log_and_is_sent_later(
 def test_a_mail_that_never_goes_ends_in_the_log(
     site: Site, mailing: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from system.addons.auth import links
+    from system.addons.auth import outbox
 
-    monkeypatch.setattr(links, "RETRY_SECONDS", (0.05,))
+    monkeypatch.setattr(outbox, "RETRY_SECONDS", (0.05,))
     site.write("catalog/model/mail/mailer.py", "class mailer: pass\n")
     ask(mailing, "ann")
     wait_for(lambda: "It is not tried again: the user can ask again." in caplog.text)

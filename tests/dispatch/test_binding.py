@@ -335,6 +335,30 @@ def test_a_missing_parameter_is_named_with_a_near_name_that_was_sent(site: Any) 
     assert all(fault["got"] is None for fault in response.json["errors"])
 
 
+@pytest.mark.parametrize(
+    ("sent", "is_near"),
+    [
+        ("first_nam", True),
+        ("firstt_name", True),
+        ("fisrt_name", True),
+        ("first_nome", True),
+        ("firstName", True),
+        ("FIRST-NAME", True),
+        ("irst_name", True),
+        ("first_name1", True),
+        ("f", False),
+        ("last_name", False),
+        ("first", False),
+        ("fisrt_naem", False),
+        ("first_name" * 20, False),
+        ("", False),
+    ],
+)
+def test_a_sent_name_is_near_when_one_letter_differs(site: Any, sent: str, is_near: bool) -> None:
+    client = write(site, "def index(self, first_name: str):\n    return 'ok'")
+    assert ("did you mean" in client.get("/", query_string={sent: "ann"}).text) == is_near
+
+
 def test_a_repeated_name_for_one_value_is_a_fault(site: Any) -> None:
     client = write(site, "def index(self, n: int):\n    return [n]")
     fault = fault_of(client.get("/?n=1&n=2"))

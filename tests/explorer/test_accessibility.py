@@ -53,9 +53,8 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("desk"), explorer="public") as made:
-        made.write("desk.py", DESK)
-        made.write("bad.py", "class bad:\n    def index(self)\n")
+    files = {"desk.py": DESK, "bad.py": "class bad:\n    def index(self)\n"}
+    with bench(tmp_path_factory.mktemp("desk"), files=files, explorer="public") as made:
         yield made
 
 

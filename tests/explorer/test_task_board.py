@@ -59,10 +59,9 @@ SHUT = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("board"), explorer="public") as made:
-        made.write("desk.py", DESK)
-        made.write("shut/_folder.py", SHUT)
-        made.write("shut/jobs.py", "class Jobs:\n    def secret(self, celery_instance=None):\n        return 1\n")
+    jobs = "class Jobs:\n    def secret(self, celery_instance=None):\n        return 1\n"
+    files = {"desk.py": DESK, "shut/_folder.py": SHUT, "shut/jobs.py": jobs}
+    with bench(tmp_path_factory.mktemp("board"), files=files, explorer="public") as made:
         yield made
 
 

@@ -49,8 +49,7 @@ DESK = """
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("desk"), explorer="public") as made:
-        made.write("desk.py", DESK)
+    with bench(tmp_path_factory.mktemp("desk"), files={"desk.py": DESK}, explorer="public") as made:
         yield made
 
 

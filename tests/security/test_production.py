@@ -9,6 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -121,8 +122,16 @@ def test_a_guard_of_the_whole_catalogue_holds_for_files_from_the_moment_it_is_th
     assert (part.status, part.body, part.headers["Content-Type"]) == (206, b"{}", "text/css; charset=utf-8")
     assert part.headers["X-Content-Type-Options"] == "nosniff"
     assert re.fullmatch("[0-9a-f]+-[0-9a-f]+", part.headers["ETag"].strip('"')), "nginx did not send it"
+    assert codes_while_away(site, guard, paths) == {503}
     guard.write_text("")  # a guard that vanishes would leave all closed
     assert workers.wait_for(lambda: all_are(200), 10)
+
+
+def codes_while_away(site: Production, guard: Path, paths: list[str]) -> set[int]:
+    """What nginx answers when a guard that came after setup.sh is gone, when every worker has looked."""
+    guard.unlink()
+    assert workers.wait_for(lambda: all(ask(site, path).status == 503 for path in paths * 5), 10)
+    return {ask(site, path).status for path in paths * 10}
 
 
 def test_a_chunked_body_arrives_whole(site: Production) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.task_bench import Server
 
 DOWN = {"driver": "postgresql", "host": "127.0.0.1", "port": 1, "user": "u", "password": "secret", "database": "d"}
@@ -69,6 +71,24 @@ def test_nobody_else_learns_anything(site: Any) -> None:
     assert site.client().get("/_koa/ready", environ_base=away).status_code == 404
     assert site.client(monitors=["192.0.2.0/24"]).get("/_koa/ready", environ_base=away).status_code == 200
     assert site.client(monitors=[]).get("/_koa/ready").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "forwarded",
+    [
+        {"headers": {"X-Forwarded-For": "192.0.2.1"}},
+        {"headers": {"Forwarded": "for=192.0.2.1"}},
+        {"headers": {"X-Real-IP": "127.0.0.1"}},
+        {"headers": {"Via": "1.1 proxy"}},
+        {"environ_overrides": {"SERVER_PROTOCOL": "HTTP/1.0"}},
+    ],
+)
+def test_a_proxy_on_this_machine_is_no_monitor(site: Any, forwarded: dict[str, Any]) -> None:
+    """Else everyone would be one, where gunicorn stands behind a plain proxy_pass."""
+    assert site.client().get("/_koa/ready", **forwarded).status_code == 404
+    key = "a-key-of-24-characters-a"
+    headers = {**forwarded.get("headers", {}), "Authorization": f"Bearer {key}"}
+    assert site.client(monitorKey=key).get("/_koa/ready", **{**forwarded, "headers": headers}).status_code == 200
 
 
 def test_a_monitor_elsewhere_sends_the_key(site: Any) -> None:

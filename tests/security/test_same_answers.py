@@ -77,8 +77,16 @@ PATHS = """
 /probe/%65cho /probe%2fecho /probe/echo/a%2fb /probe/echo/a%0ab /probe/echo;x=1 /probe/echo/%c3%b6 /probe/echo/%ff
 /PROBE/echo /probe\\echo /probe/echo/a+b /probe/echo/%2541 /probe/echo/... /probe/echo/.hidden /probe/echo/a..b
 /probe/echo/%20 /static/../probe/echo /static/%2e%2e/config.py /static/.hidden /static//site.css /.well-known/x /.git/config
+/static/..;/site.css /static/%252e%252e/config.py /static/%c0%ae%c0%ae/config.py /static/..\\config.py /static/..%5cconfig.py
+/static/site.css. /static/site.css%20 /static/site.css::$DATA /static/site.css/ /static/SITE.css /static/site.css;x /static/%73ite.css
+/probe/echo/%c0%ae /probe/echo/..;/x /probe/echo/%252e%252e /probe;/echo /probe./echo /probe/echo. /probe%20/echo /_koa/explorer
 """.split()
 COOKIES = ["a=1; b=2", "a", "=x", "a=1;;b=2", 'a="q;r"; b=2', "a=1; a=2", "a=\xe9", "a=%41", "a=1,b=2", ";"]
+HOSTS = """
+shop.example. SHOP.example.:80 shop.example.evil.example shop.example@evil.example xn--shp-fna.example sh%6fp.example
+.shop.example
+""".split()
+UPGRADES = ["websocket", "h2c"]
 RANGES = ["bytes=0-3", "bytes=-2", "bytes=4-", "bytes=90-", "lines=1-2"]
 
 # what every server passes on: the status and the body are the same
@@ -128,6 +136,11 @@ SAME = {
     "host in capitals": get("/probe/echo", f"Host: {HOST.upper()}"),
     "host with a port": get("/probe/echo", f"Host: {HOST}:8080"),
     "other host": get("/probe/echo", "Host: evil.example"),
+    **{f"host {host}": get("/probe/echo", f"Host: {host}") for host in HOSTS},
+    **{
+        f"upgrade {line}": get("/probe/echo", f"Connection: Upgrade, {line}", f"Upgrade: {line}")
+        for line in UPGRADES
+    },
     "http 1.0": get("/probe/echo", version="HTTP/1.0"),
     "range of a method": get("/probe/echo", "Range: bytes=0-3"),
     "file": get("/static/site.css"),
@@ -149,6 +162,8 @@ REFUSED = {
     "two hosts": get("/probe/echo", f"Host: {HOST}", "Host: evil.example"),
     "no host": get("/probe/echo").replace(f"Host: {HOST}\r\n".encode(), b""),
     "a host that is none": get("/probe/echo", "Host: a b"),
+    "a host with two dots": get("/probe/echo", "Host: shop..example"),
+    "a host that ends in two dots": get("/probe/echo", "Host: shop.example.."),
     "two lengths": post(FORM, "a=1", "Content-Length: 4"),
     "a negative length": get("/probe/echo", "Content-Length: -1", verb="POST"),
     "a signed length": get("/probe/echo", "Content-Length: +3", verb="POST", body="a=1"),

@@ -133,5 +133,5 @@ def test_near_misses_of_a_thousand_names_cost_little(site: Any, spelling: str) -
     client.get(f"/lib?{query}")
     began = time.thread_time()
     assert client.get(f"/lib?{query}").status_code == 422
-    assert time.thread_time() - began < 0.1  # 0.6 s when all were compared
+    assert time.thread_time() - began < 0.02  # 0.6 s when all were compared
     assert "did you mean" in client.get("/lib?description_of_prat_a=1").text

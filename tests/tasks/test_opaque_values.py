@@ -15,7 +15,7 @@ from tests.task_bench import Bench, bench, wait_for
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("opaque")) as made:
+    with bench(tmp_path_factory.mktemp("opaque"), explorer="public") as made:
         yield made
 
 
@@ -82,6 +82,11 @@ JUNK = [
     b"[]",
     b"{}",
     b"null",
+    b"[" * 100_000,
+    b'{"properties": {"delivery_tag": "t8", "delivery_info": {"exchange": "", "routing_key": "tasks"}}, "body": "e30=",'
+    b' "headers": {"task": "kernkoa.run", "id": "v", "timelimit": ["x", 1]}, "content-type": "application/json"}',
+    b'{"properties": {"delivery_tag": "t9", "delivery_info": {"exchange": "", "routing_key": "tasks"}}, "body": "e30=",'
+    b' "headers": {"task": "kernkoa.run", "id": "u", "timelimit": {}}, "content-type": "application/json"}',
     b'{"properties": 5}',
     b'{"properties": {"delivery_tag": [1]}, "headers": 7}',
     b'{"body": "!!", "properties": {"delivery_tag": "t1", "body_encoding": "base64", "delivery_info": {}}}',
@@ -132,6 +137,33 @@ def test_a_record_that_was_changed_is_a_failure(site: Bench) -> None:
         task_id = site.start("echo", 1, delay=0.5)
         site.server.client.hset(f"kernkoa:task:{task_id}", field, junk)
         assert site.end(task_id)["status"] == "FAILURE"
+
+
+@pytest.mark.parametrize("junk", ["-5", "nan", "inf", "1e18", "2", "[]", '"x"', "abc", b"\xff"])
+def test_junk_in_a_record_neither_holds_a_worker_nor_breaks_a_page(site: Bench, junk: str | bytes) -> None:
+    fields = ("runs", "state", "log", "retries", "resends", "queued", "due", "queue")
+    ids = [site.start("echo", 1, delay=0.3) for _ in fields]
+    for task_id, field in zip(ids, fields, strict=True):
+        site.server.client.hset(f"kernkoa:task:{task_id}", field, junk)
+    assert {site.end(task_id)["status"] for task_id in ids} == {"SUCCESS"}
+    for task_id in ids:
+        site.server.client.hset(
+            f"kernkoa:task:{task_id}", mapping=dict.fromkeys(("started", "done", "error"), junk)
+        )
+        assert [site.request("GET", f"{place}/{task_id}")[0] for place in ("/status", "/_koa/tasks")] == [200, 200]
+    assert site.request("GET", "/_koa/tasks")[0] == 200
+    site.server.client.hset(f"kernkoa:task:{ids[0]}", "status", junk)
+    assert [site.request("GET", path)[0] for path in (f"/status/{ids[0]}", "/_koa/tasks")] == [200, 200]
+
+
+def test_keys_of_another_type_are_no_records(site: Bench) -> None:
+    client = site.server.client
+    for _ in range(3):  # more than the worker has processes
+        key = f"kernkoa:task:{site.start('echo', 1, delay=0.3)}"
+        client.delete(key)
+        client.set(key, "junk")
+    assert site.request("GET", "/_koa/tasks")[0] == 200
+    assert site.run("echo", 1, delay=0.5)["data"] == 1
 
 
 def test_a_message_without_a_record_is_passed_over(site: Bench) -> None:

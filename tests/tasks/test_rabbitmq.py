@@ -11,6 +11,7 @@ from system.core.errors import SettingsError
 from system.core.tasks.broker_address import split_broker_url
 from tests.rabbitmq_cluster import PROGRAMS, rabbitmq_cluster
 from tests.task_bench import Bench, bench, wait_for
+from tests.web.test_tracing import STARTUP, TRACE, TRACEPARENT
 
 needs_rabbitmq = pytest.mark.skipif(
     not (PROGRAMS / "rabbitmq-server").exists(), reason="RabbitMQ is needed: sh setup.sh test installs it"
@@ -34,10 +35,10 @@ def test_each_host_of_the_address_is_a_url() -> None:
 def test_a_killed_node_of_the_cluster_costs_no_task(tmp_path: Path) -> None:
     with (
         rabbitmq_cluster(tmp_path / "rabbit") as cluster,
-        bench(tmp_path / "site", workers=2, brokerUrl=cluster.url) as site,
+        bench(tmp_path / "site", workers=2, brokerUrl=cluster.url, files={"../startup.py": STARTUP}) as site,
     ):
         assert site.run("echo", {"a": 1}) == {"status": "SUCCESS", "data": {"a": 1}}
-        assert site.run("flaky", {"fails": 1})["data"]["tries"] == 1
+        a_delayed_and_a_retried_task_are_in_the_trace_of_their_request(site)
         running = [site.start("count", {"to": 60, "step": 0.1}) for _ in range(4)]
         waiting = [site.start("count", {"to": 1, "step": 0}) for _ in range(20)]
         late = site.start("count", {"to": 1, "step": 0}, delay=5)
@@ -52,6 +53,21 @@ def test_a_killed_node_of_the_cluster_costs_no_task(tmp_path: Path) -> None:
         assert all(worker.poll() is None for worker in site.workers)
         killed_worker_is_taken_over(site)
         assert "Exception ignored" not in (site.root / "web.log").read_text()
+
+
+def a_delayed_and_a_retried_task_are_in_the_trace_of_their_request(site: Bench) -> None:
+    for body in ({"method": "flaky", "params": {"fails": 1}}, {"method": "echo", "delay": 0.5}):
+        _, _, answer = site.request("POST", "/jobs/Jobs/start", body, TRACEPARENT)
+        assert site.end(json.loads(answer)["id"])["status"] == "SUCCESS"
+    wanted = ["run/jobs/Jobs/echo", "run/jobs/Jobs/flaky", "run/jobs/Jobs/flaky"]
+    wait_for(
+        lambda: [name for name in names_in_trace(site) if name.startswith("run/")] == wanted, what="the spans"
+    )
+
+
+def names_in_trace(site: Bench) -> list[str]:
+    spans = [json.loads(line) for line in (site.root / "spans").read_text().splitlines()]
+    return sorted(span["name"] for span in spans if span["context"]["trace_id"] == f"0x{TRACE}")
 
 
 def start_when_possible(site: Bench) -> str:

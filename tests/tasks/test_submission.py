@@ -43,7 +43,7 @@ def test_the_job_of_the_readme_runs_as_it_stands(site: Bench) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"```python\n(# catalog/controller/reports\.py\n.*?)```", readme, re.S)
     assert block
-    site.write("reports.py", block[1])
+    site.place("reports.py", block[1])
     started = wait_for(
         lambda: (found := site.request("GET", "/reports/start"))[0] == 200 and found, what="the library"
     )
@@ -230,7 +230,7 @@ def test_a_task_that_ended_is_not_cancelled(site: Bench) -> None:
 
 
 def test_a_transaction_of_a_task_that_fails_is_rolled_back(site: Bench) -> None:
-    site.write(
+    site.place(
         "ledger.py",
         """
         from kernkoa import *
@@ -289,10 +289,10 @@ def test_a_change_of_the_catalogue_counts_for_the_next_task(site: Bench) -> None
             def make(self, celery_instance=None):
                 return {}
     """
-    site.write("fresh.py", source.format("'old'"))
+    site.place("fresh.py", source.format("'old'"))
     wait_for(lambda: site.request("GET", "/fresh/Fresh/seen")[0] == 200, what="the new library")
     assert site.run("fresh/Fresh/make")["data"] == "old"
-    site.write("fresh.py", source.format("'new'"))
+    site.place("fresh.py", source.format("'new'"))
     time.sleep(0.15)  # a file that was written this moment may still be growing
     assert site.run("fresh/Fresh/make")["data"] == "new"
 
@@ -368,3 +368,12 @@ def test_both_serve_at_once(site: Bench) -> None:
 
 def test_the_board_is_closed_in_production(site: Bench) -> None:
     assert site.request("GET", "/_koa/tasks")[0] == 404
+
+
+def test_delayed_tasks_hold_up_no_others(site: Bench) -> None:
+    later = [site.start("echo", 1, delay=60) for _ in range(100)]
+    began = time.monotonic()
+    assert site.run("echo", 2)["data"] == 2
+    assert time.monotonic() - began < 10
+    for task_id in later:
+        site.request("DELETE", f"/status/{task_id}")

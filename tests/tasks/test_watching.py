@@ -63,6 +63,9 @@ def test_a_task_is_listed_shown_cancelled_and_run_again(site: Bench) -> None:
 def test_an_unknown_id_and_a_redis_that_is_away_are_told(site: Bench) -> None:
     for words in (("show", "x"), ("cancel", "x"), ("again", "x")):
         assert type_command(site, *words) == (1, "Error: There is no task x.\n")
+    wrong = "Error: There is no queue nope. There are: tasks, reports.\n"
+    assert type_command(site, "purge", "nope", "--yes") == (1, wrong)
+    assert type_command(site, "list", "--status", "nope")[0] == 2
     site.server.stop()
     code, said = type_command(site, "list")
     assert (code, "Redis does not answer" in said) == (1, True)

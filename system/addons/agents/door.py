@@ -99,7 +99,7 @@ class Door:
         if tool.method.is_task:
             return self._start_task(tool, arguments)
         prefer = {"HTTP_PREFER": "respond-async"} if tool.is_background else None
-        answer = request_method(self.app, visit.environ, tool.verb, tool.path, arguments, prefer)
+        answer = request_method(self.app, visit.environ, tool.verb, tool.method.url, arguments, prefer)
         if visit.needs_guard and not answer.is_admitted:
             raise _no_tool(tool.name)
         result = describe(answer, self.app.settings)

@@ -5,35 +5,23 @@ One message a line: https://modelcontextprotocol.io/specification, basic/transpo
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from .door import Door
+from werkzeug.test import create_environ
 
-# how the calls of a local client come to the site
-LOCAL = {
-    "SERVER_NAME": "localhost",
-    "SERVER_PORT": "80",
-    "SERVER_PROTOCOL": "HTTP/1.1",
-    "REMOTE_ADDR": "127.0.0.1",
-    "HTTP_HOST": "localhost",
-    "SCRIPT_NAME": "",
-    "wsgi.version": (1, 0),
-    "wsgi.url_scheme": "http",
-    "wsgi.multithread": False,
-    "wsgi.multiprocess": False,
-    "wsgi.run_once": False,
-}
+from .door import Door
+from .front import PATH
 
 
 def serve(door: Door, messages: Iterable[bytes], answers: BinaryIO) -> None:
     """Answer each line until there are no more; a notification gets no line."""
-    environ = LOCAL | {"SCRIPT_NAME": door.app.settings.base, "wsgi.errors": sys.stderr}
+    local = {"REMOTE_ADDR": "127.0.0.1"}
+    environ = create_environ(PATH, f"http://localhost{door.app.settings.base}/", method="POST", environ_base=local)
     for message in messages:
         if not message.strip():
             continue
-        with door.app.request_context({**environ, "REQUEST_METHOD": "POST", "PATH_INFO": "/_koa/mcp"}):
+        with door.app.request_context({**environ}):
             reply = door.server.answer(message, None, door.visit_from(environ))
         if reply.body is not None:
             answers.write(reply.body + b"\n")

@@ -36,10 +36,6 @@ class MethodTool:
     encoded: bytes  # the same as JSON
     is_background: bool = False
 
-    @property
-    def path(self) -> str:
-        return self.method.url
-
 
 # a tool and its library
 Named = tuple[ListedLibrary, MethodTool]
@@ -145,7 +141,10 @@ class Tools:
         if not visit.is_guarded:
             return True
         method = tool.method
-        if not visit.admits(listed.library) or visit.show(listed).find(method.controller, method.name) is None:
+        if (
+            not visit.admits(listed.library)
+            or visit.visitor.show(listed).find(method.controller, method.name) is None
+        ):
             return False
         if not current_app.extensions.get("auth.may_use", bool)(method.place) and self._is_guarded(tool, now):
             return False

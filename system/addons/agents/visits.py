@@ -10,7 +10,6 @@ from typing import Any
 from system.core.catalog.library import Library
 from system.core.catalog.tree import Catalog
 from system.core.explorer.access import Visitor
-from system.core.explorer.listing import ListedLibrary
 from system.core.settings import Settings
 
 
@@ -28,7 +27,7 @@ class Visit:
     needs_guard: bool = False
 
     @cached_property
-    def _visitor(self) -> Visitor:
+    def visitor(self) -> Visitor:
         """Made when the hooks are asked, which needs the context of a request."""
         visitor = Visitor(self.catalog, self.settings)
         visitor.is_guarded = self.is_guarded
@@ -39,7 +38,4 @@ class Visit:
         folders = [self.catalog.roots["controller"]]
         for name in library.place.split("/")[:-1]:
             folders.append(folders[-1].folders[name])
-        return self._visitor.admits(*folders)
-
-    def show(self, listed: ListedLibrary) -> ListedLibrary:
-        return self._visitor.show(listed)
+        return self.visitor.admits(*folders)

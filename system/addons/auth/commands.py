@@ -109,11 +109,14 @@ def otp(name: str, off: bool) -> None:
     """Set up a second factor; prints the address for an authenticator app."""
     from .second_factor import make_secret, make_uri
 
-    secret = "" if off else make_secret()
-    event = "second factor off" if off else "second factor on"
-    _with_user(lambda store, user: store.set_otp_secret(user, secret), name, event)
-    if secret:
-        click.echo(make_uri(secret, name, current_app.name))
+    if off:
+        _with_user(lambda store, user: store.set_otp_secret(user, ""), name, "second factor off")
+        return
+    secret = make_secret()
+    with _store() as store:
+        uri = make_uri(secret, store.get(name).name, current_app.name)
+    _with_user(lambda store, user: store.set_otp_secret(user, secret), name, "second factor on")
+    click.echo(uri)
 
 
 @users.command("key")

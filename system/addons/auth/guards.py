@@ -17,6 +17,8 @@ from .attempts import auth_of_app
 from .identity import identify
 
 LOGIN = "/_koa/login"
+# nginx answers 502 to a longer Location than its buffer holds; a path is up to three times as long when quoted
+LONGEST_PATH = 800
 
 
 class Guard:
@@ -77,8 +79,9 @@ def require(role: str | Iterable[str] = ()) -> Guard:
 def challenge() -> Response:
     """Redirect a browser to the login page, and back after the login. Raises Unauthorized for a program."""
     if request.wants_html:
-        asked = request.full_path if request.query_string else request.path
-        wanted = f"?next={quote(request.script_root + asked)}" if request.method in ("GET", "HEAD") else ""
+        asked = request.script_root + (request.full_path if request.query_string else request.path)
+        is_kept = request.method in ("GET", "HEAD") and len(asked) <= LONGEST_PATH
+        wanted = f"?next={quote(asked)}" if is_kept else ""
         return no_store(redirect(f"{request.script_root}{LOGIN}{wanted}", 303, Response=Response))  # type: ignore[arg-type]
     raise Unauthorized("Log in, or send an API key: Authorization: Bearer koa_…", www_authenticate=_schemes())
 

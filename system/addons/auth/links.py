@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import partial
 from typing import Any
 
-from flask import Flask, current_app
+from flask import current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from system.core.errors import SettingsError
 
 from .attempts import auth_of_app
+from .outbox import outbox
 from .store import User
 
 PAGE = "/_koa/password"
 SECONDS = 3600
-RETRY_SECONDS = (5.0, 60.0, 300.0)
-
-log = logging.getLogger("kernkoa.auth")
 
 
 def make_link(user: User, root: str) -> str:
@@ -58,43 +53,16 @@ def find_mailer(settings: Any) -> tuple[str, str | None] | None:
 
 
 def mail_link(name: str, address: str, root: str) -> None:
-    """Mail a link in a thread, so that the request takes the same time for an unknown name."""
+    """Mail a link after the response, which so takes the same time for an unknown name."""
+    auth_of_app().store.note("link asked", name, address)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    _threads().submit(_begin, app, name, address, root)
+    title = f"The mail with a link for a new password to {name!r}"
+    outbox().add(title, partial(_mail, app, name, root))
 
 
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """Created in the process that uses it; before the process exits, waiting mails are sent."""
-    return ThreadPoolExecutor(2, "auth-mail")
-
-
-def _begin(app: Flask, name: str, address: str, root: str) -> None:
+def _mail(app: Any, name: str, root: str) -> None:
+    """Mail the link if there is such a user."""
     with app.app_context():
-        try:
-            auth_of_app().store.note("link asked", name, address)
-        except Exception:
-            log.exception("Not in the audit log: a link for a new password was asked for %r.", name)
-    _mail(app, name, root, RETRY_SECONDS)
-
-
-def _mail(app: Flask, name: str, root: str, waits: tuple[float, ...]) -> None:
-    """Mail the link. After a failure a daemon thread tries again, which does not delay the exit of the process."""
-    with app.app_context():
-        try:
-            _mail_if_known(app, name, root)
-        except Exception:
-            following = (
-                f"tried again in {waits[0]:g} seconds" if waits else "not tried again: the user can ask again"
-            )
-            log.exception("The mail with a link for a new password to %r was not sent. It is %s.", name, following)
-            if waits:
-                timer = threading.Timer(waits[0], lambda: _threads().submit(_mail, app, name, root, waits[1:]))
-                timer.daemon = True
-                timer.start()
-
-
-def _mail_if_known(app: Any, name: str, root: str) -> None:
-    user, mailer = auth_of_app().store.find(name), find_mailer(app.settings)
-    if user is not None and user.is_active and mailer is not None:
-        app.load.model(*mailer).password_link(user.name, make_link(user, root))
+        user, mailer = auth_of_app().store.find(name), find_mailer(app.settings)
+        if user is not None and user.is_active and mailer is not None:
+            app.load.model(*mailer).password_link(user.name, make_link(user, root))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, render_template, request, session
 
@@ -11,7 +10,7 @@ from system.core.dispatch.responses import no_store
 
 from . import passwords
 from .attempts import auth_of_app
-from .guards import LOGIN, challenge
+from .guards import LOGIN, LONGEST_PATH, challenge
 from .identity import SESSION, check_password, current_user
 from .store import User
 
@@ -104,8 +103,6 @@ def local_path(wanted: str) -> str:
     Browsers read `\\` as `/` and drop tabs and line ends, so the path must contain none of them.
     """
     root = f"{request.script_root}/"
-    parts = urlsplit(wanted) if wanted.startswith("/") else None
-    is_plain = wanted.isprintable() and "\\" not in wanted and not wanted.startswith("//")
-    if parts is None or parts.scheme or parts.netloc or not is_plain or not wanted.startswith(root):
-        return root
-    return wanted
+    is_plain = wanted.isprintable() and "\\" not in wanted and len(wanted) <= LONGEST_PATH
+    is_local = is_plain and wanted.startswith(root) and not wanted.startswith("//")
+    return wanted if is_local else root

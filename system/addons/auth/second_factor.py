@@ -27,7 +27,7 @@ def make_secret() -> str:
 
 def make_uri(secret: str, name: str, site: str) -> str:
     """The otpauth:// URL for an authenticator app, usually shown as a QR code."""
-    return str(_pyotp().TOTP(secret).provisioning_uri(name, issuer_name=site))
+    return str(_pyotp().TOTP(secret).provisioning_uri(name=name, issuer_name=site))
 
 
 def is_right(store: Store, user: User, code: str) -> bool:

@@ -172,6 +172,8 @@ class Folder:
         self.is_guarded = self.is_guarded or bool(fault) or GUARD in libraries
         self.folders, self.libraries = folders, libraries
         self.fault, self.is_guarded = fault, bool(fault) or GUARD in libraries
+        if self.is_guarded and self.above is None and self.policy.guard_mark:
+            _make_mark(self.policy.guard_mark)
         for item in gone:
             item.forget()
 
@@ -231,3 +233,10 @@ class Folder:
             return False
         target = os.path.join(os.path.realpath(entry.path), "")
         return self._is_linked or os.path.join(os.path.realpath(self.path), "").startswith(target)
+
+
+def _make_mark(path: str) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+    except OSError as error:
+        log.error("%s cannot be made, so nginx does not know of the guard while that is away: %s", path, error)

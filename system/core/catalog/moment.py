@@ -13,6 +13,7 @@ from .source import Reading
 from .tree import Catalog
 
 Place = Folder | Library | None
+_Class = tuple[Library, ClassOutline]
 _Contents = tuple[dict[str, Folder], dict[str, Library]]
 
 
@@ -32,12 +33,6 @@ class Used:
             and all(_holds(folder, contents, now) for folder, contents in self.folders)
             and all(self.catalog.find(name, now) is place for name, place in self.places)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    library: Library
-    outline: ClassOutline
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +93,31 @@ class Moment:
             if is_public(name) and (item.is_task or not item.hidden)
         }
         decided = set(outline.methods)
-        for base in self._bases(library, outline, {(library.name, outline.name)}):
-            for name, item in base.outline.methods.items():
+        for place, base in self._bases(library, outline, {(library.name, outline.name)}):
+            for name, item in base.methods.items():
                 is_exposed = item.is_decorated("expose") and not item.hidden and is_public(name)
                 if is_exposed and name not in decided:
-                    found[name] = FoundMethod(item, base.outline, base.library)
-            decided.update(base.outline.methods)
+                    found[name] = FoundMethod(item, base, place)
+            decided.update(base.methods)
         return found
 
-    def _bases(self, library: Library, outline: ClassOutline, seen: set[tuple[str, str]]) -> Iterator[Base]:
-        """The classes that a class is made of, nearest first, as far as the catalogue holds them."""
+    def _bases(self, library: Library, outline: ClassOutline, seen: set[tuple[str, str]]) -> Iterator[_Class]:
+        """The bases of a class, nearest first, each with its file, as far as the catalogue holds them."""
         for written in outline.bases:
-            base = self._find_base(library, written)
-            if base is None or (base.library.name, base.outline.name) in seen:
+            found = self._find_base(library, written)
+            if found is None or (found[0].name, found[1].name) in seen:
                 continue
-            seen.add((base.library.name, base.outline.name))
-            yield base
-            yield from self._bases(base.library, base.outline, seen)
+            seen.add((found[0].name, found[1].name))
+            yield found
+            yield from self._bases(*found, seen)
 
-    def _find_base(self, library: Library, written: str) -> Base | None:
+    def _find_base(self, library: Library, written: str) -> _Class | None:
         """The class that a base is, as it is written: of the same file, or imported from the catalogue."""
         outline = self.read(library).outline
         if outline is None:
             return None
         if written in outline.classes:
-            return Base(library, outline.classes[written])
+            return library, outline.classes[written]
         first, _, rest = written.partition(".")
         source = outline.imported.get(first)
         if source is None:
@@ -135,7 +130,7 @@ class Moment:
             if isinstance(place, Library):
                 inner = self.read(place).outline
                 found = inner.classes.get(name) if inner else None
-                return Base(place, found) if found else None
+                return (place, found) if found else None
         return None
 
 

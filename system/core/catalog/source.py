@@ -93,7 +93,7 @@ class SourceCache:
     def __init__(self) -> None:
         self._readings = Remembered(read_file, MOST_BYTES, lambda stamp: stamp.size)
         self._names = Remembered(_read_names, MOST_NAMES)
-        self._broken = Remembered(_is_broken, MOST_NAMES)
+        self._broken: Remembered[bool] = Remembered(lambda path, _: parse(path) is None, MOST_NAMES)
 
     def read(self, path: str) -> Reading:
         """The outline of a file."""
@@ -169,10 +169,6 @@ def _read_names(path: str, former: Names | None) -> Names:
     defined = (name.decode("utf-8", "replace").lower() for name in dict.fromkeys(_DEFINED.findall(source)))
     decorators = frozenset(name.decode("utf-8", "replace") for name in _DECORATED.findall(source))
     return Names(tuple(map(sys.intern, defined)), decorators)
-
-
-def _is_broken(path: str, former: bool | None) -> bool:
-    return parse(path) is None
 
 
 def parse(path: str) -> ast.Module | None:

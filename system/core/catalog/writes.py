@@ -62,8 +62,13 @@ def writers_of(catalog: Catalog, library: Library) -> list[Writer]:
 
 def find_writers(tree: ast.Module, module: str = "", read: Read = lambda name: None) -> list[Writer]:
     """The same of a source; `read` gives those of other libraries."""
-    sources = Sources(Source(module, tree), read)
-    return sorted(sources.writers())
+    sources, found = Sources(Source(module, tree), read), []
+    for controller, outline in read_outline(tree).classes.items():
+        for name, method in outline.methods.items():
+            if not method.hidden and not method.is_decorated("allow"):
+                what = sources.what_it_changes(Callee(module, controller, name), set())
+                found += [Writer(method.line, controller, name, what)] if what else []
+    return sorted(found)
 
 
 class Callee(NamedTuple):
@@ -131,20 +136,11 @@ class Sources:
     """The source of a library, and those of the libraries that its methods call."""
 
     def __init__(self, own: Source, read: Read) -> None:
-        self._own = own
         self._read = read
         self._sources: dict[str, Source | None] = {own.module: own}
 
-    def writers(self) -> Iterator[Writer]:
-        for controller, outline in read_outline(self._own.tree).classes.items():
-            for name, method in outline.methods.items():
-                if method.hidden or method.is_decorated("allow"):
-                    continue
-                found = self._what_it_changes(Callee(self._own.module, controller, name), set())
-                if found is not None:
-                    yield Writer(method.line, controller, name, found)
-
-    def _what_it_changes(self, callee: Callee, seen: set[Callee]) -> str | None:
+    def what_it_changes(self, callee: Callee, seen: set[Callee]) -> str | None:
+        """What a function changes itself or by what it calls, none of them `seen` before; None for nothing."""
         source, function = self._find(callee)
         if source is None or function is None or callee in seen:
             return None
@@ -153,7 +149,7 @@ class Sources:
             found = _change(node)
             called = source.callee(node, callee) if isinstance(node, ast.Call) else None
             if found is None and called is not None:
-                found = self._what_it_changes(called, seen)
+                found = self.what_it_changes(called, seen)
             if found is not None:
                 return found
         return None

@@ -16,6 +16,8 @@ from ..tasks.records import Record
 from ..tasks.submission import Tasks
 from ..tasks.task_search import Filter
 
+STATUSES = ("PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED")
+
 
 @click.group()
 def tasks() -> None:
@@ -30,16 +32,16 @@ def _tasks() -> Tasks:
 
 @tasks.command("list")
 @click.argument("word", default="")
-@click.option("--status", default="", help="PENDING, STARTED, RETRY, SUCCESS, FAILURE or REVOKED.")
+@click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only those of this status.")
 @click.option("--most", type=click.IntRange(1, 200), default=20, show_default=True, help="How many.")
-def list_tasks(word: str, status: str, most: int) -> None:
+def list_tasks(word: str, status: str | None, most: int) -> None:
     """List the newest tasks, the queues and the workers.
 
     With a WORD, only tasks whose route or id contains it.
     """
     found = _tasks()
     records = found.records.read_many([word]) if word else []
-    for record in records or found.search.find(Filter(status=status.upper(), method=word), most):
+    for record in records or found.search.find(Filter(status=status or "", method=word), most):
         click.echo(_describe(record))
     for line in _list_queues(found):
         click.echo(line)
@@ -60,7 +62,8 @@ def _describe(record: Record) -> str:
     spent = show_seconds(measure(record)) if "started" in record else ""
     error = (record.get("error") or {}).get("message", "") if status == "FAILURE" else ""
     word = WORDS.get(status, "Running")
-    return f"{record['task_id']}  {queued}  {word:<10} {spent:>8}  {record.get('route', '')}  {error}".rstrip()
+    line = f"{record['task_id']}  {queued}  {word:<10} {spent:>8}  {record.get('route', '')}  {error}".rstrip()
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 @tasks.command("show")
@@ -99,4 +102,8 @@ def again(task_id: str) -> None:
 @click.confirmation_option(prompt="Cancel all tasks that wait in this queue?")
 def purge(queue: str) -> None:
     """Cancel all tasks that wait in a queue ("tasks" if none is named)."""
-    click.echo(f"{_tasks().purge(queue)} tasks were cancelled.")
+    found = _tasks()
+    known = (QUEUE, *found.settings.queues)
+    if queue not in known:
+        raise TaskError(f"There is no queue {queue}. There are: {', '.join(known)}.")
+    click.echo(f"{found.purge(queue)} tasks were cancelled.")

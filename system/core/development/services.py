@@ -86,7 +86,8 @@ class Services:
             return [f"off: {self._failure}"]
         name = "Valkey" if "valkey" in Path(self._program).name else "Redis"
         found = "found running" if self._adopted else "started"
-        return [f"{name} ({found}, {_shorten(self.socket)}), a worker with {PROCESSES} processes, beat"]
+        where = self._settings.shorten(str(self.socket))
+        return [f"{name} ({found}, {where}), a worker with {PROCESSES} processes, beat"]
 
     def check(self) -> None:
         """Start the services that do not run."""
@@ -225,9 +226,3 @@ def _await_end(process: subprocess.Popen[bytes], deadline: float) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _shorten(path: Path) -> str:
-    with contextlib.suppress(ValueError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)

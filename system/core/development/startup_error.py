@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response
 from jinja2 import Environment, FileSystemLoader
 
-from ..dispatch.page_policy import HEADER, make_nonce, policy_of
+from ..dispatch.page_policy import HEADER, NONCE_BYTES, policy_of
 from ..dispatch.problems import UNEXPECTED
 from ..dispatch.request import KernelRequest
 from ..dispatch.responses import json_response
@@ -41,7 +41,7 @@ class StandIn:
             return json_response({"changed": is_news})
         shown = self._said if self._settings.flaskDebug and request.is_local else ""
         if request.wants_html:
-            nonce = make_nonce()
+            nonce = secrets.token_urlsafe(NONCE_BYTES)
             page = self._page(shown, nonce)
             return Response(page, 500, {HEADER: policy_of(nonce)}, mimetype="text/html")
         document = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": UNEXPECTED}

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from ..catalog.outline import TASK_PARAMETER
 from ..errors import InvalidParameters, UnsupportedMediaType
-from ..spelling import near_names
+from ..spelling import is_typo
 from .faults import Fault, make_fault
 from .json_body import decode_exactly
 from .params import Params
@@ -23,11 +23,13 @@ from .sent_values import MISSING, MOST_FAULTS, Call, find_file, find_named, json
 from .signature import Arguments, Signature
 from .typed_parameter import Slot
 
-# the names sent that each missing one is compared with: somebody with more of them misspelled none
-MOST_LOOKED_AT = 10
+# so many missing names are compared with so many names sent: somebody with more of them misspelled none
+MOST_COMPARED, MOST_LOOKED_AT = 5, 10
 
 # a JSON body of more bytes is checked up to the first wrong item of each list
 LARGE_BODY = 20_000
+# and so is one with more faults
+MOST_READ = 500
 # faults of a name that the schema of a record does not have, and what is expected there
 _AT_ITS_NAME = {
     "extra_forbidden": "nothing, as there is no such field",
@@ -208,10 +210,14 @@ class TypedBinding:
 
 def _missing_hint(call: Call, name: str, known: Collection[str]) -> str:
     """A hint for a missing name: perhaps a similar, unknown name was sent."""
-    every = chain(call.params, call.params.files)  # a part of a multipart body may have no name at all
-    unknown = (sent for sent in every if isinstance(sent, str) and sent not in known)
-    near = near_names(name, islice(unknown, MOST_LOOKED_AT), 1)
-    return f"You sent '{near[0]}'; did you mean '{name}'?" if near else f"Send '{name}'; it is missing."
+    call.compared += 1
+    if call.compared <= MOST_COMPARED:
+        every = chain(call.params, call.params.files)  # a part of a multipart body may have no name at all
+        unknown = (sent for sent in every if isinstance(sent, str) and sent not in known)
+        for sent in islice(unknown, MOST_LOOKED_AT):
+            if is_typo(sent, name):
+                return f"You sent '{sent}'; did you mean '{name}'?"
+    return f"Send '{name}'; it is missing."
 
 
 def _keep(call: Call, slot: Slot, source: str, value: Any, name: str = "") -> None:
@@ -224,9 +230,21 @@ def _keep(call: Call, slot: Slot, source: str, value: Any, name: str = "") -> No
                 value
             )
     except ValidationError as error:
-        _note(call, error, slot, source, name or slot.name)
+        _note(call, _first_faults(call, error, slot, value), slot, source, name or slot.name)
         return
     _put(call, slot, value, name)
+
+
+def _first_faults(call: Call, error: ValidationError, slot: Slot, value: Any) -> ValidationError:
+    """The error; of one with very many faults only the first of each list, and the others are counted."""
+    if error.error_count() <= MOST_READ or slot.shape not in ("list", "record"):
+        return error
+    try:
+        slot.convert_fast(value)
+    except ValidationError as first:
+        call.more += error.error_count() - first.error_count()
+        return first
+    return error
 
 
 def _put(call: Call, slot: Slot, value: Any, name: str = "") -> None:
@@ -249,8 +267,8 @@ _OWN_WORDS = ("value_error", "assertion_error")
 def _note(call: Call, error: ValidationError, slot: Slot, source: str, name: str) -> None:
     """Note what pydantic found, under the client's names; of a union's members only the first."""
     found: dict[str, Fault] = {}
-    items = error.errors(include_url=False, include_context=False)
-    for item in items[: 2 * MOST_FAULTS]:
+    items = iter(error.errors(include_url=False, include_context=False))
+    for item in items:
         inside = slot.shape not in ("value", "rest", "others", "file")
         where, expected = slot.place(item["loc"]) if inside else ([], slot.expected)
         if item["type"] in _AT_ITS_NAME and where[-1:] != [str(item["loc"][-1])]:
@@ -262,5 +280,7 @@ def _note(call: Call, error: ValidationError, slot: Slot, source: str, name: str
             hint, got = _missing_hint(call, path, slot.fields or ()), None
         fault = make_fault(path, source, expected, got, hint)
         found.setdefault(path, fault | {"message": fault["hint"]} if item["type"] in _OWN_WORDS else fault)
+        if len(found) == MOST_FAULTS:
+            break
     call.add(*found.values())
-    call.more += max(0, len(items) - 2 * MOST_FAULTS)
+    call.more += len(list(items))

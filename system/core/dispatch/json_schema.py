@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Schema = dict[str, Any]
+ANYTHING: Schema = {}
 
 FORMATS = {
     "date": "a date such as 2026-01-31",
@@ -92,9 +93,10 @@ def _inside(schema: Mapping[str, Any], part: int | str) -> Mapping[str, Any] | N
         items: Sequence[Mapping[str, Any]] = schema.get("prefixItems", ())
         if part < len(items):
             return items[part]
-        return schema.get("items", {}) if schema.get("type") == "array" else None
+        return schema.get("items", ANYTHING) if schema.get("type") == "array" else None
     if part in schema.get("properties", {}):
-        return dict(schema["properties"][part])
+        inner: Mapping[str, Any] = schema["properties"][part]
+        return inner
     others = schema.get("additionalProperties")
     return others if isinstance(others, dict) else None
 

@@ -189,8 +189,12 @@ def _read_pairs(query: str) -> list[tuple[str, str]]:
     """The names and values of a query as Werkzeug's request.args has them; most have nothing to decode."""
     if "%" in query or "+" in query:
         return parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote")
-    parts = [part.partition("=") for part in query.split("&") if part]
-    return [(name, value) for name, _, value in parts]
+    pairs = []
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if part:
+            pairs.append((name, value))
+    return pairs
 
 
 def has_body(environ: Mapping[str, Any]) -> bool:
@@ -201,13 +205,21 @@ def has_body(environ: Mapping[str, Any]) -> bool:
 def is_local(environ: Mapping[str, Any]) -> bool:
     """Whether a client on this machine asked this machine directly: only it sees source text and values.
 
+    The Host must name this machine, or else a page of another site, whose name leads here (DNS rebinding), could
+    read the answer.
+    """
+    return comes_from_here(environ) and _host_of(environ) in _THIS_MACHINE
+
+
+def comes_from_here(environ: Mapping[str, Any]) -> bool:
+    """Whether a client on this machine asked, and not through a proxy on this machine.
+
     No header may say that a proxy forwarded it, nor may it be HTTP/1.0: nginx's proxy_pass speaks that
-    where nothing else is configured. The Host must name this machine, or else a page of another site, whose
-    name leads here (DNS rebinding), could read the answer.
+    where nothing else is configured.
     """
     if any(name in environ for name in _FORWARDED) or environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return False
-    return comes_from(environ, LOOPBACK) and _host_of(environ) in _THIS_MACHINE
+    return comes_from(environ, LOOPBACK)
 
 
 def _check_text(sent: bytes, part: str) -> None:

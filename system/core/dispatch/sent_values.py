@@ -29,6 +29,7 @@ class Call:
     kwargs: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     more: int = 0
+    compared: int = 0  # missing names that were compared with those sent
 
     def add(self, *found: Fault) -> None:
         """Note faults; of many the first are kept and the others counted."""
@@ -78,17 +79,13 @@ def find_named(call: Call, slot: Slot) -> tuple[str, Any]:
     for source, values in (("form", params.form), ("query", params.query)):
         for name in slot.names:
             if name in values:
-                return _find_text(call, slot, source, values.getlist(name))
+                noted = len(call.faults)
+                value = text_value(call, slot.name, values.getlist(name), slot.rules, slot.expected)
+                return "fault" if len(call.faults) > noted else source, value
     for name in slot.names:
         if name in params:
             return "params", params[name]
     return "", MISSING
-
-
-def _find_text(call: Call, slot: Slot, source: str, sent: list[str]) -> tuple[str, Any]:
-    noted = len(call.faults)
-    value = text_value(call, slot.name, sent, slot.rules, slot.expected)
-    return "fault" if len(call.faults) > noted else source, value
 
 
 def find_file(call: Call, slot: Slot) -> tuple[str, Any]:

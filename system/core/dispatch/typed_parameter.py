@@ -89,6 +89,7 @@ class Slot:
         )
         self.has_decimals = "'decimal'" in repr(self.adapter.core_schema)
         self.is_copied = _is_copied(parameter)
+        self._words: dict[int, str] = {}
 
     @cached_property
     def convert_fast(self) -> Callable[[Any], Any]:
@@ -123,7 +124,11 @@ class Slot:
     def place(self, location: tuple[int | str, ...]) -> tuple[list[str], str]:
         """A location that pydantic names, as the client knows it, and what is expected there, for people."""
         path, schema = at_place(self.schema, location)
-        return path, in_words(schema, self.schema.get("$defs", {})) if path else self.expected
+        if not path:
+            return path, self.expected
+        if id(schema) not in self._words:  # a part of self.schema, so there are as many as that has
+            self._words[id(schema)] = in_words(schema, self.schema.get("$defs", {}))
+        return path, self._words[id(schema)]
 
 
 def _is_copied(parameter: Parameter) -> bool:

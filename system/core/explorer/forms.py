@@ -201,10 +201,8 @@ def _control_of_list(schema: Schema, definitions: Definitions) -> tuple[str, str
     items = _main_option(schema.get("items", {"type": "string"}), definitions)
     if items.get("format") == "binary":
         return "file", "files"
-    if items.get("type") in ("object", "array") and "prefixItems" not in schema:
-        return "json", "items"
-    if "prefixItems" in schema:
-        return "json", "json"
+    if "prefixItems" in schema or items.get("type") in ("object", "array"):
+        return "json", "json" if "prefixItems" in schema else "items"
     return "lines", "numbers" if items.get("type") in ("integer", "number") else "strings"
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from flask import Flask, Response, render_template, send_from_directory
 
 from ..catalog.folder import GUARD
-from ..catalog.library import Library
 from ..dispatch.request import request
 from ..dispatch.responses import no_store, respond
 from ..errors import NotFound
@@ -22,7 +21,7 @@ from .access import Visitor
 from .answers import show_answers
 from .descriptions import Descriptions
 from .forms import make_form
-from .listing import ListedLibrary, ListedMethod, Listing
+from .listing import ListedLibrary, Listing
 from .markdown import render_docstring, render_line
 from .navigation import PAGE_LENGTH, Navigation, Place, list_pages
 from .openapi import Documents
@@ -80,7 +79,7 @@ class Explorer:
         if place.library is None:
             kind, part = "folder", self._folder_page(place, visitor, now)
         else:
-            listed = self._guarded(place.library, visitor, now)
+            listed = visitor.show(self._listing.list_library(place.library, now))
             kind = "method" if place.method else "library"
             part = self._method_page(place, listed, now) if place.method else self._library_page(listed)
         tree = self._navigation.tree(place, visitor, now)  # last: what the page parsed is not parsed again
@@ -128,9 +127,6 @@ class Explorer:
         response.headers["Referrer-Policy"] = "same-origin"
         return no_store(response)
 
-    def _guarded(self, library: Library, visitor: Visitor, now: float) -> ListedLibrary:
-        return visitor.show(self._listing.list_library(library, now))
-
     def _folder_page(self, place: Place, visitor: Visitor, now: float) -> dict[str, Any]:
         folder = place.folders[-1]
         entries, part = _part(self._navigation.entries(folder, place.names, visitor, now))
@@ -170,11 +166,13 @@ class Explorer:
         found = self._finder.find(query, now, visitor.admits)
         if not visitor.is_guarded:
             return found
-        return [item for item in found if isinstance(item, ListedLibrary) or self._admits(item, visitor, now)]
-
-    def _admits(self, method: ListedMethod, visitor: Visitor, now: float) -> bool:
-        place = self._navigation.find_place(method.place, now)
-        return self._navigation.find_method(place, visitor, now) is not None
+        places = self._navigation
+        return [
+            item
+            for item in found
+            if isinstance(item, ListedLibrary)
+            or places.find_method(places.find_place(item.place, now), visitor, now) is not None
+        ]
 
 
 def _part(every: list[Any]) -> tuple[list[Any], dict[str, Any]]:

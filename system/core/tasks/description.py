@@ -42,7 +42,7 @@ def _describe_error(record: Record, development: bool) -> dict[str, str]:
     found = record.get("error") or {}
     error = {"type": str(found.get("type", "Exception")), "message": str(found.get("message", ""))}
     if development and found.get("traceback"):
-        error["traceback"] = found["traceback"]
+        error["traceback"] = str(found["traceback"])
     return error
 
 

@@ -46,7 +46,11 @@ class Heartbeats:
 def _read(name: bytes, text: bytes) -> Record:
     """A heartbeat; one that cannot be read counts as infinitely old."""
     try:
-        about = from_json(text)
-        return {"name": name.decode(), **about, "seen": float(about["seen"])}
-    except (ValueError, LookupError, TypeError):
+        about = from_json(text, allow_inf_nan=False)
+        active = {
+            "active": int(about.get("active", 0)),
+            "queues": [str(queue) for queue in about.get("queues", ())],
+        }
+        return {**about, **active, "name": name.decode(), "seen": float(about["seen"])}
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return {"name": name.decode(errors="replace"), "seen": 0.0}

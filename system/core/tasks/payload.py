@@ -113,7 +113,8 @@ def decode_message(raw: bytes) -> dict[str, Any]:
     """What encode_message encoded. Raises TaskError if it is something else."""
     try:
         found = from_json(raw if raw[:1] == b"{" else zlib.decompress(raw))
-        if set(found) == {"origin", "answer", "params"} and isinstance(found["origin"]["path"], str):
+        told = [found["origin"][name] for name in ("path", "root", "id")]
+        if set(found) == {"origin", "answer", "params"} and all(isinstance(text, str) for text in told):
             return dict(found)
     except (ValueError, TypeError, LookupError, zlib.error):
         pass

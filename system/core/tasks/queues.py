@@ -47,7 +47,7 @@ return 1
 # the message or "", "1" to send only what waits, then the fields. Returns the status before; '' if there is no
 # record. A second try, of which the first was done and its reply lost, is known by its time.
 _PUT_AGAIN = """
-local status, due = unpack(redis.call('HMGET', KEYS[1], 'status', 'due'))
+local status, due = unpack(redis.pcall('HMGET', KEYS[1], 'status', 'due'))
 if not status or status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return status or '' end
 if status ~= 'STARTED' and due == ARGV[2] then return status end
 if ARGV[4] == '1' and not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return status end
@@ -142,9 +142,14 @@ class Queues:
             return [name.decode() for name in pipe.execute()[0]]
 
     def put_off(self, task_id: str, due: float) -> None:
-        """Keep a task until it is due, for a broker that cannot delay a message."""
+        """Keep a task and its trace until it is due, for a broker that cannot delay a message."""
+        trace = trace_headers()
         with self._redis.reached():
-            self._redis.client.zadd(self._redis.key("delayed"), {task_id: due})
+            pipe = self._redis.client.pipeline()
+            pipe.zadd(self._redis.key("delayed"), {task_id: due})
+            if trace:
+                pipe.hset(self._records.key(task_id), "trace", json.dumps(trace))
+            pipe.execute()
 
     def find_due(self) -> list[Record]:
         """The tasks that were put off and are due. They stay in the list: see drop_delayed."""
@@ -197,8 +202,8 @@ class Queues:
             pipe = client.pipeline(transaction=False)
             for task_id in gone:
                 pipe.hgetall(self._records.key(task_id))
-            found = pipe.execute() if gone else []
-            records = [decode({name.decode(): value for name, value in fields.items()}) for fields in found]
+            found = pipe.execute(raise_on_error=False) if gone else []  # a key of another type is no record
+            records = [_read_record(fields) for fields in found]
             over = [task_id for task_id, record in zip(gone, records, strict=True) if not _waits(record)]
             if over:
                 client.zrem(self._waiting(queue), *over)
@@ -232,6 +237,12 @@ def read_task_id(raw: bytes) -> str:
     except (ValueError, LookupError, TypeError):
         return ""
     return found if isinstance(found, str) else ""
+
+
+def _read_record(fields: Any) -> Record:
+    if not isinstance(fields, dict):
+        return {}
+    return decode({name.decode(errors="replace"): value for name, value in fields.items()})
 
 
 def _waits(record: Record) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 from pydantic_core import from_json
@@ -47,7 +48,16 @@ FIELDS = (
 )
 _LISTED = tuple(name for name in FIELDS if name not in ("result", "state", "log"))
 _NUMBERS = frozenset({"queued", "due", "started", "done", "runs", "retries", "resends"})
-_JSON = frozenset({"state", "result", "error", "log"})
+_JSON = frozenset({"state", "result", "error", "log", "trace"})
+
+# no task runs so often; no time is later (the year 5138)
+_MOST_RUNS, _LATEST = 1_000, 1e11
+_SHAPES: dict[str, tuple[type, ...]] = {
+    "state": (dict, NoneType),
+    "error": (dict, NoneType),
+    "log": (list,),
+    "trace": (dict,),
+}
 
 _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='FAILURE' or status=='REVOKED' end\n"
 
@@ -56,13 +66,15 @@ _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='F
 # of a lease or 0, now, the name of this run, then the fields.
 # Returns how often the task was started, and its record before; or -1 without a record, -2 if it is final, -3 if
 # it runs and this is a second message. A run whose first reply was lost asks again and gets the same number.
+# What is no record is as none (pcall), and a number of runs that is none counts as 0: a worker would ask for ever.
 _START = (
     _IS_FINAL
     + COUNT
     + """
-local fields, record = redis.call('HGETALL', KEYS[1]), {}
+local fields, record = redis.pcall('HGETALL', KEYS[1]), {}
 for at = 1, #fields, 2 do record[fields[at]] = fields[at + 1] end
-local status, queue, runs = record.status, tostring(record.queue), tonumber(record.runs or 0)
+local status, queue, runs = record.status, tostring(record.queue), tonumber(record.runs)
+if not (runs and runs >= 0 and runs < MOST_RUNS) then runs = 0 end
 if not status then return {-1, {}} end
 if status == 'STARTED' and record.run == ARGV[6] then return {runs, fields} end
 redis.call('ZREM', KEYS[2] .. queue, ARGV[1])
@@ -81,14 +93,14 @@ if note_waiting(KEYS[4], now, queue, redis.call('ZCARD', KEYS[2] .. queue)) then
   redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -MOST_LISTED - 1)
 end
 return {runs, fields}
-""".replace("MOST_LISTED", str(MOST_LISTED))
+""".replace("MOST_LISTED", str(MOST_LISTED)).replace("MOST_RUNS", str(_MOST_RUNS))
 )
 
 # KEYS: the record. ARGV: its seconds to live, then the fields. Returns the status before, '' without a record.
 _WRITE = (
     _IS_FINAL
     + """
-local status = redis.call('HGET', KEYS[1], 'status')
+local status = unpack(redis.pcall('HMGET', KEYS[1], 'status'))
 if not status or final(status) then return status or '' end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
@@ -102,7 +114,7 @@ _END = (
     _IS_FINAL
     + COUNT
     + f"""
-local status, started = unpack(redis.call('HMGET', KEYS[1], 'status', 'started'))
+local status, started = unpack(redis.pcall('HMGET', KEYS[1], 'status', 'started'))
 redis.call('ZREM', KEYS[3], ARGV[1])
 if not status or final(status) then return status or '' end
 local now = tonumber(ARGV[3])
@@ -189,7 +201,7 @@ class Records:
         with self._redis.reached():
             found = self._redis.client.hgetall(self.key(task_id))
         record = decode({name.decode(): value for name, value in found.items()})
-        return {"task_id": task_id, **record} if record else {}
+        return {"task_id": task_id, **record} if "status" in record else {}
 
     def statuses(self, task_ids: Iterable[str]) -> list[str]:
         """The status of each task; "" for one without a record."""
@@ -197,7 +209,8 @@ class Records:
             pipe = self._redis.client.pipeline(transaction=False)
             for task_id in task_ids:
                 pipe.hget(self.key(task_id), "status")
-            return [(found or b"").decode() for found in pipe.execute()]
+            found = pipe.execute(raise_on_error=False)
+        return [status.decode(errors="replace") if isinstance(status, bytes) else "" for status in found]
 
     def read_many(self, ids: Sequence[str]) -> list[Record]:
         """The records of tasks, in the order of their ids, without their results; none of an unknown id."""
@@ -205,9 +218,10 @@ class Records:
             pipe = self._redis.client.pipeline(transaction=False)
             for task_id in ids:
                 pipe.hmget(self.key(task_id), _LISTED)
-            raw = pipe.execute()
-        records = (decode_fields(values, _LISTED) for values in raw)
-        return [{"task_id": task_id, **record} for task_id, record in zip(ids, records, strict=True) if record]
+            raw = pipe.execute(raise_on_error=False)  # a key of another type is no record
+        records = (decode_fields(values, _LISTED) if isinstance(values, list) else {} for values in raw)
+        pairs = zip(ids, records, strict=True)
+        return [{"task_id": task_id, **record} for task_id, record in pairs if "status" in record]
 
 
 def decode_fields(raw: Raw, names: tuple[str, ...] = FIELDS) -> Record:
@@ -228,10 +242,16 @@ def decode(fields: Mapping[str, bytes]) -> Record:
 
 def _decode_field(name: str, value: bytes) -> Any:
     if name in _JSON:
-        return from_json(value)
+        found = from_json(value)
+        if not isinstance(found, _SHAPES.get(name, object)):
+            raise ValueError(name)
+        return found
     if name in _NUMBERS:
-        return float(value)
-    return value if name == "message" else value.decode()
+        number = float(value)
+        if not 0 <= number < _LATEST:
+            raise ValueError(name)
+        return number
+    return value if name == "message" else value.decode(errors="replace")
 
 
 def watch(read: Any, seen: Raw | None, seconds: float) -> Raw | None:

@@ -23,10 +23,10 @@ log = logging.getLogger("kernkoa.worker")
 
 # as many messages are put back at once
 MOST_RESTORED = 100
-# a reply to BRPOP may come so much later than its timeout
-OVERDUE_SECONDS = 1.0
+# a reply to BRPOP, whose timeout is a second, may take so long
+OVERDUE_SECONDS = 2.0
 # what a text raises that is not a message: not JSON, or JSON of another form
-_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+_NO_MESSAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 # messages that this process acknowledged while Redis was away
 _late_tags: set[str] = set()
@@ -183,8 +183,8 @@ class _Channel(kombu_redis.Channel):
     def check_reply(self) -> None:
         """Raise a connection error if a reply is overdue: the machine at the other end may be gone."""
         connection: Any = self._in_poll
-        overdue = self._sent + self.brpop_timeout + OVERDUE_SECONDS
-        if connection and connection._sock and time.monotonic() > overdue and not connection.can_read(0):
+        is_overdue = time.monotonic() - self._sent > OVERDUE_SECONDS
+        if connection and connection._sock and is_overdue and not connection.can_read(0):
             self._in_poll = cast("Any", None)
             connection.disconnect()
             raise Unreachable("Redis does not reply")

@@ -29,6 +29,7 @@ from .redis_connection import RedisConnection
 from .schedule_times import ScheduleTimes
 from .task_leases import TaskLeases
 from .task_search import TaskSearch
+from .tracing import continue_trace
 from .zones import find_zone
 
 if TYPE_CHECKING:
@@ -165,7 +166,8 @@ class Tasks:
         for record in self.queues.find_due():
             if record.get("status") in ("PENDING", "RETRY"):
                 retries = int(record.get("retries", 0))
-                self._publish(record["task_id"], record["route"], record["queue"], 0.0, retries)
+                with continue_trace(record.get("trace")):
+                    self._publish(record["task_id"], record["route"], record["queue"], 0.0, retries)
             self.queues.drop_delayed(record["task_id"])
 
     def _check(self, queue: str, delay: float, packed: Packed) -> None:

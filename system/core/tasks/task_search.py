@@ -22,7 +22,7 @@ _FIND = """
 local ids = redis.call('ZREVRANGEBYSCORE', KEYS[1], ARGV[5], ARGV[4], 'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])
 local found, most = {}, 2 * tonumber(ARGV[6])
 for at = 1, #ids, 2 do
-  local record = redis.call('HMGET', ARGV[1] .. ids[at], 'status', 'queue', 'worker', 'route')
+  local record = redis.pcall('HMGET', ARGV[1] .. ids[at], 'status', 'queue', 'worker', 'route')
   local status, queue, worker, route = record[1], record[2], record[3], record[4]
   if status and (ARGV[7] == '' or ARGV[7] == status) and (ARGV[9] == '' or ARGV[9] == queue)
       and (ARGV[10] == '' or ARGV[10] == worker)
@@ -61,19 +61,20 @@ class TaskSearch:
     def find(self, wanted: Filter, most: int) -> list[Record]:
         """The records that fit, newest first, without their results; `at` is the time by which they are sorted."""
         ids: dict[str, float] = {}
-        at = 0
+        at, page = 0, min(most, _PAGE)  # without a filter the first page has enough
         while at < MOST_LISTED and len(ids) < most:
-            looked, found = self._look(wanted, at, most - len(ids))
+            looked, found = self._look(wanted, at, page, most - len(ids))
             ids |= found
-            at += _PAGE
-            if looked < _PAGE:
+            at += page
+            if looked < page:
                 break
+            page = _PAGE
         records = self._records.read_many(list(ids))
         return [{**record, "at": ids[record["task_id"]]} for record in records]
 
-    def _look(self, wanted: Filter, at: int, most: int) -> tuple[int, dict[str, float]]:
+    def _look(self, wanted: Filter, at: int, page: int, most: int) -> tuple[int, dict[str, float]]:
         before = "+inf" if wanted.before == math.inf else f"({wanted.before!r}"
-        arguments = [self._records.key(""), at, _PAGE, wanted.after, before, most]
+        arguments = [self._records.key(""), at, page, wanted.after, before, most]
         words = [wanted.status, wanted.method.lower(), wanted.queue, wanted.worker]
         looked, found = self._redis.run_script(
             _FIND, [self._records.index_of(wanted.status)], [*arguments, *words]

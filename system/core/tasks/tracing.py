@@ -7,6 +7,9 @@ https://www.w3.org/TR/trace-context/
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 
 def trace_headers() -> dict[str, str]:
@@ -16,6 +19,20 @@ def trace_headers() -> dict[str, str]:
     if propagate is not None:
         propagate.inject(headers)
     return headers
+
+
+@contextmanager
+def continue_trace(headers: Mapping[str, Any] | None) -> Iterator[None]:
+    """Let messages that are sent within belong to the span that these headers name."""
+    propagate, context = sys.modules.get("opentelemetry.propagate"), sys.modules.get("opentelemetry.context")
+    if not headers or propagate is None or context is None:
+        yield
+        return
+    token = context.attach(propagate.extract({name: str(value) for name, value in headers.items()}))
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 def name_span(route: str) -> None:

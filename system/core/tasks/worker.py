@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from datetime import timedelta
+from types import NoneType
 from typing import Any
 
 import celery
@@ -219,6 +220,15 @@ class KoaRequest(Request):  # type: ignore[misc]
         super().reject(requeue=requeue)
 
 
+def is_readable(headers: Any) -> bool:
+    """Whether a message has headers with which Celery can start a task. Other values end its worker."""
+    if not (isinstance(headers, dict) and isinstance(headers.get("id"), str)):
+        return False
+    limits = headers.get("timelimit", [None, None])
+    numbers = [headers.get("retries", 0), *(limits if isinstance(limits, list | tuple) else "-")]
+    return len(numbers) == 3 and all(isinstance(number, int | float | NoneType) for number in numbers)
+
+
 class KoaConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer with the Lease step, which outlives a restart of Redis.
 
@@ -254,6 +264,20 @@ class KoaConsumer(Consumer):  # type: ignore[misc]
         """
         if self.controller.blueprint.state != bootsteps.RUN:
             super().on_close()
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Any:
+        """What receives a message: one that is none of this site's is refused before Celery makes a task of it."""
+        receive = super().create_task_handler(*args, **options)
+
+        def check(message: Any) -> Any:
+            if is_readable(message.headers):
+                receive(message)
+                if self.qos.prev != self.qos.value:  # a delayed task takes no place: the next one is taken at once
+                    self.qos.update()
+                return None
+            return self.on_decode_error(message, ValueError("its headers are not those of a task of this site"))
+
+        return check
 
     def on_decode_error(self, message: Any, error: Exception) -> None:
         super().on_decode_error(message, error)

@@ -18,7 +18,7 @@ from flask import Request, Response, has_request_context, request_tearing_down
 from flask.globals import _cv_request  # the proxies cost a microsecond each
 from flask.templating import Environment
 from flask.typing import ResponseReturnValue
-from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
+from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError
 from werkzeug.utils import redirect
@@ -91,8 +91,7 @@ class KernKoa(ShortWay):
 
     def create_global_jinja_loader(self) -> Any:
         """The site's templates first, then those of blueprints, then the kernel's."""
-        loaders: list[BaseLoader] = [super().create_global_jinja_loader(), FileSystemLoader(KERNEL_TEMPLATES)]
-        return ChoiceLoader(loaders)
+        return ChoiceLoader([super().create_global_jinja_loader(), FileSystemLoader(KERNEL_TEMPLATES)])
 
     def _check_setup_finished(self, f_name: str) -> None:
         """Refuses Flask's set-up methods while a library loads: it is loaded again whenever its file changes."""

@@ -41,12 +41,9 @@ class Form:
         return str(value) in self.values.getlist(name) if self else default
 
 
-EMPTY = Form()
-
-
 def current_form() -> Form:
     """The refused form of this request; an empty one without."""
-    return (has_request_context() and getattr(flask_request, "refused_form", None)) or EMPTY
+    return (has_request_context() and getattr(flask_request, "refused_form", None)) or Form()
 
 
 def page_of(catalog: Catalog, request: KernelRequest) -> Resolved | None:

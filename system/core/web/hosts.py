@@ -15,7 +15,8 @@ from ..errors import UnknownHost
 from ..settings import Settings
 
 # RFC 3986, section 3.2.2, without what no browser sends: user names, percent signs, IPvFuture
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,253}))(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,253})(?::[0-9]{1,5})?")
+_LAST_DOT = re.compile(r"(?<=[^.])\.(?=:[0-9]{1,5}$|$)")
 MOST_REMEMBERED = 1_000
 # a load balancer asks by address
 _OPEN = frozenset({"/_koa/health"})
@@ -34,11 +35,11 @@ class Hosts:
         host = environ.get("HTTP_HOST")
         if host in self.known or (host is None and not self._names):
             return
-        found = host or environ.get("SERVER_NAME", "")
+        found = _plain(host or environ.get("SERVER_NAME", ""))
         if not self._admits(found) and environ.get("PATH_INFO") not in _OPEN:
             raise UnknownHost(found)
-        if host and not host.islower() and host != host.lower():
-            environ["HTTP_HOST"] = host.lower()  # as nginx passes it on: names have no case
+        if host and host != found:
+            environ["HTTP_HOST"] = found
         elif host and len(self.known) < MOST_REMEMBERED:
             self.known.add(host)
 
@@ -47,7 +48,7 @@ class Hosts:
             return False
         if not self._names:
             return True
-        return host_is_trusted(host.lower(), self._names) or (self._takes_addresses and _is_address(host))
+        return host_is_trusted(host, self._names) or (self._takes_addresses and _is_address(host))
 
 
 def trusted_hosts(settings: Settings) -> list[str]:
@@ -61,6 +62,11 @@ def trusted_hosts(settings: Settings) -> list[str]:
     if settings.development:
         names += ["localhost", ".localhost", socket.gethostname().lower(), settings.host]
     return list(dict.fromkeys(name for name in names if name))
+
+
+def _plain(host: str) -> str:
+    """A host as nginx passes it on: in small letters, without the dot that ends a complete name."""
+    return _LAST_DOT.sub("", host.lower())
 
 
 def _is_address(host: str) -> bool:

@@ -15,10 +15,10 @@ from flask import Response
 from ..catalog.library import Library
 from ..catalog.tree import Catalog
 from ..database.databases import Databases
-from ..dispatch.request import comes_from, request
+from ..dispatch.request import comes_from, comes_from_here, request
 from ..dispatch.responses import json_response, no_store
 from ..errors import KernKoaError, NotFound
-from ..settings import Settings
+from ..settings import LOOPBACK, Settings
 from ..tasks.submission import Tasks
 
 LEAST_FREE_BYTES = 100_000_000
@@ -107,11 +107,15 @@ def _has_tasks(catalog: Catalog) -> bool:
 
 
 def is_monitor(environ: Mapping[str, Any], settings: Settings) -> bool:
-    """Whether a request comes from an address of the setting `monitors`, or has the key `monitorKey`."""
+    """Whether a request comes from an address of the setting `monitors`, or has the key `monitorKey`.
+
+    Behind a proxy on this machine every client has its address, so that address admits nobody there.
+    """
     sent, wanted = environ.get("HTTP_AUTHORIZATION", ""), f"Bearer {settings.monitorKey}"
     if settings.monitorKey and hmac.compare_digest(sent.encode(), wanted.encode()):
         return True
-    return comes_from(environ, settings.monitors)
+    is_proxy = comes_from(environ, LOOPBACK) and not comes_from_here(environ)
+    return not is_proxy and comes_from(environ, settings.monitors)
 
 
 def _run(check: Callable[[], Any]) -> str:
