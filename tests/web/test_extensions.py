@@ -109,6 +109,8 @@ def test_flask_sqlalchemy_and_flask_migrate(site: Any) -> None:
     from sqlalchemy.orm import close_all_sessions
 
     close_all_sessions()
+    with app.app_context():
+        app.extensions["sqlalchemy"].engine.dispose()
 
 
 def test_flask_wtf_forms_and_csrf(site: Any) -> None:
