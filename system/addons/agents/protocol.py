@@ -30,6 +30,7 @@ from mcp_types.methods import CACHEABLE_METHODS, CLIENT_REQUESTS, serialize_serv
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
+from werkzeug.exceptions import HTTPException
 
 log = logging.getLogger("kernkoa.agents")
 
@@ -109,6 +110,8 @@ class Server:
             result = self._run(message, find_version(message, headers), visit)
         except ProtocolError as error:
             return _as_reply(error, message["id"], handshake=_is_handshake(headers))
+        except HTTPException as error:  # such as too many wrong keys, or no Redis to count them in
+            return _as_reply(_as_protocol_error(error), message["id"], handshake=False)
         except Exception as error:
             log.exception("The message %s failed.", _cut(message["method"]))
             failed = ProtocolError(INTERNAL_ERROR, "The server failed; its log says why.", type(error).__name__)
@@ -289,6 +292,14 @@ def _as_reply(error: ProtocolError, message_id: Any, handshake: bool) -> Reply:
     body = _encode({"jsonrpc": "2.0", "id": message_id, "error": told})
     status = 200 if handshake and error.code in ANSWERS else STATUS_OF.get(error.code, 200)
     return Reply(error.status or status, body, error.headers)
+
+
+def _as_protocol_error(error: HTTPException) -> ProtocolError:
+    """What the site refuses, with its status and the time to wait."""
+    status = error.code or 500
+    code = INVALID_REQUEST if status < 500 else INTERNAL_ERROR
+    headers = tuple(item for item in error.get_headers() if item[0] == "Retry-After")
+    return ProtocolError(code, error.description or error.name, status=status, headers=headers)
 
 
 def _list(error: ValidationError) -> list[dict[str, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Site
+from tests.task_bench import Server
 
 from .test_door import ADDONS, Assistant
 
@@ -32,13 +34,17 @@ OPEN = "class Open:\n    def run(self, a: int):\n        return a\n"
 
 @pytest.fixture
 def app(site: Site, monkeypatch: pytest.MonkeyPatch) -> Any:
+    return make_app(site, monkeypatch)
+
+
+def make_app(site: Site, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Any:
     import kernkoa
 
     site.write("open.py", OPEN)
     for folder in ("shop", "office"):
         site.write(f"{folder}/_folder.py", STAFF)
         site.write(f"{folder}/orders.py", SHOP)
-    app = site.app(libs=ADDONS["libs"], addons=["auth", "agents"], agents="guarded", explorer="public")
+    app = site.app(libs=ADDONS["libs"], addons=["auth", "agents"], agents="guarded", explorer="public", **settings)
     monkeypatch.setattr(kernkoa, "load", app.load)
     store = app.extensions["auth"].store
     store.add("ann", "correct horse battery", ["staff"])
@@ -85,8 +91,28 @@ def test_a_key_for_one_method_lists_and_calls_that_alone(app: Any) -> None:
 
 def test_without_the_role_or_a_right_key_nothing_is_listed(app: Any) -> None:
     assert names(key_of(app, "bob")) == set()
-    assert names(Assistant(app.test_client(), Authorization="Bearer koa_wrong")) == set()
     assert names(Assistant(app.test_client())) == set()
+
+
+def test_a_wrong_key_is_a_503_where_no_redis_counts_the_guesses(app: Any) -> None:
+    answer = Assistant(app.test_client(), Authorization="Bearer koa_wrong").send("tools/list")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "Redis does not answer" in answer.get_json()["error"]["message"]
+
+
+def test_a_wrong_key_lists_nothing_and_is_a_429_after_too_many(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis = Server(tmp_path / "redis").start()
+    try:
+        app = make_app(site, monkeypatch, redisUrl=redis.url)
+        wrong = Assistant(app.test_client(), Authorization="Bearer koa_wrong")
+        assert [names(wrong) for _ in range(5)] == [set()] * 5
+        refused = wrong.send("tools/list")
+        assert (refused.status_code, int(refused.headers["Retry-After"]) > 0) == (429, True)
+        assert "Too many attempts" in refused.get_json()["error"]["message"]
+    finally:
+        redis.stop()
 
 
 def test_the_explorer_shows_a_key_what_is_below_its_scope(app: Any) -> None:
