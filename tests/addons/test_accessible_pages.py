@@ -11,10 +11,10 @@ from tests.browser import chromium
 from tests.explorer.test_accessibility import violations
 from tests.serving import serving
 
-from .test_auth import ADDONS, PASSWORD, app, redis
+from .test_auth import ADDONS, PASSWORD, app
 from .test_auth_links import link_of
 
-__all__ = ["app", "redis"]
+__all__ = ["app"]
 
 LOG_IN = f"""
 document.querySelector("[name=name]").value = "Ann";

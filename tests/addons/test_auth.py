@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -54,13 +53,6 @@ PLACES = """
         def index(self):
             return render_template("hello.html")
 """
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis")).start()
-    yield server
-    server.stop()
 
 
 def use_hasher(hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 
 from tests.conftest import Site
 from tests.database_servers import MariaDB, PostgreSQL
+from tests.task_bench import Server
 
 from .test_auth import ADDONS, BROWSER, PASSWORD, bearer
 
@@ -33,12 +34,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def app(site: Site, server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def app(site: Site, server: Any, redis: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
     import kernkoa
 
     site.write("inner/_folder.py", INNER)
     site.write("inner/room.py", ROOM)
-    app = site.app(libs=ADDONS, addons=["auth"], databases={"far": server.entry}, defaultDatabase="far")
+    settings = {"databases": {"far": server.entry}, "defaultDatabase": "far", "redisUrl": redis.url}
+    app = site.app(libs=ADDONS, addons=["auth"], **settings)
     monkeypatch.setattr(kernkoa, "load", app.load)
     return app
 

@@ -19,9 +19,9 @@ from tests.conftest import Site
 from tests.servers import free_port
 from tests.task_bench import Server, wait_for
 
-from .test_auth import ADDONS, BROWSER, app, basic, log_in, redis, store
+from .test_auth import ADDONS, BROWSER, app, basic, log_in, store
 
-__all__ = ["app", "redis", "store"]
+__all__ = ["app", "store"]
 
 NEW = "another long password"
 SENT = "If there is a user of this name"

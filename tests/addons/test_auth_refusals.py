@@ -7,9 +7,9 @@ from typing import Any
 import pyotp
 import pytest
 
-from .test_auth import ADDONS, BROWSER, PASSWORD, app, basic, bearer, log_in, redis, store
+from .test_auth import ADDONS, BROWSER, PASSWORD, app, basic, bearer, log_in, store
 
-__all__ = ["ADDONS", "app", "redis", "store"]
+__all__ = ["ADDONS", "app", "store"]
 
 WRONG = "koa_0000000000000000_x"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,6 @@ SHOP = """
         def build(self):
             return "started" if True else exeTask(self, "x")
 """
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis")).start()
-    yield server
-    server.stop()
 
 
 def make(site: Site, redis: Server, **settings: Any) -> Any:
@@ -97,7 +89,7 @@ def test_so_many_tasks_of_one_client_wait_and_those_of_others_are_not_refused(si
     assert codes(client, "/shop/queue", 5) == [200, 200, 200, 429, 429]
     refused = client.get("/shop/queue", environ_base={"REMOTE_ADDR": "192.0.2.1"})
     assert refused.headers["Retry-After"] == "10"
-    assert "3 tasks of yours wait" in refused.get_json()["detail"]
+    assert "You have 3 waiting tasks" in refused.get_json()["detail"]
     assert codes(client, "/shop/queue", 1, address="192.0.2.2") == [200]
     tasks = client.application.tasks
     assert tasks.queues.count(("tasks",)) == {"tasks": 4}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,18 +100,14 @@ def test_a_wrong_key_is_a_503_where_no_redis_counts_the_guesses(app: Any) -> Non
 
 
 def test_a_wrong_key_lists_nothing_and_is_a_429_after_too_many(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Site, redis: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    redis = Server(tmp_path / "redis").start()
-    try:
-        app = make_app(site, monkeypatch, redisUrl=redis.url)
-        wrong = Assistant(app.test_client(), Authorization="Bearer koa_wrong")
-        assert [names(wrong) for _ in range(5)] == [set()] * 5
-        refused = wrong.send("tools/list")
-        assert (refused.status_code, int(refused.headers["Retry-After"]) > 0) == (429, True)
-        assert "Too many attempts" in refused.get_json()["error"]["message"]
-    finally:
-        redis.stop()
+    app = make_app(site, monkeypatch, redisUrl=redis.url)
+    wrong = Assistant(app.test_client(), Authorization="Bearer koa_wrong")
+    assert [names(wrong) for _ in range(5)] == [set()] * 5
+    refused = wrong.send("tools/list")
+    assert (refused.status_code, int(refused.headers["Retry-After"]) > 0) == (429, True)
+    assert "Too many attempts" in refused.get_json()["error"]["message"]
 
 
 def test_the_explorer_shows_a_key_what_is_below_its_scope(app: Any) -> None:
