@@ -135,11 +135,9 @@ class Moment:
 
 
 def _holds(folder: Folder, contents: _Contents, now: float) -> bool:
+    """Whether a folder still has these contents; cheap for the same two, as tuples compare identities first."""
     folder.refresh(now)
-    return (
-        folder.folders,
-        folder.libraries,
-    ) == contents  # cheap for the same two: a tuple compares identities first
+    return (folder.folders, folder.libraries) == contents
 
 
 def _full_names(library: Library, module: str) -> list[str]:
