@@ -104,7 +104,7 @@ class RequestLines(RequestLog):
         if not environ.get("PATH_INFO", "").endswith("/_koa/changed"):
             click.echo(request_line(status, milliseconds, environ, endpoint), err=True)
         if environ["REQUEST_METHOD"] == "GET" and endpoint is not None:
-            warn_of_writer(self._catalog, endpoint)  # it parses the library: the answer has been sent
+            warn_of_writer(self._catalog, endpoint)
 
     def _count(self, change: int) -> None:
         with self._idle:
