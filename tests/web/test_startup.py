@@ -170,6 +170,11 @@ def test_an_addon_that_cannot_be_switched_on_says_why(site: Any, name: str, said
         site.app(addons=[name])
 
 
+def test_an_addon_without_the_folder_of_addons_is_named_too(site: Any) -> None:
+    with pytest.raises(SettingsError, match=r"names 'hits', but .*addons has no hits\.py"):
+        site.app(addons=["hits"])
+
+
 @pytest.mark.parametrize("call", ["app.route('/x')(print)", "app.before_request(print)", "app.add_url_rule('/x')"])
 def test_a_library_that_sets_up_flask_is_told_where_that_belongs(
     site: Any, call: str, caplog: pytest.LogCaptureFixture

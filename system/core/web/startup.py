@@ -55,7 +55,8 @@ def _import_addon(catalog: Catalog, name: str) -> types.ModuleType:
     root.refresh(now)
     if name in root.libraries:
         return root.libraries[name].current(now).module
-    near = did_you_mean(name, [*root.libraries, *filter(root.has_package, os.listdir(root.path))])
+    inside = os.listdir(root.path) if os.path.isdir(root.path) else ()
+    near = did_you_mean(name, [*root.libraries, *filter(root.has_package, inside)])
     raise SettingsError(
         f"config.addons names {name!r}, but {root.path} has no {name}.py and no package {name}.{near}"
     )
