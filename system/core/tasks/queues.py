@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from .begin_script import MOST_LISTED
 from .counts import COUNT
-from .records import FINAL, MOST_LISTED, Record, Records, decode
+from .records import FINAL, Record, Records, decode
 from .redis_connection import RedisConnection
 from .tracing import trace_headers
 
