@@ -114,13 +114,12 @@ class Tasks:
             self.check_client(name)
         now = self.redis.now()
         message = encode_message(packed, origin or describe_origin(around, self.settings.url), answer)
-        fields = {"status": "PENDING", "route": route, "queue": queue, "queued": now, "due": now + delay}
-        fields["message"] = message
+        fields: Record = {"route": route, "message": message}
         if len(message) > MOST_KEPT_BYTES:
             fields["bytes"] = len(message)
         most = self.settings.maxQueued
         envelope = self._envelope(name, route, queue, now + delay if delay else None)
-        taken = self.queues.put(name, fields, now + delay, most, envelope)
+        taken = self.queues.put(name, queue, (now, now + delay), most, envelope, fields)
         if taken < 0:
             raise QueueFull(f"{most:,} tasks wait in the queue {queue!r} already (maxQueued). Try again later.")
         if taken and self.settings.brokerUrl:
