@@ -38,6 +38,7 @@ class _QoS(kombu_redis.QoS):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)  # type: ignore[no-untyped-call]
         self.taken: dict[str, Begun] = {}  # held in Redis already, and not delivered yet
+        self.newest = ""  # the tag that came last
         self._acknowledged: list[str] = []  # Redis is told at the next turn of the event loop
 
     def append(self, message: Any, delivery_tag: str) -> None:
@@ -52,6 +53,7 @@ class _QoS(kombu_redis.QoS):
             begun = self.channel.held.hold(delivery_tag, text, task_id)
         headers["begun"] = begun if begun and begun[0] == task_id.encode(errors="replace") else None
         virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
+        self.newest = delivery_tag
 
     def ack(self, delivery_tag: Any) -> None:
         """Acknowledge a message: with the next one that is taken, or at the next turn of the event loop."""
@@ -226,13 +228,13 @@ class _Channel(kombu_redis.Channel):
 
     def _brpop_read(self, **options: Any) -> Any:
         """Receive a message. What is in a queue and is not a message is dropped, and the worker goes on."""
-        known = set(self.qos._delivered)
+        self.qos.newest = ""
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except _NO_MESSAGE as error:
             log.error("What was in a queue is not a message of Celery's, and is dropped: %r", error)
-            for tag in set(self.qos._delivered) - known:
-                self.qos.reject(tag, requeue=False)
+            if self.qos.newest:
+                self.qos.reject(self.qos.newest, requeue=False)
             return None
 
 
