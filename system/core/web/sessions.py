@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -90,7 +91,9 @@ class Sessions(SecureCookieSessionInterface):
         """The age in seconds at which an unchanged cookie is signed again; never without REFRESH_EACH_REQUEST."""
         if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
             return math.inf
-        return app.permanent_session_lifetime.total_seconds() * RENEWAL
+        lifetime = app.config["PERMANENT_SESSION_LIFETIME"]
+        seconds: float = lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime
+        return seconds * RENEWAL
 
     def save_session(self, app: Flask, session: SessionMixin | None, response: Response) -> None:
         """Set the cookie if necessary. `session` is None where the request did not open it (short_way.py)."""
