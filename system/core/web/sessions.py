@@ -85,7 +85,8 @@ class Sessions(SecureCookieSessionInterface):
 
     def is_old(self, app: Flask, cookies: str) -> bool:
         """Whether the session in a Cookie header is to be signed again if nothing reads it."""
-        return _age_in(cookies, app.config["SESSION_COOKIE_NAME"]) >= self._renewal(app)
+        name = app.config["SESSION_COOKIE_NAME"]
+        return name in cookies and _age_in(cookies, name) >= self._renewal(app)
 
     def _renewal(self, app: Flask) -> float:
         """The age in seconds at which an unchanged cookie is signed again; never without REFRESH_EACH_REQUEST."""
