@@ -59,7 +59,7 @@ class StrictHandler(WSGIRequestHandler):
 class HeaderLines(io.BufferedIOBase):
     """The header of a request as it is sent: for Python's parser a carriage return alone ends a line."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
         self.have_controls = False
 
