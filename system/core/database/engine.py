@@ -140,7 +140,11 @@ class Engines:
         """Turn a lost connection into DatabaseUnavailable, for users of .engine too."""
         if context.is_pre_ping or not (context.connection is None or context.is_disconnect):
             return None
-        reason = str(context.original_exception).strip()
+        return self.unavailable(context.original_exception)
+
+    def unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        """Log why the server cannot be reached. Returns the error to raise, which does not show it."""
+        reason = str(error).strip()
         if self._url.password:
             reason = reason.replace(str(self._url.password), "***")
         logger.error("The database %s (%s) does not answer: %s", self._name, self.place, reason)
