@@ -259,9 +259,13 @@ class DatabaseContract:
         assert "insert into items" in caplog.text
         assert "hunter2" not in caplog.text
 
-    def test_a_missing_value_is_named(self, db):
-        with pytest.raises(DatabaseError, match="name"):
-            db.query(INSERT, {"id": 1})
+    def test_a_missing_value_is_named_with_those_that_were_given(self, db):
+        with pytest.raises(DatabaseError, match=r":name, those given: id, nome"):
+            db.query(INSERT, {"id": 1, "nome": "x"})
+
+    def test_a_list_where_a_tuple_is_meant_is_told(self, filled):
+        with pytest.raises(DatabaseError, match="give a tuple"):
+            filled.query("select id from items where id in :ids", {"ids": [1, 2]})
 
     def test_a_statement_counts_at_once(self, db):
         db.query(INSERT, {"id": 1, "name": "x"})
@@ -608,9 +612,19 @@ def test_a_missing_driver_names_the_package_to_install(driver, module, package, 
     assert f"pip install '{package}'" in str(caught.value)
 
 
-def test_a_url_of_an_unknown_database_is_told(tmp_path):
-    with pytest.raises(SettingsError, match="nosuch"):
-        open_databases(tmp_path, shop={"url": "nosuch://host/x"})["shop"].query("select 1")
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("nosuch://host/x", "nosuch"),
+        ("postgres://host/x", r"Did you mean postgresql\b"),
+        ("sqlite3:///x.db", r"Did you mean sqlite\b"),
+        ("postgresql+psycopg_async://host/x", r"postgresql\+psycopg\b"),
+        ("sqlite+aiosqlite:///x.db", "event loop"),
+    ],
+)
+def test_a_url_that_names_no_usable_driver_is_told(url, fault, tmp_path):
+    with pytest.raises(SettingsError, match=fault):
+        open_databases(tmp_path, shop={"url": url})["shop"].query("select 1")
 
 
 def test_a_name_that_is_not_in_the_settings_names_those_that_are(tmp_path):

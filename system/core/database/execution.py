@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, InvalidRequestError, ResourceClosedError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, ResourceClosedError
 
 from .statement import Call, Values, arrange
 
@@ -61,6 +61,8 @@ def read_value(connection: Connection, sql: str, values: Values | None) -> Any:
 
 
 def has_table(connection: Connection, name: str) -> bool:
+    if not isinstance(name, str):
+        raise ArgumentError(f"the name of a table is text, not a {type(name).__name__}")
     schema, _, table = name.rpartition(".")
     return connection.dialect.has_table(connection, table, schema=schema or None)
 
@@ -70,7 +72,7 @@ def _rows(
 ) -> tuple[tuple[str, ...], Sequence[Sequence[Any]]]:
     names, rows, _ = _run(connection, sql, values, first)
     if names is None:
-        raise ResourceClosedError("This statement returns no rows.")
+        raise ResourceClosedError("The statement ran and has no rows: call query() for it.")
     return names, rows
 
 

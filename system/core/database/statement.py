@@ -57,7 +57,10 @@ class Statement(NamedTuple):
         except KeyError as error:
             if isinstance(error, KernKoaError):
                 raise
-            raise InvalidRequestError(f"there is no value for :{error.args[0]} (in: {self.written})") from None
+            given = ", ".join(map(str, values)) or "none"
+            raise InvalidRequestError(
+                f"there is no value for :{error.args[0]}, those given: {given} (in: {self.written})"
+            ) from None
 
     def is_native(self, arranged: Any) -> bool:
         """Whether the driver can bind the values of `arrange` as they are."""
