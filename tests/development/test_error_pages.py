@@ -274,6 +274,13 @@ def test_the_commonest_faults_have_a_hint(client: Any, browser_headers: Any, met
     assert 'class="hint"' in client.get(f"/faulty/Faulty/{method}", headers=browser_headers).text
 
 
+def test_the_page_of_an_answer_that_cannot_be_sent_shows_the_method(client: Any, browser_headers: Any) -> None:
+    page = client.get("/faulty/Faulty/unsupported", headers=browser_headers).text
+    assert re.search(r"return object\(\)", page)
+    frame = client.get("/faulty/Faulty/unsupported").get_json()["frames"][-1]
+    assert (frame["origin"], frame["file"].endswith("catalog/controller/faulty.py")) == ("site", True)
+
+
 def test_an_error_keeps_its_status_and_headers(client: Any, browser_headers: Any) -> None:
     page = client.get("/faulty/Faulty/broker", headers=browser_headers)
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,17 @@ def test_a_task_longer_than_the_lease_and_one_that_waits_longer_run_once(site: B
     ids += [site.start("sleep", {"seconds": LEASE * 2.5}) for _ in range(4)]  # all that the two can run at once
     assert [site.end(task_id)["data"] for task_id in ids] == ["slept"] * 7
     assert [site.runs(f"sleep {task_id}") for task_id in ids] == [1] * 7
+
+
+def test_a_worker_does_not_pause_between_tasks(site: Bench) -> None:
+    """Its loop calls the pool and the transport in any order: what one takes, the other sends at once."""
+    ids = [site.start("echo", number) for number in range(80)]
+    site.start_worker("-I", "tests.pool_first")
+    for task_id in ids:
+        site.end(task_id)
+    started = sorted(float(site.server.client.hget(f"kernkoa:task:{task_id}", "started")) for task_id in ids)
+    pauses = [later - sooner for sooner, later in pairwise(started) if later - sooner > 0.7]
+    assert len(pauses) < 2, pauses
 
 
 def test_solo_is_refused_with_the_reason(site: Bench) -> None:

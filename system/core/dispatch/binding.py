@@ -20,7 +20,7 @@ from .faults import Fault, make_fault
 from .json_body import decode_exactly
 from .params import Params
 from .sent_values import MISSING, MOST_FAULTS, Call, find_file, find_named, json_of, source_of, text_value
-from .signature import Arguments, Signature
+from .signature import Signature
 from .typed_parameter import Slot
 
 # so many missing names are compared with so many names sent: somebody with more of them misspelled none
@@ -42,7 +42,7 @@ _NEVER_SENT = frozenset({"self", TASK_PARAMETER})
 
 
 class TypedBinding:
-    """Binds the arguments of one typed method; called with the remaining segments and what reads the params.
+    """Calls one typed method with what a client sent: the remaining segments, and the params.
 
     Where a value was sent at several places, the path takes precedence over the body and the body over the query.
     A method with one record (model, dataclass, TypedDict, dict) takes the JSON body, or the fields of a form, for
@@ -79,12 +79,21 @@ class TypedBinding:
         found = [slot for slot in self.slots if slot.shape == shape]
         return found[0] if len(found) == 1 else None
 
-    def __call__(self, segments: tuple[str, ...], read: Callable[[], Params]) -> Arguments:
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        controller: object,
+        segments: tuple[str, ...],
+        read: Callable[[], Params],
+    ) -> Any:
         params = read()
-        if self._are_plain and not segments and params.pairs is not None and len(params.pairs) == len(params):
-            kwargs = self._bind_query(params)
-            if kwargs is not None:
-                return (), kwargs
+        kwargs = self._bind_query(params) if self._are_plain and params.sent_once and not segments else None
+        if kwargs is not None:
+            return function(controller, **kwargs)
+        call = self._bind(segments, params)
+        return function(controller, *call.args, **call.kwargs)
+
+    def _bind(self, segments: tuple[str, ...], params: Params) -> Call:
         raw = params.raw_json
         body = decode_exactly(raw) if raw and self._has_decimals else params.json
         call = Call(params, body, len(raw) > LARGE_BODY, self._has_decimals)
@@ -104,7 +113,7 @@ class TypedBinding:
                 self._fill(call, slot)
         if call.faults:
             raise InvalidParameters(call.faults, call.more)
-        return tuple(call.args), call.kwargs
+        return call
 
     def _bind_query(self, params: Params) -> dict[str, Any] | None:
         """The arguments of plain parameters, each sent once in a query; None where there is more to find out."""

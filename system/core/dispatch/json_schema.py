@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ _LIMITS = {
     "maxItems": "at most {} items",
     "pattern": "in the form {}",
 }
+_ONE = re.compile(r"( 1 \w+)s$")
 
 
 def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None = None) -> str:
@@ -63,7 +65,7 @@ def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None
     if schema.get("type") == "array" and schema.get("items"):
         words = f"a list, each {in_words(schema['items'], known)}"
     limits = [text.format(_show(schema[key])) for key, text in _LIMITS.items() if key in schema]
-    return ", ".join([words, *limits])
+    return ", ".join([words, *(_ONE.sub(r"\1", limit) for limit in limits)])
 
 
 def at_place(schema: Schema, location: tuple[int | str, ...]) -> tuple[list[str], Mapping[str, Any]]:

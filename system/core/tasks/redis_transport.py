@@ -203,6 +203,8 @@ class _Channel(kombu_redis.Channel):
         for tag, queue, text in taken:
             self._queue_cycle.rotate(queue)
             self._deliver(tag, queue, text)
+        if taken:
+            self.connection.pass_on()
 
     def _deliver(self, tag: str, queue: str, text: bytes) -> None:
         try:
@@ -250,6 +252,15 @@ class RedisTransport(kombu_redis.Transport):
         known = set(loop.on_tick)
         super().register_with_event_loop(connection, loop)  # type: ignore[no-untyped-call]
         self._loop, self._added = loop, loop.on_tick - known
+
+    def pass_on(self) -> None:
+        """Let the pool send what was taken to its processes.
+
+        The loop calls what is to be called at each turn in any order. The pool, if it was called before a message
+        was taken, would wait with it until something else happens: for up to a second.
+        """
+        for callback in self._loop.on_tick - self._added:
+            callback()
 
     def close_connection(self, connection: Any) -> None:
         if self._loop is not None:
