@@ -6,4 +6,4 @@ class index:
 
     def index(self) -> str:
         """Show the welcome page."""
-        return render_template("welcome.html", explorer="explorer" in app.view_functions)
+        return render_template("welcome.html", pages=app.view_functions)

@@ -12,24 +12,29 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from system.core.database.config import check_entry
 from system.core.database.connection import BEGIN, Database
 from system.core.database.databases import Databases
+from system.core.database.engine import make_url
 from system.core.database.lease import Lease
 from system.core.errors import DatabaseError
 from system.core.settings import Settings
 
 SAVEPOINT = "koa_test"
 STATEMENT = "koa_statement"
+FILES = "*.db*"  # with the journals of SQLite beside them
 
 
 def redirect_files(settings: Settings, folder: Path) -> str:
     """The setting `databases` as JSON, each SQLite file replaced by one in `folder` with the same empty tables."""
-    entries = {}
+    entries = {name: dict(entry) for name, entry in settings.databases.items()}
     for name, entry in settings.databases.items():
-        entries[name] = dict(entry)
-        if entry.get("driver") == "sqlite":
-            entries[name]["host"] = str(folder / f"{name}.db")
-            _copy_tables(settings.path / entry["host"], folder / f"{name}.db")
+        url = make_url(check_entry(name, entry), settings.path)
+        if url.get_backend_name() == "sqlite":
+            scheme = "file:" if str(url.database).startswith("file:") else ""
+            copy = folder / f"{name}.db"
+            _copy_tables(settings.path / str(url.database).removeprefix(scheme), copy)
+            entries[name] = {"url": url.set(database=f"{scheme}{copy}").render_as_string(hide_password=False)}
     return json.dumps(entries)
 
 
@@ -52,17 +57,17 @@ class Files:
 
     def __init__(self, folder: Path, databases: Databases) -> None:
         databases.close()
+        self._folder = folder
         self._kept = folder / "start"
         self._kept.mkdir()
-        self._files = list(folder.glob("*.db"))
-        for file in self._files:
-            shutil.copy2(file, self._kept / file.name)
+        for file in folder.glob(FILES):
+            shutil.copy2(file, self._kept)
 
     def restore(self) -> None:
-        for file in self._files:
-            for left in file.parent.glob(f"{file.name}-*"):
-                left.unlink()
-            shutil.copy2(self._kept / file.name, file)
+        """Also removes the databases that the site made after its start."""
+        for file in self._folder.glob(FILES):
+            file.unlink()
+        shutil.copytree(self._kept, self._folder, dirs_exist_ok=True)
 
 
 class RolledBack(Database):

@@ -14,7 +14,7 @@ from system.core.dispatch.json_schema import in_words
     [
         ({"type": "integer"}, "a whole number"),
         ({"type": "number", "exclusiveMinimum": 0, "maximum": 9.5}, "a number, at most 9.5, more than 0"),
-        ({"type": "string", "minLength": 1, "maxLength": 5}, "text, at least 1 characters, at most 5 characters"),
+        ({"type": "string", "minLength": 1, "maxLength": 5}, "text, at least 1 character, at most 5 characters"),
         ({"type": "boolean"}, "true or false"),
         ({"type": "string", "format": "date"}, "a date such as 2026-01-31"),
         ({"type": "string", "format": "binary"}, "a file"),

@@ -270,7 +270,11 @@ def test_no_json_body_crashes_a_method(client: Any, body: str, method: str) -> N
         ("loop()", "levels deep, or contains itself"),
         ("{1: {2: {object(): 1}}}", "value[1][2] has the key"),
         ("Model.model_construct(n=object())", "value['n'] is of type object"),
-        ("range(3)", "value is of type range"),
+        ("range(3)", "value is of type range (list(…) makes a list of it)"),
+        ("{'keys': {1: 2}.values()}", "value['keys'] is of type dict_values (list(…) makes a list of it)"),
+        ("self.bad", "lib/Lib/bad returned bad itself. Call it: bad(…)."),
+        ("Model", "returned Model itself. Call it: Model(…)."),
+        ("lambda: 1", "returned <lambda> itself"),
     ],
 )
 def test_a_returned_value_that_is_no_json_is_a_500_that_names_the_place(

@@ -197,6 +197,36 @@ def test_a_site_is_tested_without_touching_its_database(kernkoa: Any, site: Any)
     assert [file.name for file in (site.root / "var").iterdir()] == ["shop.db"]
 
 
+NEW_TABLE = """
+    import pytest
+
+    from kernkoa import dbs
+
+
+    @pytest.mark.parametrize("round", [1, 2])
+    def test_a_table_made_at_first_use(app, round):
+        for name in ("host", "url", "uri"):
+            dbs[name].query("create table if not exists goods (name text)")
+            dbs[name].query("insert into goods values ('tea')")
+            assert dbs[name].getValue("select count(*) from goods") == 1
+"""
+FILES = """
+    databases = {
+        "host": {"driver": "sqlite", "host": "a.db"},
+        "url": {"url": "sqlite:///b.db"},
+        "uri": {"url": "sqlite:///file:c.db?uri=true"},
+    }
+    defaultDatabase = "host"
+"""
+
+
+def test_every_way_to_name_a_sqlite_file_is_a_fresh_copy_in_each_test(kernkoa: Any, site: Any) -> None:
+    write(site, "tests/site/test_it.py", NEW_TABLE)
+    done = kernkoa("test", "-q", config=FILES)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    assert not list(site.root.glob("*.db"))
+
+
 def test_a_worker_runs_tasks_for_real(kernkoa: Any, site: Any) -> None:
     site.write("shop.py", SHOP)
     write(site, "tests/site/test_worker.py", WORKER_TEST)

@@ -33,13 +33,14 @@ ORDERS = """
             self, customer: Annotated[str, Field(min_length=2)], count: Annotated[int, Field(ge=1, le=99)],
             day: Annotated[date, AfterValidator(later)] = date(2026, 1, 1), size: Literal["s", "m"] = "s",
             extras: list[str] = [], gift: bool = False, secret: str = "", note: str = "",
+            days: list[Literal["sat", "sun"]] = [], paper: Literal["red", "blue"] = "red", batch: str = "",
         ):
             if customer == "Nobody":
                 raise InvalidParameters.refused(customer="There is no such customer.")
             return redirect("orders/new", 303)
 """
 PAGE = """
-    {% from "kernkoa/forms.html" import faults, field, textarea, select, checkbox %}
+    {% from "kernkoa/forms.html" import faults, field, textarea, select, choices, checkbox %}
     {{ faults() }}
     <form method="post">
     {{ field("customer", "Customer", required=true, hint="As on the invoice") }}
@@ -50,6 +51,9 @@ PAGE = """
     {{ select("size", "Size", {"s": "Small", "m": "Medium"}, value="m") }}
     {{ select("extras", "Extras", ["bow", "card"], value=["bow"], multiple=true) }}
     {{ checkbox("gift", "A gift", checked=true) }}
+    {{ choices("paper", "Paper", ["red", "blue"], value="red") }}
+    {{ choices("days", "Days", {"sat": "Saturday", "sun": "Sunday"}, type="checkbox") }}
+    {{ field("batch", "", type="hidden", value="b1") }}
     </form>
 """
 TYPED = {
@@ -111,6 +115,48 @@ def test_a_browser_gets_the_form_again_with_what_was_typed_and_what_is_wrong(cli
     assert " checked" not in fields["gift"]
     assert "hunter2" not in page
     assert page.count('role="alert"') == 1
+
+
+def test_radio_buttons_and_boxes_keep_what_was_chosen_and_show_the_fault_of_an_item(client: Any) -> None:
+    first = client.get("/orders/new", headers=BROWSER).text
+    assert re.findall(r'value="(\w+)"[^>]*name="paper"([^>]*)>', first) == [("red", " checked"), ("blue", "")]
+    assert '<input type="hidden" id="batch" name="batch" value="b1">' in first
+    sent = {"customer": "Ann", "count": "1", "paper": "blue", "days": ["sun", "mon"], "batch": "b2"}
+    page = client.post("/orders/create", data=sent, headers=BROWSER).text
+    assert re.findall(r'<input type="radio" value="(\w+)"[^>]* checked>', page) == ["blue"]
+    assert re.findall(r'<input type="checkbox" value="(\w+)"[^>]*name="days"[^>]* checked>', page) == ["sun"]
+    assert '<a href="#days">days</a>: Enter one of sat, sun.' in page
+    assert '<p class="fault" id="days-fault">Enter one of sat, sun.</p>' in page
+    assert 'name="batch" value="b2"' in page
+    identifiers = re.findall(r' id="([^"]+)"', page)
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_the_first_faulty_field_gets_the_focus(client: Any) -> None:
+    assert "autofocus" not in client.get("/orders/new", headers=BROWSER).text
+    page = client.post("/orders/create", data=TYPED, headers=BROWSER).text
+    assert page.count("autofocus") == 1
+    assert " autofocus" in controls(page)["count"]
+
+
+def test_a_box_that_has_to_be_ticked_says_so(site: Any) -> None:
+    site.write(
+        "terms.py",
+        """
+        from kernkoa import *
+        class Terms:
+            def show(self):
+                return render_template("terms.html")
+            @allow("POST", form="show")
+            def agree(self, terms: bool):
+                return "thank you"
+        """,
+    )
+    site.write(
+        "templates/terms.html", '{% from "kernkoa/forms.html" import checkbox %}{{ checkbox("terms", "I agree") }}'
+    )
+    page = site.client().post("/terms/agree", headers=BROWSER).text
+    assert '<p class="fault" id="terms-fault">Tick this box.</p>' in page
 
 
 def test_the_site_refuses_values_itself(client: Any) -> None:

@@ -4,6 +4,7 @@ from kernkoa import *
 
 
 class asyncclass:
+    @allow("GET", "POST")
     def triggerfunction(self, params=None):
         task = exeTask(self, "asyncfunction_celery", params)
         return "<a href='" + config.url + "status/" + task["id"] + "'>Async Test</a>"

@@ -21,6 +21,7 @@ def text_of(name):
 
 
 class message:
+    @allow("GET", "POST")
     def index(self, page: int = 1, search: str = "", language: str = ""):
         """Show a page of messages, the newest first. `search` filters them, `language` is kept in the session."""
         if language in LANGUAGES:

@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -151,7 +151,7 @@ class Pages:
         return f"{path}?{query}" if query else path
 
     def _exception(self, error: Exception, problem: Problem) -> Response:
-        traces = read_traces(error, self._settings)
+        traces = self._traces_of(error)
         hint = find_hint(error)
         if not request.wants_html:
             return self._document(problem, self._place_of(error) | self._members_of_traces(traces, hint))
@@ -171,6 +171,15 @@ class Pages:
             sent=self._sent(),
             answering=_answering(),
         )
+
+    def _traces_of(self, error: Exception) -> tuple[Trace, ...]:
+        """The traces; the method that answers is the innermost frame of an error without a line of the site."""
+        traces, method = read_traces(error, self._settings), _answering()
+        if method is None or isinstance(error, LibraryError) or any(trace.own for trace in traces):
+            return traces
+        source = read_source(method["path"], method["line"], self._settings)
+        frame = Frame(method["path"], method["line"], method["name"], "site", source)
+        return replace(traces[0], frames=(*traces[0].frames, frame)), *traces[1:]
 
     def _files_behind(self, error: Exception, traces: Iterable[Trace]) -> list[str]:
         """The site's files that the error went through: a change in one of them may fix it."""

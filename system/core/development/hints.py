@@ -6,7 +6,8 @@ import builtins
 import errno
 import re
 import sys
-from collections.abc import Callable
+from bdb import BdbQuit
+from collections.abc import Callable, Mapping
 from traceback import walk_tb
 from types import FrameType
 
@@ -32,12 +33,14 @@ def find_hint(error: BaseException) -> str:
 
 def _self_forgotten(error: BaseException) -> str:
     resolved = getattr(request, "resolved", None)
-    if resolved is None or not isinstance(error, AttributeError | TypeError | NameError):
+    if resolved is None or not isinstance(error, AttributeError | TypeError | NameError | AnswerError):
         return ""
     function = resolved.endpoint.function
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     frame = _frame_of(error)
-    if names and names[0] != "self" and frame is not None and frame.f_code is function.__code__:
+    is_returned = f"is of type {resolved.endpoint.controller.__name__}" in message_of(error)
+    is_inside = frame is not None and frame.f_code is function.__code__
+    if names and names[0] != "self" and (is_inside or is_returned):
         rest = ", ".join(names)
         return (
             f"The first parameter of {function.__name__} is {names[0]}, and it receives the controller itself. "
@@ -80,7 +83,7 @@ def _database_away(error: BaseException) -> str:
     if isinstance(error, DatabaseUnavailable):
         return "The database does not answer. Is it running, and are its host, port and user in config.py right?"
     said = message_of(error) if isinstance(error, DatabaseError) else ""
-    if "no such table" in said or "doesn't exist" in said or "UndefinedTable" in said:
+    if re.search(r"no such table|Table '.*' doesn't exist|relation \".*\" does not exist", said):
         return "A table is missing. Create it first; dbs[…].checkTable(name) says whether it exists."
     return ""
 
@@ -105,7 +108,7 @@ def _name_unknown(error: BaseException) -> str:
     known = [*frame.f_locals, *frame.f_globals, *vars(builtins)] if frame else []
     if error.name in ("dbs", "exeTask", "config", "load", "render_template", "request", "json"):
         return f"{error.name} needs the line: from kernkoa import *"
-    return did_you_mean(error.name, known).strip()
+    return did_you_mean(error.name, [*known, *getattr(face, "__all__", ())]).strip()
 
 
 def _attribute_unknown(error: BaseException) -> str:
@@ -115,6 +118,8 @@ def _attribute_unknown(error: BaseException) -> str:
         return f"The value before .{error.name} is None: check what set it or returned it."
     if isinstance(error.obj, Settings):
         return f"config.py sets no {error.name}: write a line {error.name} = … there."
+    if isinstance(error.obj, Mapping):
+        return f"A value of a dict is read with brackets: [{error.name!r}] in place of .{error.name}"
     known = [*dir(type(error.obj)), *getattr(error.obj, "__dict__", ())]
     return did_you_mean(error.name, [name for name in known if not name.startswith("_")]).strip()
 
@@ -126,6 +131,29 @@ def _module_missing(error: BaseException) -> str:
     if top in ("catalog", "system"):
         return "A file of the catalogue is imported by its path: from catalog.model.shop.stock import stock"
     return f"Is {top} installed in this environment? {sys.executable} -m pip install {top}"
+
+
+def _import_unknown(error: BaseException) -> str:
+    found = re.match(r"cannot import name '(\w+)'", message_of(error))
+    if type(error) is not ImportError or found is None:
+        return ""
+    return did_you_mean(found[1], dir(sys.modules.get(error.name or "", object))).strip()
+
+
+def _not_utf_8(error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and re.search("codec can't decode|null bytes", message_of(error)):
+        return (
+            "Save the file in the encoding UTF-8; editors have it in the menu of the file or in the status line."
+        )
+    return ""
+
+
+def _terminal_missing(error: BaseException) -> str:
+    if isinstance(error, EOFError) and "reading a line" in message_of(error):
+        return "No one can type into the server. Take the value as a parameter: def show(self, name: str), ?name=…"
+    if isinstance(error, BdbQuit):
+        return f"The debugger needs a terminal. Stop there with: python kernkoa.py call {request.path.strip('/')}"
+    return ""
 
 
 def _indented_wrong(error: BaseException) -> str:
@@ -162,6 +190,9 @@ _RULES: tuple[Callable[[BaseException], str], ...] = (
     _name_unknown,
     _attribute_unknown,
     _module_missing,
+    _import_unknown,
+    _not_utf_8,
+    _terminal_missing,
     _indented_wrong,
 )
 

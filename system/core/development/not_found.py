@@ -6,16 +6,17 @@ It formats the Stop of the dispatcher's own walk: names and outlines are read, n
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalog.folder import is_name
+from ..catalog.folder import Folder, is_name
 from ..catalog.outline import ClassOutline
 from ..dispatch.routing import find_class
 from ..dispatch.walk import Stop
 from .remedies import Remedy, more_parameters, new_class, new_library, new_method
-from .suggestions import MOST_CHOICES, Choice, class_choices, folder_choices, method_choices, near
+from .suggestions import MOST_CHOICES, Choice, class_choices, folder_choices, method_choices, methods_named, near
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,18 @@ def _no_such_library(stop: Stop, steps: Iterable[Step]) -> Explanation:
     else:
         also = ", and index.py there has no class or method of that name" if index is not None else ""
         reason = f"{here} has no folder and no library {name}{also}"
+    reason += _why_not_reached(folder, name)
     choices = folder_choices(folder, index, stop.segments[: stop.position])
     return _explanation(stop, steps, reason, choices, new_library(stop))
 
 
 def _no_such_class(stop: Stop, steps: Iterable[Step]) -> Explanation:
     library, version = stop.loaded
-    choices = class_choices(version, library, stop.segments[: stop.position])
+    before = stop.segments[: stop.position]
+    choices = [
+        *methods_named(stop.segment, version, library, before),
+        *class_choices(version, library, before),
+    ]
     return _explanation(stop, steps, _why_no_class(stop), choices, new_class(stop))
 
 
@@ -134,6 +140,7 @@ def _no_such_method(stop: Stop, steps: list[Step]) -> Explanation:
     before = stop.segments[: stop.class_position]
     named = stop.segments[stop.class_position : stop.method_position]
     choices = [
+        *methods_named(stop.segment, version, library, before),
         *method_choices(version, library, *found, (*before, *named)),
         *class_choices(version, library, before, leaving_out=stop.controller if named else ""),
     ]
@@ -146,6 +153,21 @@ def _too_many(stop: Stop, steps: Iterable[Step]) -> Explanation:
     taken = "no further segments" if most == 0 else f"at most {most} further segment{'s' if most > 1 else ''}"
     reason = f"{outline.name}({outline.signature}) takes {taken}"
     return _explanation(stop, steps, reason, (), more_parameters(stop))
+
+
+def _why_not_reached(folder: Folder, name: str) -> str:
+    """The file of a folder that was meant, where its name is none of a library: my-shop.py, shop.py.txt."""
+    for file in sorted(os.listdir(folder.path)):
+        stem, _, ending = file.partition(".")
+        meant = re.sub(r"\W+", "_", stem)
+        is_python = ending.lower() in ("py", "py.txt", "pyw") and file != f"{meant}.py"
+        if is_python and is_name(meant) and _letters(meant) == _letters(name) != "":
+            return f"; no URL reaches the file {file} there: rename it to {meant}.py"
+    return ""
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 def _why_no_name(segment: str) -> str:

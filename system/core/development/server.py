@@ -130,6 +130,8 @@ def request_line(status: str, milliseconds: float, environ: dict[str, Any], endp
     if endpoint is not None:
         *folders, controller, method = endpoint.name.split("/")
         parts.append(click.style(f"-> {'/'.join(folders)} {controller}.{method}", dim=True))
+        if status == "204" and verb == "GET":
+            parts.append(click.style("returned nothing", fg="yellow"))
     return " ".join(parts)
 
 

@@ -87,6 +87,13 @@ def method_choices(
     return choices
 
 
+def methods_named(name: str, version: Version, library: Library, before: tuple[str, ...]) -> list[Choice]:
+    """The methods of this name in all classes of a library, for a URL that leaves out the class."""
+    found = [(owner, find_class(version, owner)) for owner in version.outline.classes]
+    methods = (method_choices(version, library, *pair, (*before, owner)) for owner, pair in found if pair)
+    return [choice for choices in methods for choice in choices if choice.name == name]
+
+
 def _summary(library: Library) -> str:
     """The first line of a library's docstring, or its fault; read from its source without running it."""
     is_current = library.version is not None and library.error is None

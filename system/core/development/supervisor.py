@@ -34,6 +34,10 @@ from .services import Services
 from .startup_error import StandIn
 
 KERNEL = Path(__file__).resolve().parents[3]
+# the ports above 1023 that browsers refuse: https://fetch.spec.whatwg.org/#port-blocking
+BLOCKED_PORTS = frozenset(
+    {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080}
+)
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 3.0
 # environment variables that hand the socket, terminal and report file to the server
@@ -105,6 +109,8 @@ def show_start(settings: Settings, listener: socket.socket, services: Services) 
     click.echo(f"  {click.style('KernKoa', bold=True)}  {settings.name}, development server\n")
     local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     _show("Site", click.style(f"http://{local}:{port}{settings.base}/", fg="cyan", bold=True))
+    if port in BLOCKED_PORTS:
+        _show("Warning", f"browsers do not open port {port}. Use another: python kernkoa.py --port 5001")
     if is_open:
         _show("Network", f"http://{_own_address()}:{port}{settings.base}/  (reachable by other machines)")
     _show("Catalogue", _count(settings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ _LIMITS = {
     "maxItems": "at most {} items",
     "pattern": "in the form {}",
 }
+_ONE = re.compile(r"( 1 \w+)s$")
 
 
 def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None = None) -> str:
@@ -63,22 +65,13 @@ def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None
     if schema.get("type") == "array" and schema.get("items"):
         words = f"a list, each {in_words(schema['items'], known)}"
     limits = [text.format(_show(schema[key])) for key, text in _LIMITS.items() if key in schema]
-    return ", ".join([words, *limits])
+    return ", ".join([words, *(_ONE.sub(r"\1", limit) for limit in limits)])
 
 
-def at_place(schema: Schema, location: tuple[int | str, ...]) -> tuple[list[str], Mapping[str, Any]]:
-    """The names and indexes of a location in a value, and the schema there; without pydantic's names of types."""
-    known = schema.get("$defs", {})
-    path: list[str] = []
-    here: Mapping[str, Any] = schema
-    for part in location:
-        found = next(
-            (inner for option in _options(here, known) if (inner := _inside(option, part)) is not None), None
-        )
-        if found is not None:
-            here = found
-            path.append(str(part))
-    return path, here
+def step(schema: Mapping[str, Any], part: int | str, known: Mapping[str, Schema]) -> Mapping[str, Any] | None:
+    """The schema of an item or a property; None where there is none, as for pydantic's names of types."""
+    found = (_inside(option, part) for option in _options(schema, known))
+    return next((inner for inner in found if inner is not None), None)
 
 
 def _options(schema: Mapping[str, Any], known: Mapping[str, Schema]) -> list[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -108,8 +108,16 @@ class FaultFinder:
             if isinstance(value, float):
                 return f"is the number {value}"
             is_unknown = isinstance(error, PydanticSerializationError) and "unknown type" in str(error)
-            return f"is of type {type(value).__name__}" + ("" if is_unknown else f": {error}")
+            return f"is of type {type(value).__name__}" + (_remedy(value) if is_unknown else f": {error}")
         return ""
+
+
+def _remedy(value: Any) -> str:
+    """What makes JSON of a value that is none, as of a DataFrame, an array, a range."""
+    for name, kind in (("to_dict", "dict"), ("tolist", "list")):
+        if hasattr(value, name):
+            return f" (its method {name} makes a {kind} of it)"
+    return " (list(…) makes a list of it)" if isinstance(value, Collection) else ""
 
 
 def _find_twice(value: Mapping[Any, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -11,7 +12,6 @@ from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from flask import Response, current_app, has_request_context, redirect
 from flask.globals import app_ctx, request_ctx
-from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..errors import AnswerError
 from .coroutines import iterate
@@ -72,9 +72,28 @@ def respond(value: Any) -> Response:
         return _stream(iterate(value))
     if isinstance(value, Task) and has_request_context() and request.wants_html:
         return _lead_on(value["url"])
-    if isinstance(value, WerkzeugResponse) or (callable(value) and not is_record(value)):
-        return current_app.make_response(value)  # any WSGI application
+    if isinstance(value, type) or (callable(value) and not is_record(value)):
+        return _run_application(value)
     return _json_of(value)
+
+
+def _run_application(value: Any) -> Response:
+    """The response of a WSGI application. Raises AnswerError for a method or class that was not called."""
+    if not _is_application(value):
+        name = getattr(value, "__name__", type(value).__name__)
+        raise _refuse(f"{name} itself", f" Call it: {name}(…).")
+    return current_app.make_response(value)
+
+
+def _is_application(value: Any) -> bool:
+    """Whether a callable takes the two arguments of WSGI (PEP 3333)."""
+    try:
+        inspect.signature(value).bind({}, None)
+    except TypeError:
+        return False
+    except ValueError:  # a builtin without a signature
+        return True
+    return not is_record(value)
 
 
 def _lead_on(url: str) -> Response:
@@ -94,8 +113,8 @@ def _json_of(value: Any) -> Response:
     try:
         return json_response(value)
     except ENCODING_ERRORS as error:
-        fault = FaultFinder().find(value, "value") or f"value: {error}"
-        raise _refuse(f"a value that is not JSON: {fault}") from error
+        fault = FaultFinder().find(value, "value")
+        raise _refuse(f"a value that is not JSON: {fault or error}") from (None if fault else error)
 
 
 def json_response(value: Any, status: int = 200, mimetype: str = "application/json") -> Response:

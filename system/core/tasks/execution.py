@@ -20,7 +20,7 @@ from flask import Flask, Response
 from pydantic_core import from_json
 
 from ..catalog.outline import TASK_PARAMETER
-from ..dispatch.calling import binding_of
+from ..dispatch.calling import arguments_of
 from ..dispatch.coroutines import finish, iterate
 from ..dispatch.decorators import NO_RETRY, RetryPolicy
 from ..dispatch.responses import respond
@@ -249,7 +249,7 @@ def _exhaust(value: Any) -> Any:
 def _answer(resolved: Resolved, params: Any) -> Any:
     """The response of a URL's method as a result: JSON as its data, text unchanged."""
     endpoint = resolved.endpoint
-    args, kwargs = binding_of(endpoint)(resolved.arguments, lambda: params)
+    args, kwargs = arguments_of(endpoint, resolved.arguments, params)
     with exit_in_child():
         response = respond(finish(endpoint.function(endpoint.controller(), *args, **kwargs)))
     body = response.get_data()

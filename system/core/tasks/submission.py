@@ -13,7 +13,7 @@ from flask import has_request_context, request
 from pydantic_core import to_json
 
 from ..catalog.tree import Catalog
-from ..dispatch.calling import binding_of
+from ..dispatch.calling import arguments_of
 from ..dispatch.params import Params
 from ..dispatch.responses import Task
 from ..dispatch.routing import Endpoint
@@ -275,7 +275,7 @@ def task_arguments(endpoint: Endpoint, segments: tuple[str, ...], params: Any) -
     if params is not None and not isinstance(params, dict):
         raise TaskError(f"{endpoint.name} takes its params by name: pass a dict, not {type(params).__name__}.")
     values = params if isinstance(params, Params) else Params(json_body=params)
-    args, kwargs = binding_of(endpoint)(segments, lambda: values)
+    args, kwargs = arguments_of(endpoint, segments, values)
     return dict(zip((parameter.name for parameter in signature.parameters), args, strict=False)) | kwargs
 
 

@@ -24,13 +24,20 @@ class Form:
         self, values: MultiDict[str, str] = NO_VALUES, errors: list[dict[str, Any]] | None = None
     ) -> None:
         self.values = values
-        self.faults = {
-            str(error["name"]): str(error.get("message") or f"Enter {error['expected']}.")
-            for error in errors or ()
-        }
+        self.faults: dict[str, str] = {}
+        for error in errors or ():
+            text = str(error.get("message") or f"Enter {error['expected']}.")
+            self.faults.setdefault(self._field_of(str(error["name"])), text)
 
     def __bool__(self) -> bool:
         return bool(self.faults)
+
+    def _field_of(self, name: str) -> str:
+        """The field that sent a faulty value: `tags` for its second item, `tags.1`."""
+        whole = name
+        while whole not in self.values and "." in whole:
+            whole = whole.rpartition(".")[0]
+        return whole if whole in self.values else name
 
     def value(self, name: str, default: Any = "") -> Any:
         """What was typed, or `default` where nothing was refused."""
