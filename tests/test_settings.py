@@ -58,7 +58,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     [
         ("port = 'abc'", ["config.py", "port", "'abc'", "integer"]),
         ("port = 70000", ["port", "70000", "65535"]),
-        ("base = 'shop'", ["base", "'shop'", "pattern"]),
+        ("base = 'shop'", ["base", "'shop'", "a path such as /shop"]),
         ("session_timeout = 0", ["session_timeout", "greater than 0"]),
         ("liveSeconds = 'never'", ["liveSeconds", "'never'", "'off'"]),
         ("redisUrl = 'localhost'", ["redisUrl", "'localhost'"]),

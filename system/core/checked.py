@@ -30,9 +30,9 @@ class Rule:
     expected: str
 
 
-def matches(pattern: str) -> Rule:
-    """The pattern matches the whole text."""
-    return Rule(re.compile(pattern).fullmatch, f"text of the pattern {pattern}")  # type: ignore[arg-type]
+def matches(pattern: str, meaning: str) -> Rule:
+    """The pattern matches the whole text; `meaning` is what it says, for people."""
+    return Rule(re.compile(pattern).fullmatch, meaning)  # type: ignore[arg-type]
 
 
 def at_least(least: float) -> Rule:

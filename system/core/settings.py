@@ -24,7 +24,7 @@ LOOPBACK = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128
 Kind = Literal["controller", "model", "print", "language", "addon"]
 Seconds = Annotated[float, at_least(0)]
 Bytes = Annotated[int, above(0)]
-Role = Annotated[str, matches(r"[A-Za-z][A-Za-z0-9_.-]*")]
+Role = Annotated[str, matches(r"[A-Za-z][A-Za-z0-9_.-]*", "a name of letters, digits, _, . and -")]
 _LOGIN = re.compile(r"(://|')[^']*@")
 _URL = r"([A-Za-z][A-Za-z+]*://\S*)?"
 
@@ -52,10 +52,12 @@ class Settings(Checked):
     Any other name that config.py sets is an attribute too.
     """
 
-    name: Annotated[str, matches(r"[A-Za-z0-9][A-Za-z0-9_.-]*")] = "kernkoa"
-    base: Annotated[str, matches(r"(/[A-Za-z0-9_.~-]+)*")] = ""
+    name: Annotated[str, matches(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "a name of letters, digits, _, . and -")] = (
+        "kernkoa"
+    )
+    base: Annotated[str, matches(r"(/[A-Za-z0-9_.~-]+)*", "a path such as /shop")] = ""
     path: Path = Path()
-    site_url: Annotated[str, matches(r"(https?://[^\s?#]+)?")] = ""
+    site_url: Annotated[str, matches(r"(https?://[^\s?#]+)?", "a URL such as https://shop.example/")] = ""
     home: str = ""
     secretKey: str = ""
     secretKeys: Sequence[Annotated[str, longer_than(15)]] = ()
@@ -71,13 +73,23 @@ class Settings(Checked):
     staticPath: str = "static"
     varPath: str = "var"
 
-    addons: Sequence[Annotated[str, matches(r"[A-Za-z][A-Za-z0-9_]*")]] = ()
+    addons: Sequence[Annotated[str, matches(r"[A-Za-z][A-Za-z0-9_]*", "the name of an addon, such as auth")]] = ()
 
-    hosts: Sequence[Annotated[str, matches(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9a-fA-F:.]+")]] = ()
-    origins: Sequence[Annotated[str, matches(r"(\*|https?://[^\s/?#]+)")]] = ()
+    hosts: Sequence[
+        Annotated[
+            str,
+            matches(
+                r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9a-fA-F:.]+",
+                "a host such as shop.example or .shop.example",
+            ),
+        ]
+    ] = ()
+    origins: Sequence[
+        Annotated[str, matches(r"(\*|https?://[^\s/?#]+)", "an origin such as https://shop.example, or *")]
+    ] = ()
     proxies: Sequence[Network] = ()
     monitors: Sequence[Network] = LOOPBACK
-    monitorKey: Annotated[str, matches(r"(\S{16,})?")] = ""
+    monitorKey: Annotated[str, matches(r"(\S{16,})?", "at least 16 characters without spaces")] = ""
     headers: Mapping[str, str] = {}
     hstsSeconds: Annotated[int, at_least(0)] = 0
     strictVerbs: bool = False
@@ -98,9 +110,9 @@ class Settings(Checked):
     maxJsonValues: Bytes = 100_000
     maxJsonDepth: Annotated[int, at_least(1), at_most(150)] = 100
 
-    redisUrl: Annotated[str, matches(_URL)] = ""
-    brokerUrl: Annotated[str, matches(_URL)] = ""
-    queues: Sequence[Annotated[str, matches(r"[A-Za-z0-9_-]+")]] = ()
+    redisUrl: Annotated[str, matches(_URL, "a URL such as redis://127.0.0.1:6379/0")] = ""
+    brokerUrl: Annotated[str, matches(_URL, "a URL such as redis://127.0.0.1:6379/0")] = ""
+    queues: Sequence[Annotated[str, matches(r"[A-Za-z0-9_-]+", "a name of letters, digits, _ and -")]] = ()
     taskSeconds: Seconds = 3_600
     leaseSeconds: Annotated[float, at_least(1)] = 30
     resultDays: Annotated[float, above(0)] = 7
@@ -201,6 +213,8 @@ def _run_config(config_file: Path) -> dict[str, Any]:
         found = runpy.run_path(str(config_file))
     except SyntaxError as error:
         text = (error.text or "").strip()
+        if error.lineno is None:  # UTF-16, or zeros of a disk that was full
+            raise SettingsError(f"{config_file} is not UTF-8 text. Save it in this encoding.") from error
         raise SettingsError(f"{config_file}, line {error.lineno}: {error.msg}: {text}") from error
     except Exception as error:
         raise SettingsError(f"{config_file} raised {type(error).__name__}: {error}") from error

@@ -99,6 +99,26 @@ FAULTY = """
         def table(self):
             raise DatabaseError("maindb: no such table: orders")
 
+        def own(this: str):
+            return this
+
+        def dot(self, params):
+            return params.name
+
+        def name_of_face(self):
+            from kernkoa import rendr_template
+
+        def asks(self):
+            raise EOFError("EOF when reading a line")
+
+        def stops(self):
+            import bdb
+
+            raise bdb.BdbQuit
+
+        def encoding(self):
+            raise SyntaxError("source code string cannot contain null bytes")
+
         def port(self):
             import socket
 
@@ -265,6 +285,12 @@ def test_a_template_that_does_not_compile_shows_its_line(client: Any) -> None:
         ("refused_connection", "Redis does not answer."),
         ("database", "The database does not answer."),
         ("table", "A table is missing."),
+        ("own", "Write def own(self, this)."),
+        ("dot?a=1", "read with brackets: ['name']"),
+        ("name_of_face", "Did you mean render_template"),
+        ("asks", "No one can type into the server."),
+        ("stops", "python kernkoa.py call faulty/Faulty/stops"),
+        ("encoding", "Save the file in the encoding UTF-8"),
         ("port", "Another program listens on that port"),
         ("module", "pip install no_such_module"),
     ],

@@ -76,6 +76,7 @@ ORDERS = '''
 @pytest.fixture
 def shop(site: Any) -> Any:
     site.write("shop/orders.py", ORDERS)
+    site.write("shop/stock.py", "class Shelf:\n    def count(self, number):\n        return number\n")
     return site
 
 
@@ -117,6 +118,22 @@ def test_the_reason_names_what_failed(shop: Any, path: str, reason: str) -> None
     assert reason in why(shop, path).reason
 
 
+@pytest.mark.parametrize(
+    ("file", "path"),
+    [
+        ("price-list.py", "shop/price_list/all"),
+        ("price-list.py", "shop/price-list/all"),
+        ("price list.py", "shop/PriceList"),
+        ("price_list.PY", "shop/price_list"),
+        ("price_list.py.txt", "shop/price_list"),
+    ],
+)
+def test_a_file_whose_name_is_none_is_named_with_the_right_one(shop: Any, file: str, path: str) -> None:
+    shop.write("shop/other.txt", "")
+    (shop.root / "catalog/controller/shop" / file).write_text("class PriceList:\n    pass\n")
+    assert why(shop, path).reason.endswith(f"no URL reaches the file {file} there: rename it to price_list.py")
+
+
 def test_the_walk_tells_how_far_it_led_and_what_was_not_read(shop: Any) -> None:
     steps = why(shop, "shop/orders/Orders/shw/4").steps
     assert [(step.segment, step.kind, step.found) for step in steps] == [
@@ -145,6 +162,7 @@ def test_a_default_class_is_a_step_of_its_own(shop: Any) -> None:
         ("SHOP/orders/Orders/show/4", "shop/orders/Orders/show/4"),
         ("shop/orders/Orders/Show/4", "shop/orders/Orders/show/4"),
         ("shop/orders/Ordrs/show/4", "shop/orders/Orders/show/4"),
+        ("shop/stock/count/4", "shop/stock/Shelf/count/4"),
     ],
 )
 def test_near_names_keep_the_rest_of_the_path(shop: Any, path: str, near: str) -> None:

@@ -477,9 +477,10 @@ class Work:
 
 
 def test_a_task_method_binds_from_params_without_a_request() -> None:
-    binding = make_binding(read_signature(Work.build))
-    args, kwargs = binding((), lambda: Params({"year": "2026", "months": [1, "2"]}))
-    assert (args, kwargs) == ((), {"year": 2026, "months": [1, 2]})
+    call = make_binding(read_signature(Work.build))
+    sent = Params({"year": "2026", "months": [1, "2"]})
+    taken = call(lambda _self, /, **taken: taken, Work(), (), lambda: sent)
+    assert taken == {"year": 2026, "months": [1, 2]}
     with pytest.raises(InvalidParameters) as caught:
-        binding((), lambda: Params({"months": [1]}))
+        call(Work.build, Work(), (), lambda: Params({"months": [1]}))
     assert json.loads(json.dumps(caught.value.errors))[0]["name"] == "year"

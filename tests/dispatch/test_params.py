@@ -15,8 +15,8 @@ from system.core.settings import Settings
 
 def sent(path: str = "/", most: int = 1000, most_bytes: int = 1_000_000, **kwargs: Any) -> Params:
     request = KernelRequest(EnvironBuilder(path, **kwargs).get_environ())
-    settings = Settings(maxParams=most, maxParamsBytes=most_bytes)
-    return request.params(settings, path.split("?")[0].strip("/").split("/"))
+    request.settings = Settings(maxParams=most, maxParamsBytes=most_bytes)
+    return request.params(path.split("?")[0].strip("/").split("/"))
 
 
 def test_the_first_of_a_repeated_name_is_the_value_and_getlist_has_all() -> None:
@@ -104,8 +104,10 @@ def test_a_query_of_bare_bytes_is_read_as_utf_8(site: Any) -> None:
 )
 def test_a_query_is_read_as_werkzeug_reads_it(query: str) -> None:
     sent = KernelRequest(create_environ("/", query_string=query))
-    params = sent.params(Settings())
+    sent.settings = Settings()
+    params = sent.params()
     assert params.query == sent.args
+    assert params.sent_once == (len(params) == len(list(sent.args.items(multi=True))))
     assert params == {name: value for name, value in sent.args.items() if name != "get"}
     assert params["get"] == sent.args.to_dict()
     assert [params.getlist(name) for name in sent.args] == [sent.args.getlist(name) for name in sent.args]

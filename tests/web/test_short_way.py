@@ -19,6 +19,7 @@ from flask import request, session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from system.core.dispatch.lean_response import LeanResponse
+from system.core.settings import Settings
 from system.core.web import short_way
 
 LIB = """
@@ -332,7 +333,7 @@ def test_werkzeug_reads_the_parts_of_a_lean_request_as_ever(site: Any) -> None:
     environ = EnvironBuilder(
         path="/a/b", query_string="x=1", headers={"X-A": "b"}, base_url="https://a.example/r"
     ).get_environ()
-    lean, whole = LeanRequest(dict(environ)), flask.Request(dict(environ))
+    lean, whole = LeanRequest(dict(environ), Settings()), flask.Request(dict(environ))
     for part in PARTS:
         assert getattr(lean, part) == getattr(whole, part) or part == "headers", part
     assert dict(lean.headers) == dict(whole.headers)

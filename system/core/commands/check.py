@@ -57,7 +57,10 @@ def check_site(app: KernKoa, catalog: Catalog, settings: Settings) -> list[Findi
 
 
 def find_notes(catalog: Catalog, settings: Settings) -> Iterator[Finding | str]:
-    """Warnings: an explorer that is open to everyone, methods that accept GET and write."""
+    """Warnings: no controllers, an explorer that is open to everyone, methods that accept GET and write."""
+    controllers = settings.folder(settings.libs["controller"])
+    if not controllers.is_dir():
+        yield f"{controllers} is missing, the folder of the controllers: create it, or correct libs in config.py."
     if settings.explorer == PUBLIC:
         yield "explorer = 'public': in production everyone can read the explorer, and start, see and cancel tasks."
     for library in catalog.libraries("controller", catalog.now()):

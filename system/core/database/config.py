@@ -21,7 +21,7 @@ class Entry(Checked):
     user: str | None = None
     password: str | None = None
     database: str | None = None
-    url: Annotated[str, matches(r"([\w+]+://.*)?")] = ""
+    url: Annotated[str, matches(r"([\w+]+://.*)?", "a URL such as postgresql://user:password@host/database")] = ""
 
 
 def check_entry(name: str, values: Mapping[str, Any]) -> Entry:

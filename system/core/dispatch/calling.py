@@ -22,17 +22,14 @@ Hooks = Mapping[str, Any]
 _NAMES = ("before", "after")
 # runs between the hooks: the method itself, or what hands it to a worker
 Runner = Callable[[Resolved, object, Callable[[], Params]], Any]
-# makes a method's arguments of the remaining segments and a function that reads the params
-Binding = Callable[[tuple[str, ...], Callable[[], Params]], Arguments]
-
-_NONE: Arguments = ((), {})
+# calls a function with a controller and the arguments that the remaining segments and the params are for it
+Binding = Callable[[Callable[..., Any], object, tuple[str, ...], Callable[[], Params]], Any]
 
 
 def run(resolved: Resolved, controller: object, read: Callable[[], Params]) -> Any:
     """Run a method with its arguments."""
     endpoint = resolved.endpoint
-    args, kwargs = (endpoint.binding or binding_of(endpoint))(resolved.arguments, read)
-    answer = endpoint.function(controller, *args, **kwargs) if args or kwargs else endpoint.function(controller)
+    answer = (endpoint.binding or binding_of(endpoint))(endpoint.function, controller, resolved.arguments, read)
     return answer if type(answer) is not CoroutineType else finish(answer)
 
 
@@ -100,7 +97,7 @@ def run_after(controller: object, hooks: Sequence[Hooks], response: Response) ->
 
 
 def binding_of(endpoint: Endpoint) -> Binding:
-    """How a method gets its arguments; made once and kept with the endpoint."""
+    """What calls a method with its arguments; made once and kept with the endpoint."""
     if endpoint.binding is None:
         endpoint.binding = make_binding(endpoint.signature)
     binding: Binding = endpoint.binding
@@ -108,18 +105,36 @@ def binding_of(endpoint: Endpoint) -> Binding:
 
 
 def make_binding(signature: Signature) -> Binding:
-    """How a method of this signature gets its arguments."""
+    """What calls a method of this signature with its arguments."""
     if signature.style == "nothing":
-        return lambda arguments, read: _NONE
+        return _call_plain
     if signature.style == "params":
-        required = signature.params_required
-        return lambda arguments, read: _bind_params(read(), required)
+        return _call_with_params if signature.params_required else _call_with_sent_params
     from .binding import TypedBinding  # pydantic: for the first typed method
 
     return TypedBinding(signature)
 
 
-def _bind_params(params: Params, required: bool) -> Arguments:
-    if params or required or params.files or params.json is not None:
-        return (), {"params": params}
-    return _NONE
+def _call_plain(function: Any, controller: object, segments: object, read: object) -> Any:
+    return function(controller)
+
+
+def _call_with_params(function: Any, controller: object, segments: object, read: Callable[[], Params]) -> Any:
+    return function(controller, params=read())
+
+
+def _call_with_sent_params(function: Any, controller: object, segments: object, read: Callable[[], Params]) -> Any:
+    params = read()
+    if params or params.files or params.json is not None:
+        return function(controller, params=params)
+    return function(controller)
+
+
+def arguments_of(endpoint: Endpoint, segments: tuple[str, ...], params: Params) -> Arguments:
+    """What a method is called with for these params: by position, by name."""
+    arguments: Arguments = binding_of(endpoint)(_collect, None, segments, lambda: params)
+    return arguments
+
+
+def _collect(controller: None, /, *args: Any, **kwargs: Any) -> Arguments:
+    return args, kwargs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import FileStorage, ImmutableMultiDict, MultiDict
 
@@ -12,7 +13,6 @@ from ..errors import MissingParameter
 
 NO_VALUES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 _NO_FILES: ImmutableMultiDict[str, FileStorage] = ImmutableMultiDict()
-Pairs = Sequence[tuple[str, str]]
 # a query is short
 _QUERY_LIMITS = (sys.maxsize, 200)
 
@@ -26,7 +26,18 @@ class Params(dict[str, Any]):
     never among the items; a value that a client sends under such a name is in `getlist` or `params["get"]`.
     """
 
-    __slots__ = ("_query", "files", "form", "json", "json_limits", "pairs", "raw_json", "segments", "unread")
+    __slots__ = (
+        "_query",
+        "_text",
+        "files",
+        "form",
+        "json",
+        "json_limits",
+        "raw_json",
+        "segments",
+        "sent_once",
+        "unread",
+    )
 
     def __init__(
         self,
@@ -45,7 +56,8 @@ class Params(dict[str, Any]):
             if source:
                 self.update({name: source[name] for name in source if name not in _VIEWS})
         self._query = query
-        self.pairs: Pairs | None = None  # the names and values of the query, where the client sent nothing else
+        self._text = ""  # of the query, where the client sent nothing else
+        self.sent_once = False  # whether the client sent nothing else, and no name of it twice
         self.form = form
         self.files = files
         self.json = json_body  # whatever it is; None without one
@@ -53,25 +65,6 @@ class Params(dict[str, Any]):
         self.segments = segments
         self.json_limits = _QUERY_LIMITS  # the most values and levels of JSON text in a field
         self.unread = unread  # the type of a body that none of the above was read from
-
-    @classmethod
-    def of_query(cls, pairs: Pairs, segments: Sequence[str]) -> Params:
-        """The params of a request without a body, in half the time of the constructor."""
-        made = cls.__new__(cls)
-        made.update(pairs)
-        if len(made) < len(pairs) or not _VIEWS.keys().isdisjoint(made):
-            made._keep_first(pairs)
-        made.pairs, made.segments = pairs, segments
-        made._query, made.form, made.files = NO_VALUES, NO_VALUES, _NO_FILES
-        made.json, made.raw_json, made.json_limits, made.unread = None, b"", _QUERY_LIMITS, ""
-        return made
-
-    def _keep_first(self, pairs: Pairs) -> None:
-        """Keep the first value of each name."""
-        self.clear()
-        for name, value in pairs:
-            if name not in _VIEWS:
-                self.setdefault(name, value)
 
     def __missing__(self, name: str) -> Any:
         view = _VIEWS.get(name)
@@ -96,8 +89,8 @@ class Params(dict[str, Any]):
     @property
     def query(self) -> MultiDict[str, str]:
         """The values of the query, as Flask's request.args has them."""
-        if self.pairs and self._query is NO_VALUES:
-            self._query = ImmutableMultiDict(self.pairs)
+        if self._text and self._query is NO_VALUES:
+            self._query = ImmutableMultiDict(read_query(self._text))
         return self._query
 
 
@@ -107,3 +100,36 @@ _VIEWS: dict[str, Callable[[Params], Any]] = {
     "data": lambda params: params.json,
     "urlpath": lambda params: "/".join(params.segments),
 }
+# whether none of the names needs a closer look
+_are_usual = frozenset({"", *_VIEWS}).isdisjoint
+
+
+class QueryParams(Params):
+    """The params of a request without a body, made in half the time of other Params."""
+
+    __slots__ = ()
+
+    def __init__(self, query: str, segments: Sequence[str]) -> None:
+        self._text, self.segments = query, segments
+        self._query, self.form, self.files = NO_VALUES, NO_VALUES, _NO_FILES
+        self.json, self.raw_json, self.json_limits, self.unread = None, b"", _QUERY_LIMITS, ""
+        parts = query.split("&") if query else ()
+        for part in parts:
+            name, _, value = part.partition("=")
+            self[name] = value
+        self.sent_once = _are_usual(self) and len(self) == len(parts) and "%" not in query and "+" not in query
+        if not self.sent_once:
+            self._keep_first(read_query(query))
+
+    def _keep_first(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Keep the first value of each name."""
+        self.clear()
+        for name, value in pairs:
+            if name not in _VIEWS:
+                self.setdefault(name, value)
+        self.sent_once = len(self) == len(pairs)
+
+
+def read_query(query: str) -> list[tuple[str, str]]:
+    """The names and values of a query as Werkzeug's request.args has them."""
+    return parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote")

@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import IO, Any, cast
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import flask
 from flask import Request
@@ -20,7 +21,7 @@ from ..errors import MalformedBody, TooLarge
 from ..settings import LOOPBACK, Network, Settings
 from .json_body import check_json, decode_json
 from .multipart import StrictParser
-from .params import NO_VALUES, Params
+from .params import NO_VALUES, Params, QueryParams
 
 # in the environ of a request that the site makes to itself: the text of its JSON body and the value of that
 JSON_BODY = "kernkoa.json_body"
@@ -84,6 +85,11 @@ class KernelRequest(Request):
         for file in self.temporary_files:
             file.close()
 
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the site."""
+        return cast(Any, flask.current_app).settings  # type: ignore[no-any-return]
+
     @property
     def is_local(self) -> bool:
         """Whether a client on this machine asked this machine directly: see `is_local`."""
@@ -113,34 +119,37 @@ class KernelRequest(Request):
             return start.lstrip()[:1] in ("{", "[")
         return False
 
-    def params(self, settings: Settings, segments: Sequence[str] = ()) -> Params:
-        """The query and the body as Params; `segments` are those of the path.
+    def params(self, segments: Sequence[str] | None = None) -> Params:
+        """The query and the body as Params; `segments` are those of the path, as a rule the method's.
 
         Raises TooLarge for more than maxParams fields or maxParamsBytes bytes (files count to maxUploadBytes
         instead), MalformedBody for a body that is not what its content type says.
         """
         query: str = self.environ.get("QUERY_STRING", "")
-        if query.count("&") >= settings.maxParams:
-            raise TooLarge(f"The query has more than {settings.maxParams} parameters. Send fewer of them.")
+        most = self.settings.maxParams
+        if len(query) >= most and query.count("&") >= most:
+            raise TooLarge(f"The query has more than {most} parameters. Send fewer of them.")
         if "%" in query:
             _check_text(query.encode("ascii"), "query")
+        if segments is None:
+            segments = self.resolved.segments if self.resolved else ()
         if not self.has_body:
-            return Params.of_query(_read_pairs(query) if query else (), segments)
+            return QueryParams(query, segments)
         try:
-            return self._read_body(self.args if query else NO_VALUES, segments, settings)
+            return self._read_body(self.args if query else NO_VALUES, segments)
         except RequestEntityTooLarge as error:
             raise TooLarge("The body is larger than this site takes. Send less, or in parts.") from error
         except ValueError as error:
             raise MalformedBody(f"The body is not a valid {self.mimetype}: {error}.") from error
 
-    def limit_body(self, settings: Settings) -> None:
+    def limit_body(self) -> None:
         """Limit the body to maxUploadBytes where the method takes files, to maxBodyBytes where not, or its @limit.
 
         Raises TooLarge where the declared length is beyond that.
         """
         endpoint = self.resolved.endpoint
         own: int = getattr(endpoint.function, "koa_upload_bytes", 0)
-        most = own or (settings.maxUploadBytes if endpoint.takes_files else settings.maxBodyBytes)
+        most = own or (self.settings.maxUploadBytes if endpoint.takes_files else self.settings.maxBodyBytes)
         self.max_content_length = most
         if (self.content_length or 0) > most:
             raise TooLarge(
@@ -151,7 +160,8 @@ class KernelRequest(Request):
     def _limit(self, most: int) -> None:
         self.max_content_length = min(most, self.max_content_length or most)
 
-    def _read_body(self, args: MultiDict[str, str], segments: Sequence[str], settings: Settings) -> Params:
+    def _read_body(self, args: MultiDict[str, str], segments: Sequence[str]) -> Params:
+        settings = self.settings
         own: int = getattr(self.resolved.endpoint.function, "koa_values", 0) if self.resolved else 0
         most, limits = own or settings.maxParams, (own or settings.maxJsonValues, settings.maxJsonDepth)
         raw, body = self.environ.get(JSON_BODY, (b"", None))
@@ -183,18 +193,6 @@ def _safe_name(name: str) -> str:
     """A name that can be a file's: Werkzeug's secure_filename, no longer than file systems take."""
     stem, suffix = os.path.splitext(secure_filename(name))
     return stem[: LONGEST_NAME - len(suffix)] + suffix if len(suffix) < 20 else (stem + suffix)[:LONGEST_NAME]
-
-
-def _read_pairs(query: str) -> list[tuple[str, str]]:
-    """The names and values of a query as Werkzeug's request.args has them; most have nothing to decode."""
-    if "%" in query or "+" in query:
-        return parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote")
-    pairs = []
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if part:
-            pairs.append((name, value))
-    return pairs
 
 
 def has_body(environ: Mapping[str, Any]) -> bool:

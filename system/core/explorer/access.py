@@ -134,7 +134,7 @@ class Visitor:
         if hook is None:
             return None
         if self._params is None:
-            self._params = request.params(self._settings)
+            self._params = request.params()
         request.looked_at = place
         try:
             return finish(hook(controller, self._params))

@@ -100,7 +100,7 @@ class Explorer:
         method = self._navigation.find_method(place, visitor, now)
         if method is None or not method.is_task:
             raise NotFound("there is no such task method")
-        return no_store(respond(self._tasks.exeTask(None, method.place, request.params(self._settings))))
+        return no_store(respond(self._tasks.exeTask(None, method.place, request.params())))
 
     def document(self) -> Response:
         """The same as an OpenAPI document."""

@@ -13,7 +13,7 @@ from flask import Request, Response, current_app
 from pydantic_core import to_json
 from werkzeug.http import parse_list_header
 
-from ..dispatch.calling import Runner, binding_of, run
+from ..dispatch.calling import Runner, arguments_of, run
 from ..dispatch.params import Params
 from ..dispatch.responses import respond
 from ..dispatch.walk import Resolved
@@ -44,7 +44,7 @@ def prefers_later(tasks: Tasks, request: Request, resolved: Resolved) -> Runner 
         params = read()
         if params.files:  # uploads do not travel; a preference may be passed over
             return run(resolved, controller, lambda: params)
-        binding_of(resolved.endpoint)(resolved.arguments, lambda: params)  # what cannot be bound is refused now
+        arguments_of(resolved.endpoint, resolved.arguments, params)  # what cannot be bound is refused now
         task_id = _start(tasks, request, resolved, params)
         return _answer(tasks, request, task_id, wait)
 

@@ -13,7 +13,7 @@ from flask import has_request_context, request
 from pydantic_core import to_json
 
 from ..catalog.tree import Catalog
-from ..dispatch.calling import binding_of
+from ..dispatch.calling import arguments_of
 from ..dispatch.params import Params
 from ..dispatch.responses import Task
 from ..dispatch.routing import Endpoint
@@ -24,7 +24,7 @@ from .heartbeats import Heartbeats
 from .json_text import walk
 from .payload import Packed, decode_message, describe_origin, encode_message, pack_params
 from .queues import QUEUE, RUN, Queues, make_message
-from .records import FINAL, Record, Records
+from .records import FINAL, MOST_KEPT_BYTES, Record, Records
 from .redis_connection import RedisConnection
 from .schedule_times import ScheduleTimes
 from .task_leases import TaskLeases
@@ -114,11 +114,12 @@ class Tasks:
             self.check_client(name)
         now = self.redis.now()
         message = encode_message(packed, origin or describe_origin(around, self.settings.url), answer)
-        fields = {"status": "PENDING", "route": route, "queue": queue, "queued": now, "due": now + delay}
-        fields["message"] = message
+        fields: Record = {"route": route, "message": message}
+        if len(message) > MOST_KEPT_BYTES:
+            fields["bytes"] = len(message)
         most = self.settings.maxQueued
         envelope = self._envelope(name, route, queue, now + delay if delay else None)
-        taken = self.queues.put(name, fields, now + delay, most, envelope)
+        taken = self.queues.put(name, queue, (now, now + delay), most, envelope, fields)
         if taken < 0:
             raise QueueFull(f"{most:,} tasks wait in the queue {queue!r} already (maxQueued). Try again later.")
         if taken and self.settings.brokerUrl:
@@ -274,7 +275,7 @@ def task_arguments(endpoint: Endpoint, segments: tuple[str, ...], params: Any) -
     if params is not None and not isinstance(params, dict):
         raise TaskError(f"{endpoint.name} takes its params by name: pass a dict, not {type(params).__name__}.")
     values = params if isinstance(params, Params) else Params(json_body=params)
-    args, kwargs = binding_of(endpoint)(segments, lambda: values)
+    args, kwargs = arguments_of(endpoint, segments, values)
     return dict(zip((parameter.name for parameter in signature.parameters), args, strict=False)) | kwargs
 
 

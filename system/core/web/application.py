@@ -152,7 +152,7 @@ class KernKoa(ShortWay):
             if refusal is not None:
                 return refusal
         elif request.has_body:
-            request.limit_body(self.settings)
+            request.limit_body()
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None

@@ -36,7 +36,6 @@ class Dispatcher:
 
     def __init__(self, catalog: Catalog, settings: Settings, tasks: Tasks) -> None:
         self._catalog, self._policy = catalog, catalog.policy
-        self._settings = settings
         self._tasks = tasks
         self._home = match(settings.home)
         self._kept: dict[str, tuple[Resolved, float]] = {}
@@ -85,8 +84,7 @@ class Dispatcher:
             request.controller, request.hooks = controller, hooks
             if ADMITTED in request.environ:
                 runner = partial(_note_admission, request.environ[ADMITTED], runner)
-        read = partial(request.params, self._settings, resolved.segments)
-        return call(resolved, controller, hooks, read, runner)
+        return call(resolved, controller, hooks, request.params, runner)
 
     def _runner(self, request: KernelRequest) -> Runner:
         """The runner that is called after the hooks."""
@@ -100,7 +98,7 @@ class Dispatcher:
         hooks = [hooks for folder in self._folders(request) if (hooks := folder_hooks(folder))]
         if not hooks:
             return None
-        return ask_hooks(object(), hooks, request.params(self._settings, self._route(request)))
+        return ask_hooks(object(), hooks, request.params(self._route(request)))
 
     def ask_root_guard(self, request: KernelRequest) -> Response | None:
         """The response of the `before` of the root's _folder.py to a request for a file or the status of a task.
@@ -112,7 +110,7 @@ class Dispatcher:
         root = self._catalog.roots["controller"]
         root.refresh(self._catalog.now())
         hooks = folder_hooks(root)
-        return ask_hooks(object(), [hooks], request.params(self._settings)) if "before" in hooks else None
+        return ask_hooks(object(), [hooks], request.params()) if "before" in hooks else None
 
     def _folders(self, request: KernelRequest) -> Iterator[Folder]:
         """The folders that a path leads through, outermost first."""

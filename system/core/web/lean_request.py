@@ -8,6 +8,7 @@ from typing import Any
 from flask import Request
 
 from ..dispatch.request import KernelRequest, has_body
+from ..settings import Settings
 from .dispatcher import rule_of, view_args_of
 
 PARTS = ("method", "scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr")
@@ -54,8 +55,8 @@ class LeanRequest(KernelRequest):
     url_rule = Lazy(lambda request: rule_of(request.resolved.endpoint) if request.resolved else None)
     view_args = Lazy(lambda request: view_args_of(request.resolved) if request.resolved else None)
 
-    def __init__(self, environ: dict[str, Any]) -> None:
-        self.environ = environ
+    def __init__(self, environ: dict[str, Any], settings: Settings) -> None:
+        self.environ, self.settings = environ, settings
         self.path = environ["PATH_INFO"]
         self.method = environ["REQUEST_METHOD"]
         self.has_body = has_body(environ)

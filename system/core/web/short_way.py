@@ -25,6 +25,7 @@ from ..database.databases import Databases
 from ..dispatch.lean_response import LeanResponse
 from ..dispatch.request import KernelRequest
 from ..errors import LibraryError, NotFound
+from ..settings import Settings
 from .dispatcher import Dispatcher
 from .headers import ResponseHeaders, StartResponse
 from .lean_request import Lazy, LeanRequest
@@ -97,6 +98,7 @@ class ShortWay(Flask):
     headers: ResponseHeaders
     dbs: Databases
     session_interface: Any
+    settings: Settings
 
     def answer_request(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """What Flask.wsgi_app does."""
@@ -135,7 +137,7 @@ class ShortWay(Flask):
 
     def _enter(self, environ: dict[str, Any]) -> tuple[LeanContext, LeanAppContext]:
         """What AppContext.push and the start of RequestContext.push do."""
-        context, above = LeanContext(self, LeanRequest(environ)), LeanAppContext(self)
+        context, above = LeanContext(self, LeanRequest(environ, self.settings)), LeanAppContext(self)
         above.entry = _cv_app.set(above)
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self, _async_wrapper=self.ensure_sync)
