@@ -6,11 +6,11 @@
 
 Each app has a process of its own and gets the same environs, without a server. The clock is the CPU time of the
 thread. Flask's route and a peer take turns, slice by slice; a slice is `--calls` requests. A figure is the median
-of the ratios of two neighbouring slices, with the quartiles. `--together` runs both apps in this process instead,
-`--instructions` counts with callgrind, `--first` measures the first request of a process. `--checks`
-measures what each request pays for security (its id, the headers, the checks of host and origin) beside
-Flask's route. A peer that is not
-installed is left out, with a line. See README.md beside this file.
+of the ratios of two neighbouring slices, with the quartiles. Before each slice an app that does nothing is called
+once, as a server's own code runs between the switch of processes and the app. `--together` runs both apps in this
+process instead, `--instructions` counts with callgrind, `--first` measures the first request of a process.
+`--checks` measures what each request pays for security (its id, the headers, the checks of host and origin)
+beside Flask's route. A peer that is not installed is left out, with a line. See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 import timeit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice, product
 from pathlib import Path
@@ -52,6 +52,7 @@ class Here:
             return run(self._app, CASES[case].environs(), 1)
         if case not in self._ready:
             self._ready[case] = prepare(self._app, CASES[case])
+        run(_answer_nothing, CASES["hello"].environs(), 1)  # or the slice would pay for the switch of processes
         return run(self._app, self._ready[case], calls)
 
     def stop(self) -> None:
@@ -121,6 +122,11 @@ def run(app: WSGI, environs: Iterator[dict[str, object]], calls: int) -> float:
         if close is not None:
             close()
     return (time.thread_time_ns() - began) / calls / 1000
+
+
+def _answer_nothing(environ: object, start_response: Callable[..., object]) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return (b"",)
 
 
 def ignore(status: str, headers: object, error: object = None) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,12 +14,19 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import String
+from sqlalchemy import Engine, String, event
+from sqlalchemy.engine import ExecutionContext
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from system.core.database.databases import Databases
-from system.core.errors import DatabaseError, DatabaseUnavailable, SettingsError, UnknownDatabase
+from system.core.errors import (
+    DatabaseConflict,
+    DatabaseError,
+    DatabaseUnavailable,
+    SettingsError,
+    UnknownDatabase,
+)
 from system.core.settings import Settings
 from tests.database_servers import PASSWORD, MariaDB, PostgreSQL
 
@@ -92,6 +100,26 @@ def in_thread(act):
     thread.start()
     thread.join()
     return answers[0]
+
+
+class TimeIsUp(Exception):
+    """As Celery's SoftTimeLimitExceeded."""
+
+
+@contextlib.contextmanager
+def interrupted(seconds):
+    """TimeIsUp is raised after `seconds`, whatever runs then."""
+
+    def interrupt(*_):
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class DatabaseContract:
@@ -203,9 +231,41 @@ class DatabaseContract:
         assert "hunter2" not in str(caught.value)
         assert filled.getValue("select count(*) from items") == 3
 
-    def test_a_missing_value_is_named(self, db):
-        with pytest.raises(DatabaseError, match="name"):
-            db.query(INSERT, {"id": 1})
+    def test_an_error_shows_the_statement_as_it_was_written(self, db):
+        for values in ({"id": 1, "name": None}, {"id": 1}):
+            with pytest.raises(DatabaseError) as caught:
+                db.query(INSERT, values)
+            assert INSERT in str(caught.value)
+
+    def test_listeners_of_SQLAlchemy_see_the_statements_and_change_no_answer(self, filled):
+        seen = []
+        listener = (Engine, "after_cursor_execute", lambda *found: seen.append((found[2], type(found[4]))))
+        event.listen(*listener)
+        try:
+            assert filled.getDictionary("select id from items where id in :ids", {"ids": (1,)}) == {"id": 1}
+            assert filled.query("delete from items where id = 1") == 1
+            assert filled.rows("select name from items where id = :id", {"id": 2}) == [{"name": "n2"}]
+            with pytest.raises(DatabaseConflict):
+                filled.query(INSERT, {"id": 2, "name": "n2"})
+        finally:
+            event.remove(*listener)
+        assert [sql.split()[0] for sql, _ in seen] == ["select", "delete", "select"]
+        assert all(issubclass(context, ExecutionContext) for _, context in seen)
+
+    def test_the_log_of_SQLAlchemy_has_the_statements_without_their_values(self, db, caplog):
+        db.release()  # a connection reads the level when it is taken
+        with caplog.at_level(logging.INFO, logger="sqlalchemy.engine.Engine"):
+            db.query(INSERT, {"id": 1, "name": "hunter2"})
+        assert "insert into items" in caplog.text
+        assert "hunter2" not in caplog.text
+
+    def test_a_missing_value_is_named_with_those_that_were_given(self, db):
+        with pytest.raises(DatabaseError, match=r":name, those given: id, nome"):
+            db.query(INSERT, {"id": 1, "nome": "x"})
+
+    def test_a_list_where_a_tuple_is_meant_is_told(self, filled):
+        with pytest.raises(DatabaseError, match="give a tuple"):
+            filled.query("select id from items where id in :ids", {"ids": [1, 2]})
 
     def test_a_statement_counts_at_once(self, db):
         db.query(INSERT, {"id": 1, "name": "x"})
@@ -399,6 +459,20 @@ class ServerContract(DatabaseContract):
         filled.rollbackTransaction()
         assert filled.getValue("select count(*) from items") == 3
 
+    def test_a_statement_that_is_interrupted_costs_its_connection_and_no_more(self, filled, server):
+        slow = "select sleep(0.5)" if isinstance(server, MariaDB) else "select pg_sleep(0.5)"
+        for in_transaction in (False, True):
+            if in_transaction:
+                filled.startTransaction()
+                filled.query(INSERT, {"id": 4, "name": "half"})
+            with interrupted(0.1), pytest.raises(TimeIsUp):
+                filled.query(slow)
+            if in_transaction:
+                with pytest.raises(DatabaseError, match="rollbackTransaction"):
+                    filled.query("select 1")
+                filled.rollbackTransaction()
+            assert filled.query("select id from items order by id")[1:] == [(1,), (2,), (3,)]
+
     def test_an_engine_of_a_stopped_server_is_unavailable_too(self, filled, stopped):
         stopped.stop()
         with pytest.raises(DatabaseUnavailable), filled.session() as session:
@@ -538,9 +612,19 @@ def test_a_missing_driver_names_the_package_to_install(driver, module, package, 
     assert f"pip install '{package}'" in str(caught.value)
 
 
-def test_a_url_of_an_unknown_database_is_told(tmp_path):
-    with pytest.raises(SettingsError, match="nosuch"):
-        open_databases(tmp_path, shop={"url": "nosuch://host/x"})["shop"].query("select 1")
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("nosuch://host/x", "nosuch"),
+        ("postgres://host/x", r"Did you mean postgresql\b"),
+        ("sqlite3:///x.db", r"Did you mean sqlite\b"),
+        ("postgresql+psycopg_async://host/x", r"postgresql\+psycopg\b"),
+        ("sqlite+aiosqlite:///x.db", "event loop"),
+    ],
+)
+def test_a_url_that_names_no_usable_driver_is_told(url, fault, tmp_path):
+    with pytest.raises(SettingsError, match=fault):
+        open_databases(tmp_path, shop={"url": url})["shop"].query("select 1")
 
 
 def test_a_name_that_is_not_in_the_settings_names_those_that_are(tmp_path):

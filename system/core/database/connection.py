@@ -13,15 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import DatabaseError, DatabaseUnavailable, KernKoaError
 from .config import Entry
 from .engine import Engines, make_url
+from .execution import has_table, read_all, read_by_column, read_dictionary, read_rows, read_value
 from .failures import FOREIGN, translate
 from .lease import Held, Lease
-from .statement import Values, has_table, read_all, read_by_column, read_dictionary, read_rows, read_value
+from .statement import Values
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -84,7 +84,7 @@ class Database:
         lease = self._lease()
         if lease.transaction:
             raise DatabaseError(f"{self.name}: a transaction is open already. Commit it or roll it back first.")
-        self._run(Connection.exec_driver_sql, BEGIN.get(lease.connection.dialect.name, "BEGIN"))
+        self._run(read_all, BEGIN.get(lease.connection.dialect.name, "BEGIN"), None)
         lease.transaction = "open"
 
     def commitTransaction(self) -> None:
@@ -92,7 +92,7 @@ class Database:
         lease = self._lease()
         if not lease.transaction:
             raise DatabaseError(f"{self.name}: no transaction is open. Call startTransaction() before the commit.")
-        self._run(Connection.exec_driver_sql, "COMMIT")
+        self._run(read_all, "COMMIT", None)
         lease.transaction = ""
 
     def rollbackTransaction(self) -> None:
@@ -144,8 +144,15 @@ class Database:
         except FOREIGN as error:
             if isinstance(error, KernKoaError):  # a parameter that the request lacks
                 raise
-            self._fail(lease)
+            is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+            self._fail(lease, is_lost)
+            if is_lost:
+                raise self._engines.unavailable(error.__cause__ or error) from error
             raise translate(self.name, error, arguments) from error
+        except BaseException:  # such as a task's time limit, in the middle of a statement
+            lease.connection.invalidate()
+            self._fail(lease, lost=True)
+            raise
 
     def _fail(self, lease: Lease, lost: bool = False) -> None:
         if lease.transaction:

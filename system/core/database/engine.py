@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from ..errors import DatabaseUnavailable, SettingsError
+from ..spelling import did_you_mean
 
 if TYPE_CHECKING:
     from .config import Entry
@@ -74,6 +75,14 @@ def _url_of(entry: Entry) -> URL:
     )
 
 
+def _refuse_async(url: URL) -> None:
+    if url.get_dialect().is_async:
+        raise SettingsError(
+            f"config.py: the url of a database begins with {url.drivername}, which only runs in an event loop. "
+            "Use another driver, such as postgresql+psycopg, mysql+pymysql or sqlite."
+        )
+
+
 class Engines:
     """The engines of one database, created at first use in each process.
 
@@ -111,6 +120,7 @@ class Engines:
         is_sqlite = self._url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
         try:
+            _refuse_async(self._url)
             engine = create_engine(
                 self._url,
                 connect_args=CONNECT_ARGUMENTS.get(self._url.get_driver_name(), {}),
@@ -122,7 +132,11 @@ class Engines:
                 **options,
             )
         except NoSuchModuleError as error:
-            raise SettingsError(f"config.py: databases[{self._name!r}]: {error}") from error
+            kind = self._url.drivername
+            raise SettingsError(
+                f"config.py: databases[{self._name!r}]: SQLAlchemy has no {kind}, with which the url begins."
+                f"{did_you_mean(kind, (*DRIVERS, *DRIVERS.values()))}"
+            ) from error
         except ModuleNotFoundError as error:
             package = PACKAGES.get(error.name or "", error.name)
             raise SettingsError(
@@ -140,10 +154,14 @@ class Engines:
         """Turn a lost connection into DatabaseUnavailable, for users of .engine too."""
         if context.is_pre_ping or not (context.connection is None or context.is_disconnect):
             return None
-        reason = str(context.original_exception).strip()
+        return self.unavailable(context.original_exception)
+
+    def unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        """Log why the server cannot be reached. Returns the error to raise, which does not show it."""
+        reason = str(error).strip()
         if self._url.password:
             reason = reason.replace(str(self._url.password), "***")
-        logger.error("The database %s (%s) does not answer: %s", self._name, self.place, reason)
+        logger.error("The database %s (%s) cannot be used: %s", self._name, self.place, reason)
         return DatabaseUnavailable(
             f"The database '{self._name}' does not answer. Try again in a moment.", database=self._name
         )

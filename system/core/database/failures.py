@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, Literal
 
-from sqlalchemy.exc import IntegrityError, ResourceClosedError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError, StatementError
 
 from ..errors import DatabaseConflict, DatabaseError
 from .values import explain_values
@@ -59,8 +59,8 @@ def _reason(error: Exception) -> str:
 
 def _advice(error: Exception, sql: Any = "", values: Any = None, *_: Any) -> str:
     """What to write instead, where that is known."""
-    if isinstance(error, ResourceClosedError):
-        return " The statement ran and has no rows: call query() for it."
+    if isinstance(error, ArgumentError):
+        return ""  # it says so itself
     faults = list(dict.fromkeys(explain_values(values)))
     if not faults and values and isinstance(sql, str) and any(sign in sql for sign in ("?", "%s", "$1", "@")):
         faults = ["Values are named: write :name in the SQL and give a dict"]

@@ -84,7 +84,7 @@ _REFUSED: tuple[tuple[type, Change], ...] = (
 )
 
 
-_KNOWN = (Decimal, date, time, timedelta, UUID, Enum, tuple, list, set, frozenset, dict)
+_KNOWN = (Decimal, date, time, timedelta, UUID, Enum, tuple, set, frozenset, dict)
 
 
 def explain_values(values: Any) -> Iterator[str]:
@@ -102,6 +102,8 @@ def _explain_value(value: Any) -> str:
         return "is beyond 64 bits, the largest integer of a column: check its range first, or keep it as text"
     if isinstance(value, str):
         return "has characters that UTF-8 cannot hold" if _SURROGATE.search(value) else ""
+    if isinstance(value, list):
+        return 'is a list, which is an array: for "in :names" give a tuple'
     if isinstance(value, tuple({*PLAIN, *_KNOWN})):
         return ""
     return f"is of the type {type(value).__name__}: give text, a number, bytes, a date or None"

@@ -83,7 +83,7 @@ def _database_away(error: BaseException) -> str:
     if isinstance(error, DatabaseUnavailable):
         return "The database does not answer. Is it running, and are its host, port and user in config.py right?"
     said = message_of(error) if isinstance(error, DatabaseError) else ""
-    if "no such table" in said or "doesn't exist" in said or "UndefinedTable" in said:
+    if re.search(r"no such table|Table '.*' doesn't exist|relation \".*\" does not exist", said):
         return "A table is missing. Create it first; dbs[…].checkTable(name) says whether it exists."
     return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -84,13 +85,16 @@ class Sessions(SecureCookieSessionInterface):
 
     def is_old(self, app: Flask, cookies: str) -> bool:
         """Whether the session in a Cookie header is to be signed again if nothing reads it."""
-        return _age_in(cookies, app.config["SESSION_COOKIE_NAME"]) >= self._renewal(app)
+        name = app.config["SESSION_COOKIE_NAME"]
+        return name in cookies and _age_in(cookies, name) >= self._renewal(app)
 
     def _renewal(self, app: Flask) -> float:
         """The age in seconds at which an unchanged cookie is signed again; never without REFRESH_EACH_REQUEST."""
         if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
             return math.inf
-        return app.permanent_session_lifetime.total_seconds() * RENEWAL
+        lifetime = app.config["PERMANENT_SESSION_LIFETIME"]
+        seconds: float = lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime
+        return seconds * RENEWAL
 
     def save_session(self, app: Flask, session: SessionMixin | None, response: Response) -> None:
         """Set the cookie if necessary. `session` is None where the request did not open it (short_way.py)."""
@@ -108,13 +112,16 @@ class Sessions(SecureCookieSessionInterface):
 
 
 def _age_in(cookies: str, name: str) -> float:
-    """Seconds since the session cookie in a header was signed, from its own text; 0 if it has no time.
+    """Seconds since the session cookie in a header was signed, from its own text; minus infinity without a time.
 
     Read without parsing the header, in linear time: at worst a session is opened and verified needlessly.
     """
-    _, *found = cookies.split(f"{name}=")
-    stamps = [stamp for value in found for stamp in value.partition(";")[0].rsplit(".", 2)[-2:-1]]
-    return time.time() - min(map(_moment_of, stamps)) if stamps else 0
+    signed_at = math.inf
+    for value in cookies.split(name + "=")[1:]:
+        parts = value.partition(";")[0].rsplit(".", 2)
+        if len(parts) == 3:
+            signed_at = min(signed_at, _moment_of(parts[1]))
+    return time.time() - signed_at
 
 
 @lru_cache(1024)
