@@ -31,7 +31,7 @@ def _store() -> Iterator[Store]:
 
 
 def _ask_password() -> str:
-    found: str = click.prompt("Password", hide_input=sys.stdin.isatty(), confirmation_prompt=True)
+    found: str = click.prompt("Password", hide_input=sys.stdin.isatty(), confirmation_prompt=True, err=True)
     return passwords.check_password(found)
 
 
