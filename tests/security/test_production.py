@@ -113,9 +113,12 @@ def test_a_guard_of_the_whole_catalogue_holds_for_files_from_the_moment_it_is_th
         return all(ask(site, path).status == status for path in paths * 10)
 
     assert all_are(200)
+    mark = site.run / "unguarded"
+    assert mark.exists()
     guard = site.clone / "catalog/controller/_folder.py"
     guard.write_text(GUARD)
     assert workers.wait_for(lambda: all_are(401), 10)
+    assert not mark.exists()
     assert ask(site, "/status/x").status == 401
     assert [ask(site, f"{path}?pass=yes").status for path in paths] == [200, 200]
     part = ask(site, "/static/site.css?pass=yes", Range="bytes=1-")
@@ -125,6 +128,20 @@ def test_a_guard_of_the_whole_catalogue_holds_for_files_from_the_moment_it_is_th
     assert codes_while_away(site, guard, paths) == {503}
     guard.write_text("")  # a guard that vanishes would leave all closed
     assert workers.wait_for(lambda: all_are(200), 10)
+
+
+def test_nginx_asks_for_files_until_a_process_has_said_that_there_is_no_guard(site: Production) -> None:
+    """As after a boot, where the folder of the sockets is empty."""
+    mark = site.run / "unguarded"
+    if not mark.exists():  # the test before left an empty guard
+        (site.clone / "catalog/controller/_folder.py").unlink(missing_ok=True)
+    mark.touch()
+    try:
+        assert "X-Request-ID" not in ask(site, "/static/site.css").headers
+    finally:
+        mark.unlink()
+    for path in ("/static/site.css", "/images/pixel.svg"):
+        assert "X-Request-ID" in ask(site, path).headers
 
 
 def codes_while_away(site: Production, guard: Path, paths: list[str]) -> set[int]:
