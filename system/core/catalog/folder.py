@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FolderClosed, LibraryError
+from .contents import Contents
 from .library import Library, moment_of_look, note_missing
 from .live_file import RACY_NS, was_just_emptied
 from .policy import LivePolicy
@@ -84,8 +85,8 @@ class Folder:
     above: Folder | None = None
     _is_linked: bool = False
     module: types.ModuleType = field(init=False)
-    folders: dict[str, Folder] = field(default_factory=dict)
-    libraries: dict[str, Library] = field(default_factory=dict)
+    folders: Contents[Folder] = field(init=False)
+    libraries: Contents[Library] = field(init=False)
     due: float = -1.0
     is_guarded: bool = False
     fault: str = ""
@@ -93,6 +94,7 @@ class Folder:
     _looked_at: float = -1.0
 
     def __post_init__(self) -> None:
+        self.folders, self.libraries = Contents(self._make_folder), Contents(self._make_library)
         self.module = Package(self)
 
     @property
@@ -151,22 +153,20 @@ class Folder:
         self.due, self._looked_at = now if self.fault else self.policy.next_look(now), now
 
     def _scan(self) -> None:
-        folders: dict[str, Folder] = {}
-        libraries: dict[str, Library] = {}
+        folder_names: set[str] = set()
+        library_names: set[str] = set()
         try:
             with os.scandir(self.path) as entries:
                 for entry in entries:
-                    self._sort_in(entry, folders, libraries)
+                    self._sort_in(entry, folder_names, library_names)
         except OSError as error:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 log.error("The folder %s cannot be read: %s", self.path, error)
         guard = os.path.join(self.path, f"{GUARD}.py")
-        if GUARD not in libraries and os.path.isfile(guard) and not os.path.islink(guard):
-            libraries[GUARD] = self._library(GUARD, guard)  # it was replaced during the scan
-        gone: list[Folder | Library] = [
-            *(library for name, library in self.libraries.items() if name not in libraries),
-            *(folder for name, folder in self.folders.items() if name not in folders),
-        ]
+        if os.path.isfile(guard) and not os.path.islink(guard):
+            library_names.add(GUARD)  # also where it was replaced during the scan
+        folders, gone_folders = self.folders.listed_again(folder_names)
+        libraries, gone_libraries = self.libraries.listed_again(library_names)
         if GUARD in libraries:
             self.policy.guards[self.name] = libraries[GUARD]
         fault = "" if GUARD in libraries else self._fault_without_guard()
@@ -176,6 +176,7 @@ class Folder:
         self.fault, self.is_guarded = fault, bool(fault) or GUARD in libraries
         if self.above is None and self.policy.open_mark:
             _mark(self.policy.open_mark, not self.is_guarded)
+        gone: list[Folder | Library] = [*gone_libraries, *gone_folders]
         for item in gone:
             item.forget()
 
@@ -197,37 +198,34 @@ class Folder:
 
     def forget(self) -> None:
         """Remove the modules of a folder that no longer exists."""
-        inside: list[Folder | Library] = [*self.libraries.values(), *self.folders.values()]
+        inside: list[Folder | Library] = [*self.libraries.made.values(), *self.folders.made.values()]
         for item in inside:
             item.forget()
         if sys.modules.get(self.name) is self.module:
             del sys.modules[self.name]
 
-    def _sort_in(self, entry: os.DirEntry[str], folders: dict[str, Folder], libraries: dict[str, Library]) -> None:
-        stem, suffix = os.path.splitext(entry.name)
-        if not is_name(stem) or stem.startswith("__"):
+    def _sort_in(self, entry: os.DirEntry[str], folders: set[str], libraries: set[str]) -> None:
+        stem, dot, suffix = entry.name.partition(".")
+        if not is_name(stem) or stem.startswith("__") or (entry.is_symlink() and self._leads_out(entry)):
             return
-        if suffix == ".py" and entry.is_file() and self._holds(entry):
-            libraries[stem] = self._library(stem, entry.path)
-        elif suffix or self.has_package(stem):
-            return
-        elif entry.is_dir() and self._holds(entry) and not self._goes_round(entry):
-            folders[stem] = self.folders.get(stem) or Folder(
-                self.policy,
-                f"{self.name}.{stem}",
-                entry.path,
-                self._roots,
-                self,
-                self._is_linked or entry.is_symlink(),
-            )
+        if suffix == "py" and entry.is_file():
+            libraries.add(stem)
+        elif not dot and entry.is_dir() and not self.has_package(stem) and not self._goes_round(entry):
+            folders.add(stem)
 
-    def _library(self, stem: str, path: str) -> Library:
-        former = self.policy.guards.get(self.name) if stem == GUARD else self.libraries.get(stem)
-        return former or Library(self.policy, self.module, f"{self.name}.{stem}", path)
+    def _make_folder(self, name: str) -> Folder:
+        path = os.path.join(self.path, name)
+        is_linked = self._is_linked or os.path.islink(path)
+        return Folder(self.policy, f"{self.name}.{name}", path, self._roots, self, is_linked)
 
-    def _holds(self, entry: os.DirEntry[str]) -> bool:
-        """Whether a symbolic link leads to a place in the catalogue; others are ignored."""
-        return not entry.is_symlink() or os.path.realpath(entry.path).startswith(self._roots)
+    def _make_library(self, name: str) -> Library:
+        former = self.policy.guards.get(self.name) if name == GUARD else None
+        path = os.path.join(self.path, f"{name}.py")
+        return former or Library(self.policy, self.module, f"{self.name}.{name}", path)
+
+    def _leads_out(self, link: os.DirEntry[str]) -> bool:
+        """Whether a symbolic link leads to a place outside of the catalogue: it is ignored."""
+        return not os.path.realpath(link.path).startswith(self._roots)
 
     def _goes_round(self, entry: os.DirEntry[str]) -> bool:
         """Whether a link would make the tree endless: it leads upwards, or is behind another link."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import resolve_name
 
@@ -14,7 +14,7 @@ from .tree import Catalog
 
 Place = Folder | Library | None
 _Class = tuple[Library, ClassOutline]
-_Contents = tuple[dict[str, Folder], dict[str, Library]]
+_Contents = tuple[Mapping[str, Folder], Mapping[str, Library]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

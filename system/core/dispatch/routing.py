@@ -64,8 +64,10 @@ class Endpoint:
 
 def kept_names(root: Folder) -> Iterator[tuple[str, str]]:
     """The folders and libraries of the root that no URL reaches, as their name is reserved: name and path."""
-    for name in sorted({*RESERVED} & {*root.folders, *root.libraries}):
-        yield name, (root.folders.get(name) or root.libraries[name]).path
+    for name in sorted(RESERVED):
+        place = root.folders.get(name) or root.libraries.get(name)
+        if place is not None:
+            yield name, place.path
 
 
 # RFC 3986, section 5.2.4: clients resolve these before they send a path
