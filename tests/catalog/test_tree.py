@@ -6,6 +6,7 @@ import importlib
 import os
 import pickle
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -221,6 +222,44 @@ def test_an_app_scans_only_the_top_folder_before_the_first_request(
     assert {path for path in scanned if path.startswith(str(site.controllers))} == {str(site.controllers)}
     assert app.test_client().get("/a/lib").text == "here"
     assert not [path for path in scanned if path.endswith("/b")]
+
+
+def test_of_many_folders_and_libraries_only_those_asked_for_are_made(site: Any) -> None:
+    for number in range(100):
+        (site.controllers / f"folder{number}").mkdir(parents=True, exist_ok=True)
+        site.write(f"folder7/lib{number}.py", "class Lib:\n    def index(self): return 'here'\n")
+    app = site.app()
+    root = app.catalog.roots["controller"]
+    assert not root.folders.made
+    assert app.test_client().get("/folder7/lib3/Lib").text == "here"
+    assert [*root.folders.made] == ["folder7"]
+    assert [*root.folders["folder7"].libraries.made] == ["lib3"]
+    assert len(root.folders) == 100
+    kept, other = root.folders["folder7"], root.folders["folder8"]
+    (site.controllers / "folder8").rmdir()
+    root.refresh(app.catalog.policy.after_every_look())
+    assert root.folders["folder7"] is kept
+    assert root.folders.get("folder8") is None
+    (site.controllers / "folder8").mkdir()
+    root.refresh(app.catalog.policy.after_every_look())
+    assert root.folders["folder8"] is not other
+
+
+def test_threads_that_ask_for_a_library_first_get_the_same_one(site: Any) -> None:
+    site.write("lib.py", "")
+    root = site.app().catalog.roots["controller"]
+    barrier, found = threading.Barrier(8), set()
+
+    def ask() -> None:
+        barrier.wait()
+        found.add(root.libraries["lib"])
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 1
 
 
 def test_the_imports_of_an_edited_library_scan_a_folder_once(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
