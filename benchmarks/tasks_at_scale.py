@@ -134,7 +134,7 @@ def count_costs(site: Bench, cluster: Cluster | None = None) -> None:
 
 # the start and the end of a task, whole and without what the board and its charts need
 NO_COUNTS = "local function note_waiting() end\nlocal function count_ended() end\n"
-NO_INDEXES = ("redis.call('ZADD', KEYS[5]", "redis.call('ZREMRANGEBYRANK'", "redis.call('ZREM', KEYS[3]")
+NO_INDEXES = ("redis.call('ZADD', keys[4]", "redis.call('ZREMRANGEBYRANK'", "redis.call('ZREM', KEYS[3]")
 SLICES, SLICE = 40, 100
 
 
@@ -166,8 +166,8 @@ def start_and_end(client: Any, start: Any, end: Any, name: str) -> tuple[float, 
     client.config_resetstat()
     for task_id in ids:
         now = time.time()
-        keys = [task_id, "bench:waiting", "bench:running", "bench:counts", "bench:started"]
-        start(keys, [task_id, 600, 0, 30, now, "run", "worker", "w@host"])
+        keys = [task_id, "bench:waiting", "bench:counts", "bench:started", "bench:running"]
+        start(keys, [task_id, 600, 0, 30, now, "run", "w@host"])
         end(
             [task_id, "bench:counts", "bench:started", "bench:failed"],
             [task_id, 600, now + 1, "SUCCESS", "result", "1"],

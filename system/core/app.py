@@ -114,7 +114,7 @@ def answer_error(app: KernKoa, pages: Pages | None, error: Exception) -> Respons
         log.error("%s %s: %s", request.method, request.path, reason, exc_info=_trace_of(error))
         got_request_exception.send(app, exception=error)
     explained = pages.answer(error, problem) if pages else None
-    return render(problem, request) if explained is None else explained
+    return render(problem, request._get_current_object()) if explained is None else explained  # type: ignore[attr-defined]
 
 
 def _trace_of(error: Exception) -> BaseException | None:

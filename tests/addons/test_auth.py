@@ -17,6 +17,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateTable
 
 from system.addons.auth import tables
+from system.core.errors import SettingsError
 from tests.conftest import Site
 from tests.task_bench import Server
 
@@ -412,6 +413,42 @@ def test_what_happened_is_in_the_audit_log(app: Any, store: Any) -> None:
     assert lines == [(event, "bob", "127.0.0.1") for event in events]
 
 
+def test_the_audit_log_is_kept_for_some_days_and_some_lines(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = import_module("system.addons.auth.store")
+    monkeypatch.setattr(store, "TRIM_EVERY", 10)
+    retention = store.Retention(authAuditDays=2, authAuditLines=50)
+    log = store.Store(app.dbs["maindb"], retention)
+    for number in range(101):
+        log.note("login failed", f"user {number}")
+    kept = [line.user for line in log.read_audit(1000)]
+    assert kept == [f"user {number}" for number in range(100, 50, -1)]
+    app.dbs["maindb"].query("update koa_audit set at = at - 3 * 86400 where id <= 90")
+    for _ in range(10):
+        log.note("login failed", "late")
+    assert {line.user for line in log.read_audit(1000)} == {
+        *(f"user {number}" for number in range(90, 101)),
+        "late",
+    }
+
+
+def test_a_long_audit_log_is_trimmed_in_pieces(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = import_module("system.addons.auth.store")
+    monkeypatch.setattr(import_module("system.addons.auth.retention"), "MOST_DELETED", 30)
+    log = store.Store(app.dbs["maindb"])
+    for number in range(100):
+        log.note("login", f"user {number}")
+    for left in (70, 40, 10, 10):
+        with log._begin() as connection:
+            store.Retention(authAuditLines=10).trim(connection)
+        assert len(log.read_audit(1000)) == left
+
+
+@pytest.mark.parametrize("wrong", [{"authAuditDays": 0}, {"authAuditDays": "soon"}, {"authAuditLines": -1}])
+def test_a_retention_that_cannot_be_is_refused_at_start(site: Site, redis: Server, wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=f"{next(iter(wrong))}: expected"):
+        site.app(libs=ADDONS, redisUrl=redis.url, addons=["auth"], **wrong)
+
+
 @pytest.mark.parametrize("name", ["", " ", "a:b", "a\nb", "x" * 151, "\u202e"])
 def test_a_name_that_cannot_be_typed_back_is_refused(store: Any, name: str) -> None:
     with pytest.raises(ValueError, match="cannot be a user's name"):
@@ -439,6 +476,32 @@ def test_what_cannot_be_a_scope_or_a_role_is_refused(app: Any, store: Any, word:
         assert run(args=["user", "roles", "ann", word]).exit_code == 1
     assert store.list_keys(store.get("ann")) == []
     assert store.get("ann").roles == {"staff"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "near"),
+    [
+        ("inner", None),
+        ("/inner/room/", None),
+        ("desk/Desk/mine", None),
+        ("_koa/explorer", None),
+        ("images", None),
+        ("iner", "inner"),
+        ("inner/rom", "inner/room"),
+        ("desk/desk", "desk/Desk"),
+        ("desk/Desk/mine/1", "desk/Desk/mine"),
+        ("desk/Desk/_mine", "desk/Desk/mine"),
+        ("nothing/like/it", ""),
+        ("http://localhost/inner", ""),
+    ],
+)
+def test_a_scope_that_names_nothing_is_refused_with_the_near_names(
+    app: Any, store: Any, scope: str, near: str | None
+) -> None:
+    made = app.test_cli_runner().invoke(args=["user", "key", "ann", "--scope", scope])
+    assert (made.exit_code == 0) == (near is None), made.output
+    assert len(store.list_keys(store.get("ann"))) == (near is None)
+    assert not near or f"Did you mean {near}" in made.output
 
 
 def test_names_that_look_the_same_are_the_same(app: Any, store: Any) -> None:

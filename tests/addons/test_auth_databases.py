@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
+from system.addons.auth.retention import Retention
 from tests.conftest import Site
 from tests.database_servers import MariaDB, PostgreSQL
 from tests.task_bench import Server
@@ -92,6 +93,9 @@ def test_users_sessions_keys_and_the_audit_log(app: Any) -> None:
     for number in range(3):
         store.note("tried", "ann", "192.0.2.1", f"{number} ünïcode \N{SNOWMAN}")
     assert [line.detail[0] for line in store.read_audit(3, "ann")] == ["2", "1", "0"]
+    with store._begin() as connection:
+        Retention(authAuditLines=2).trim(connection)
+    assert [line.detail[0] for line in store.read_audit(9)] == ["2", "1"]
 
 
 def test_a_link_sets_the_password_once(app: Any) -> None:

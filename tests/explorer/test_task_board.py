@@ -228,6 +228,6 @@ def test_durations_are_right_within_a_fifth_and_queues_keep_their_length() -> No
     assert counted.seconds(0.5) == pytest.approx(1, rel=0.2)
     assert counted.seconds(1) == pytest.approx(32, rel=0.2)
     assert Minute().seconds(0.5) == 0
-    waiting = make_charts([Minute(most={"a": 2, "b": 3}), Minute(most={"a": 1})], 1)[0]
-    assert waiting.summary == "Waiting tasks. waiting: now 1, at most 5."
+    waiting = make_charts([Minute(most={"a": 2, "b": 3}), Minute(waiting={"b": 0}, most={"a": 1})], 1)[0]
+    assert waiting.summary == "Waiting tasks. waiting: now 0, at most 5."
     assert waiting.lines[0].points == "0.0,0.0 300.0,48.0"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 LIBRARY = """
-    from pydantic import BaseModel
+    from typing import Annotated
+    from pydantic import BaseModel, Field
     class Item(BaseModel):
         n: int
         s: str = ""
@@ -17,6 +18,7 @@ LIBRARY = """
         def floats(self, sides: list[float]): return len(sides)
         def items(self, items: list[Item]): return len(items)
         def numbers(self, numbers: dict[str, int]): return len(numbers)
+        def limited(self, numbers: Annotated[dict[str, int], Field(min_length=4_500)]): return len(numbers)
         def one(self, wanted: int): return wanted
         def others(self, **others: int): return len(others)
         def item(self, item: Item): return item.n
@@ -51,6 +53,7 @@ def cost(client: Any, url: str, body: str) -> tuple[float, Any]:
         ("floats", {"sides": [1.5] * 500}, {"sides": ["x" * 100] * 500}),
         ("floats", {"sides": [1.5] * 3_000}, {"sides": ["x"] * 3_000}),
         ("numbers", {f"n{n}": n for n in range(900)}, {f"n{n}": "x" for n in range(900)}),
+        ("numbers", {f"n{n}": n for n in range(40_000)}, {f"n{n}": "x" for n in range(40_000)}),
         ("several", {f"{'n' * 60}{n:02}": 1 for n in range(20)}, {f"{'n' * 60}0{n}": 1 for n in range(900)}),
     ],
 )
@@ -70,6 +73,16 @@ def test_of_very_many_faults_the_first_is_listed_and_the_others_are_counted(clie
     document = client.post("/lib/floats", json={"sides": [1.5, *["x"] * 1_999]}).get_json()
     assert [fault["name"] for fault in document["errors"]] == ["sides.1"]
     assert document["more"] == 1_998
+
+
+def test_a_long_dict_is_checked_whole_and_keeps_its_limits(client: Any) -> None:
+    good = {f"n{n}": str(n) for n in range(5_000)}
+    assert client.post("/lib/numbers", json=good).text == "5000"
+    faults = client.post("/lib/numbers", json=good | {"last": "x"}).get_json()["errors"]
+    assert [fault["name"] for fault in faults] == ["last"]
+    assert client.post("/lib/limited", json=good).text == "5000"
+    faults = client.post("/lib/limited", json={f"n{n}": n for n in range(4_000)}).get_json()["errors"]
+    assert [fault["name"] for fault in faults] == ["numbers"]
 
 
 def test_many_faults_are_counted(client: Any) -> None:

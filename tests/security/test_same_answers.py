@@ -84,7 +84,8 @@ PATHS = """
 COOKIES = ["a=1; b=2", "a", "=x", "a=1;;b=2", 'a="q;r"; b=2', "a=1; a=2", "a=\xe9", "a=%41", "a=1,b=2", ";"]
 HOSTS = """
 shop.example. SHOP.example.:80 shop.example.evil.example shop.example@evil.example xn--shp-fna.example sh%6fp.example
-.shop.example
+.shop.example shop.example:x shop.example: shop.example:80:80 shop.example:-1 shop.example:80x shop.example.:x
+shop.example:\xb2 shop.example:123456 shop.example,evil.example shop.example:8080
 """.split()
 UPGRADES = ["websocket", "h2c"]
 RANGES = ["bytes=0-3", "bytes=-2", "bytes=4-", "bytes=90-", "lines=1-2"]
@@ -162,6 +163,7 @@ REFUSED = {
     "two hosts": get("/probe/echo", f"Host: {HOST}", "Host: evil.example"),
     "no host": get("/probe/echo").replace(f"Host: {HOST}\r\n".encode(), b""),
     "a host that is none": get("/probe/echo", "Host: a b"),
+    "an empty host": get("/probe/echo", "Host:"),
     "a host with two dots": get("/probe/echo", "Host: shop..example"),
     "a host that ends in two dots": get("/probe/echo", "Host: shop.example.."),
     "two lengths": post(FORM, "a=1", "Content-Length: 4"),
@@ -188,6 +190,19 @@ REFUSED = {
     "chunked twice": chunked(FORM, "3\r\na=1\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
     "chunked and more": get("/probe/echo", "Transfer-Encoding: chunked, gzip", verb="POST", body="0\r\n\r\n"),
     "a long header": get("/probe/echo", "X-Odd: " + "x" * 70_000),
+    "a carriage return in a header": get("/probe/echo", "X-Odd: 1\rX-Other: 2"),
+    "a carriage return before a length": get(
+        "/probe/echo", "X-Odd: 1\rContent-Length: 3", verb="POST", body="a=1"
+    ),
+    **{
+        f"a coding with {blank!r}": chunked(FORM, "3\r\na=1\r\n0\r\n\r\n").replace(b" chunked", blank + b"chunked")
+        for blank in (b"\x0b", b"\x1f", b"\x85", b"\xa0")
+    },
+    "chunks of HTTP/1.0": chunked(FORM, "3\r\na=1\r\n0\r\n\r\n").replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "a version with a zero": get("/probe/echo", version="HTTP/01.1"),
+    "tabs in the request line": get("/probe/echo").replace(b" ", b"\t", 2),
+    "a control character in the path": get("/probe/echo/\1"),
+    "a control character in the query": get("/probe/echo?a=\x7f"),
     "a folded header": get("/probe/echo", "X-Odd: 1", " folded"),
 }
 

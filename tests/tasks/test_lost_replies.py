@@ -35,14 +35,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         proxy.close()
 
 
-# the script that takes and acknowledges: the length of the prefix "kernkoa:", how many messages are acknowledged
-EXCHANGE = "\r\n8\r\n$1\r\n{}\r\n"
+# the script that takes and acknowledges: after the worker the seconds that a record lives, how many are acknowledged
+EXCHANGE = "\r\n604800\r\n$1\r\n{}\r\n"
 STEPS = {
     "put into the queue": "kernkoa.run",
     "received": "BRPOP",
-    "held": "ZADD",
+    "held": "[{",
     "taken and held": EXCHANGE.format(0),
-    "started": "worker0@",
     "reported": "inProgress",
     "ended": "SUCCESS",
     "acknowledged": EXCHANGE.format(1),

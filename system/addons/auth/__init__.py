@@ -14,6 +14,7 @@ try:
     from .link_pages import blueprint as link_pages
     from .links import find_mailer
     from .pages import blueprint
+    from .retention import read_retention
     from .store import Store
     from .throttle import LINK_LIMITS, Throttle
 except ImportError as error:
@@ -33,11 +34,11 @@ def init_app(app: Any) -> None:
     if database not in app.dbs:
         raise SettingsError(f"config.py: authDatabase = {database!r} is not one of the databases")
     find_mailer(settings)
-    redis = app.tasks.redis
+    store, redis = Store(app.dbs[database], read_retention(settings)), app.tasks.redis
     throttle = Throttle(f"{settings.name}:auth:", redis)
     link_throttle = Throttle(f"{settings.name}:auth-links:", redis, LINK_LIMITS)
     secret_throttle = Throttle(f"{settings.name}:auth-secrets:", redis)
-    app.extensions["auth"] = Auth(Store(app.dbs[database]), throttle, link_throttle, secret_throttle)
+    app.extensions["auth"] = Auth(store, throttle, link_throttle, secret_throttle)
     app.extensions["auth.require"] = require
     app.extensions["auth.may_use"] = may_use
     app.register_blueprint(blueprint)

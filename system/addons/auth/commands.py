@@ -14,6 +14,7 @@ from flask.cli import AppGroup
 from . import passwords
 from .attempts import auth_of_app
 from .links import make_link
+from .scopes import check_scopes
 from .store import Store, User
 
 users = AppGroup("user", help="Users, their roles, API keys and the audit log.")
@@ -140,6 +141,7 @@ def key(name: str, label: str, scopes: tuple[str, ...], days: float, listed: boo
             store.revoke_key(user, revoke)
             store.note("key revoked", user.name, "command line", revoke)
         else:
+            check_scopes(scopes)
             made = store.add_key(user, label, scopes, days)
             store.note("key made", user.name, "command line", made.split("_")[1])
             click.echo(made)

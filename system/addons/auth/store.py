@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 import unicodedata
@@ -18,8 +19,10 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from system.core.errors import DatabaseError
 
 from .passwords import hash_password
+from .retention import TRIM_EVERY, Retention
 from .tables import audit, keys, migrate, users
 
+log = logging.getLogger("kernkoa.auth")
 KEY_PREFIX = "koa_"
 
 
@@ -68,9 +71,11 @@ class Key:
 class Store:
     """Stores users, keys and the audit log. Every method raises DatabaseUnavailable if the database is away."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Any, retention: Retention | None = None) -> None:
         self._database = database
+        self._retention = retention or Retention()
         self._is_ready = False
+        self._noted = 0
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
@@ -230,6 +235,17 @@ class Store:
         }
         with self._begin() as connection:
             connection.execute(insert(audit).values(values))
+        if self._noted % TRIM_EVERY == 0:
+            self._trim_audit()
+        self._noted += 1
+
+    def _trim_audit(self) -> None:
+        """Delete old lines of the audit log. A failure is logged: it must not fail the login that is noted."""
+        try:
+            with self._begin() as connection:
+                self._retention.trim(connection)
+        except DatabaseError as error:
+            log.warning("The audit log was not trimmed: %s", error)
 
     def read_audit(self, count: int, user: str = "") -> list[Any]:
         """The latest lines of the audit log, newest first."""

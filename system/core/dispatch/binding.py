@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ..catalog.outline import TASK_PARAMETER
 from ..errors import InvalidParameters, UnsupportedMediaType
@@ -118,16 +119,23 @@ class TypedBinding:
     def _bind_query(self, params: Params) -> dict[str, Any] | None:
         """The arguments of plain parameters, each sent once in a query; None where there is more to find out."""
         kwargs: dict[str, Any] = {}
-        try:
-            for slot in self.slots:
-                text = dict.get(params, slot.name, MISSING)
-                if text is not MISSING and text:
+        refused: list[tuple[Slot, ValidationError]] = []
+        for slot in self.slots:
+            text = dict.get(params, slot.name, MISSING)
+            if text is not MISSING and text:
+                try:
                     kwargs[slot.parameter.name] = slot.convert_text(text)
-                elif text is not MISSING or slot.is_required or slot.is_copied:
-                    return None
-        except ValidationError:
-            return None
-        return kwargs
+                except ValidationError as error:
+                    refused.append((slot, error))
+            elif text is not MISSING or slot.is_required or slot.is_copied:
+                return None
+        return self._refuse(params, refused) if refused else kwargs
+
+    def _refuse(self, params: Params, refused: list[tuple[Slot, ValidationError]]) -> NoReturn:
+        call = Call(params, None, False, False)
+        for slot, error in refused:
+            _note(call, error, slot, "query", slot.name)
+        raise InvalidParameters(call.faults, call.more)
 
     def _check_body(self, call: Call) -> None:
         if call.params.unread:
@@ -276,20 +284,29 @@ _OWN_WORDS = ("value_error", "assertion_error")
 def _note(call: Call, error: ValidationError, slot: Slot, source: str, name: str) -> None:
     """Note what pydantic found, under the client's names; of a union's members only the first."""
     found: dict[str, Fault] = {}
+    has_places = slot.shape not in ("value", "rest", "others", "file")
     items = iter(error.errors(include_url=False, include_context=False))
     for item in items:
-        inside = slot.shape not in ("value", "rest", "others", "file")
-        where, expected = slot.place(item["loc"]) if inside else ([], slot.expected)
-        if item["type"] in _AT_ITS_NAME and where[-1:] != [str(item["loc"][-1])]:
-            where, expected = [*where, str(item["loc"][-1])], _AT_ITS_NAME[item["type"]]
-        is_whole = slot.is_body and (slot.shape == "record" or isinstance(call.json, list))
-        path = ".".join(where if is_whole and where else [name, *where])
-        hint, got = f"{item['msg'].removeprefix('Value error, ')}.", item["input"]
-        if item["type"] in ("missing", "missing_argument"):
-            hint, got = _missing_hint(call, path, slot.fields or ()), None
-        fault = make_fault(path, source, expected, got, hint)
-        found.setdefault(path, fault | {"message": fault["hint"]} if item["type"] in _OWN_WORDS else fault)
-        if len(found) == MOST_FAULTS:
-            break
+        path, expected = _place(call, slot, name, item) if has_places else (name, slot.expected)
+        if path not in found:
+            found[path] = _explain(call, slot, path, source, expected, item)
+            if len(found) == MOST_FAULTS:
+                break
     call.add(*found.values())
     call.more += len(list(items))
+
+
+def _place(call: Call, slot: Slot, name: str, item: ErrorDetails) -> tuple[str, str]:
+    """The path to a wrong value, and what is expected there."""
+    where, expected = slot.place(item["loc"])
+    if item["type"] in _AT_ITS_NAME and where[-1:] != [str(item["loc"][-1])]:
+        where, expected = [*where, str(item["loc"][-1])], _AT_ITS_NAME[item["type"]]
+    is_whole = slot.is_body and (slot.shape == "record" or isinstance(call.json, list))
+    return ".".join(where if is_whole and where else [name, *where]), expected
+
+
+def _explain(call: Call, slot: Slot, path: str, source: str, expected: str, item: ErrorDetails) -> Fault:
+    if item["type"] in ("missing", "missing_argument"):
+        return make_fault(path, source, expected, None, _missing_hint(call, path, slot.fields or ()))
+    fault = make_fault(path, source, expected, item["input"], f"{item['msg'].removeprefix('Value error, ')}.")
+    return fault | {"message": fault["hint"]} if item["type"] in _OWN_WORDS else fault

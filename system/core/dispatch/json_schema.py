@@ -68,19 +68,10 @@ def in_words(schema: Mapping[str, Any], definitions: Mapping[str, Schema] | None
     return ", ".join([words, *(_ONE.sub(r"\1", limit) for limit in limits)])
 
 
-def at_place(schema: Schema, location: tuple[int | str, ...]) -> tuple[list[str], Mapping[str, Any]]:
-    """The names and indexes of a location in a value, and the schema there; without pydantic's names of types."""
-    known = schema.get("$defs", {})
-    path: list[str] = []
-    here: Mapping[str, Any] = schema
-    for part in location:
-        found = next(
-            (inner for option in _options(here, known) if (inner := _inside(option, part)) is not None), None
-        )
-        if found is not None:
-            here = found
-            path.append(str(part))
-    return path, here
+def step(schema: Mapping[str, Any], part: int | str, known: Mapping[str, Schema]) -> Mapping[str, Any] | None:
+    """The schema of an item or a property; None where there is none, as for pydantic's names of types."""
+    found = (_inside(option, part) for option in _options(schema, known))
+    return next((inner for inner in found if inner is not None), None)
 
 
 def _options(schema: Mapping[str, Any], known: Mapping[str, Schema]) -> list[Mapping[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import Any
 
 from flask import Response, render_template
@@ -20,10 +19,11 @@ from .responses import PROBLEM_TYPE, json_response
 UNEXPECTED = "The server failed to answer this request. The fault is in the site, not in what you sent."
 
 UNTYPED_JSON = "The body looks like JSON: send it with the header Content-Type: application/json."
+_STATUS_LINES = {code: f"{code} {name.upper()}" for code, name in HTTP_STATUS_CODES.items()}
 _VARY = (("Vary", "Accept"),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Problem:
     """An error as clients see it: the record behind the page and the JSON answer."""
 
@@ -31,7 +31,7 @@ class Problem:
     title: str
     detail: str
     members: dict[str, Any] = field(default_factory=dict)
-    headers: Headers = field(default_factory=Headers)
+    headers: Headers | dict[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The members of RFC 9457, section 3.1. The type is about:blank: the status is enough."""
@@ -45,8 +45,8 @@ class Problem:
 
 def describe(error: BaseException) -> Problem:
     """The facts about an error that a client may see. For an error of the site only that it happened."""
-    if isinstance(error, KernKoaError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Problem(error.status, error.title, error.detail, error.members, Headers(error.headers))
+    if isinstance(error, KernKoaError) and error.status != 500:
+        return Problem(error.status, error.title, error.detail, error.members, error.headers)
     if isinstance(error, HTTPException) and error.code:
         headers = Headers(error.get_headers())
         headers.remove("Content-Type")
@@ -72,7 +72,7 @@ def render(problem: Problem, request: KernelRequest) -> Response:
     elif problem.headers:
         response = json_response(problem.document(), mimetype=PROBLEM_TYPE)
     else:
-        status = f"{problem.status} {HTTP_STATUS_CODES.get(problem.status, 'UNKNOWN').upper()}"
+        status = _STATUS_LINES.get(problem.status) or f"{problem.status} UNKNOWN"
         return LeanResponse(encode_any(problem.document()), PROBLEM_TYPE, status, _VARY)
     response.status_code = problem.status
     response.headers.update(problem.headers)

@@ -76,16 +76,23 @@ def find_named(call: Call, slot: Slot) -> tuple[str, Any]:
     for name in slot.names:
         if isinstance(body, dict) and name in body:
             return "json", body[name]
+    if params.sent_once:  # in a query without escapes, which need not be read again
+        sent = [dict.get(params, name) for name in slot.names if name in params]
+        return _find_text(call, slot, "query", sent[:1]) if sent else ("", MISSING)
     for source, values in (("form", params.form), ("query", params.query)):
         for name in slot.names:
             if name in values:
-                noted = len(call.faults)
-                value = text_value(call, slot.name, values.getlist(name), slot.rules, slot.expected)
-                return "fault" if len(call.faults) > noted else source, value
+                return _find_text(call, slot, source, values.getlist(name))
     for name in slot.names:
         if name in params:
             return "params", params[name]
     return "", MISSING
+
+
+def _find_text(call: Call, slot: Slot, source: str, texts: list[Any]) -> tuple[str, Any]:
+    noted = len(call.faults)
+    value = text_value(call, slot.name, texts, slot.rules, slot.expected)
+    return "fault" if len(call.faults) > noted else source, value
 
 
 def find_file(call: Call, slot: Slot) -> tuple[str, Any]:

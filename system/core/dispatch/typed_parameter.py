@@ -13,13 +13,14 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from .json_schema import Schema, at_place, in_words
+from .json_schema import Schema, in_words, step
 from .parameter import EMPTY, Parameter, Shape, is_record_type, members, shape_of, unusable
 from .schema_generator import Schemas
 from .signature import Signature
 from .value_rules import check_constraints, make_validator
 
 _FILES = ConfigDict(arbitrary_types_allowed=True)
+MOST_STEPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Slot:
         self.has_decimals = "'decimal'" in repr(self.adapter.core_schema)
         self.is_copied = _is_copied(parameter)
         self._words: dict[int, str] = {}
+        self._steps: dict[tuple[int, int | str], Mapping[str, Any] | None] = {}
 
     @cached_property
     def convert_fast(self) -> Callable[[Any], Any]:
@@ -123,12 +125,28 @@ class Slot:
 
     def place(self, location: tuple[int | str, ...]) -> tuple[list[str], str]:
         """A location that pydantic names, as the client knows it, and what is expected there, for people."""
-        path, schema = at_place(self.schema, location)
-        if not path:
-            return path, self.expected
+        path: list[str] = []
+        schema: Mapping[str, Any] = self.schema
+        for part in location:
+            inner = self._step(schema, part)
+            if inner is not None:
+                schema = inner
+                path.append(str(part))
+        return path, self._in_words(schema) if path else self.expected
+
+    def _step(self, schema: Mapping[str, Any], part: int | str) -> Mapping[str, Any] | None:
+        """The schema inside a part of self.schema, which is remembered."""
+        key = id(schema), part
+        if key not in self._steps:
+            if len(self._steps) >= MOST_STEPS:  # clients choose the names
+                self._steps.clear()
+            self._steps[key] = step(schema, part, self.schema.get("$defs", {}))
+        return self._steps[key]
+
+    def _in_words(self, schema: Mapping[str, Any]) -> str:
         if id(schema) not in self._words:  # a part of self.schema, so there are as many as that has
             self._words[id(schema)] = in_words(schema, self.schema.get("$defs", {}))
-        return path, self._words[id(schema)]
+        return self._words[id(schema)]
 
 
 def _is_copied(parameter: Parameter) -> bool:

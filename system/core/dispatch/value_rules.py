@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Flag
+from itertools import islice
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -29,10 +30,13 @@ _FORMAT_OF = {"date": "date", "datetime": "date-time", "time": "time", "timedelt
 # the keys of a core schema that hold no schema
 _NO_SCHEMA = frozenset({"metadata", "default", "default_factory", "cls", "expected", "members", "serialization"})
 _LISTS = frozenset({"list", "tuple", "set", "frozenset"})
+_LENGTHS = frozenset({"min_length", "max_length"})
+PIECE = 500  # items of a dict that are checked at once
 
 
 def make_validator(adapter: TypeAdapter[Any], fail_fast: bool = False) -> Any:
-    """A validator that follows the rules; with `fail_fast` it stops at the first wrong item of a list.
+    """A validator that follows the rules; with `fail_fast` it stops at the first wrong item of a list, or at the
+    first items of a dict of which one is wrong.
 
     Not-a-number and infinity are refused, dates are ISO 8601 text, a Literal's or Enum's numbers may be text, an
     Iterable is a list.
@@ -61,6 +65,8 @@ def _apply(schema: Any, fail_fast: bool) -> Any:
         made = made | {"type": "list"}
     if made["type"] in _LISTS and fail_fast:
         return made | {"fail_fast": True}
+    if kind == "dict" and fail_fast and _LENGTHS.isdisjoint(made):
+        return _wrap("function-wrap", _check_in_pieces, made)
     if kind in _ISO_8601:
         return _before(_iso_only(kind), made)
     if kind == "enum" and issubclass(schema["cls"], Flag):
@@ -77,8 +83,22 @@ def _apply_named(key: str, value: Any, fail_fast: bool) -> Any:
     return _apply(value, fail_fast)
 
 
+def _check_in_pieces(value: Any, check: Callable[[Any], Any]) -> Any:
+    """Checks a long dict up to the first piece with faults: pydantic would list those of the whole."""
+    if not isinstance(value, dict) or len(value) <= PIECE:
+        return check(value)
+    items, checked = iter(value.items()), {}
+    while piece := dict(islice(items, PIECE)):
+        checked.update(check(piece))
+    return checked
+
+
 def _before(function: Callable[[Any], Any], schema: CoreSchema) -> CoreSchema:
-    wrapped = {"type": "function-before", "function": {"type": "no-info", "function": function}, "schema": schema}
+    return _wrap("function-before", function, schema)
+
+
+def _wrap(kind: str, function: Callable[..., Any], schema: CoreSchema) -> CoreSchema:
+    wrapped = {"type": kind, "function": {"type": "no-info", "function": function}, "schema": schema}
     if "ref" in schema:  # the name under which other places of the schema find it
         wrapped["ref"] = schema.pop("ref")
     return wrapped

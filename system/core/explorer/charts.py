@@ -43,21 +43,30 @@ class Chart:
 def make_charts(counted: Sequence[Minute], step: int) -> list[Chart]:
     """The charts of a period, of which each point counts `step` minutes."""
     waiting = [float(sum(each.most.values())) for each in counted]
+    left = float(sum(counted[-1].waiting.values()))
     done = [each.ended["SUCCESS"] / step for each in counted]
     failed = [each.ended["FAILURE"] / step for each in counted]
     median, slow = ([each.seconds(share) for each in counted] for share in (0.5, 0.95))
     begins = time.strftime("%H:%M", time.localtime(time.time() - len(counted) * step * 60))
     return [
-        _make_chart("Waiting tasks", begins, {"waiting": waiting}, _number),
+        _make_chart("Waiting tasks", begins, {"waiting": waiting}, _number, left),
         _make_chart("Ended tasks per minute", begins, {"done": done, "failed": failed}, _number),
         _make_chart("Duration", begins, {"median": median, "95 % within": slow}, show_seconds),
     ]
 
 
-def _make_chart(title: str, begins: str, series: dict[str, list[float]], show: Callable[[float], str]) -> Chart:
+def _make_chart(
+    title: str,
+    begins: str,
+    series: dict[str, list[float]],
+    show: Callable[[float], str],
+    last: float | None = None,
+) -> Chart:
+    """A chart; its last value in words is `last`, where the last point is something else."""
     top = max(max(values) for values in series.values())
     lines = (
-        Line(name, show(values[-1]), show(max(values)), _draw(values, top)) for name, values in series.items()
+        Line(name, show(values[-1] if last is None else last), show(max(values)), _draw(values, top))
+        for name, values in series.items()
     )
     return Chart(title, show(top), begins, tuple(lines))
 

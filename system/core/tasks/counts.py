@@ -16,6 +16,9 @@ KEPT_HOURS = 25
 # two steps of a duration's logarithm are a factor of two: a count is right within a fifth
 _STEPS = 2
 
+# the length of a queue is noted exactly up to here, and then each time it is a multiple of this
+EXACT = 16
+
 # ARGV of the scripts have the time as `now`; `counts` is the key of its hour. note_waiting returns whether it is
 # the first of a queue in a minute
 COUNT = f"""
@@ -29,11 +32,13 @@ local function count_ended(counts, now, status, started)
   if redis.call('HINCRBY', counts, what, 1) == 1 then keep(counts) end
 end
 local function note_waiting(counts, now, queue, number)
+  if number > {EXACT} and number % {EXACT} > 0 then return false end
   local is_first = redis.call('HSET', counts, math.floor(now / 60) .. ' waiting ' .. queue, number) == 1
   if is_first then keep(counts) end
   return is_first
 end
 local function note_most(counts, now, queue, number)
+  if number > {EXACT} and number % {EXACT} > 0 then return end
   local most = math.floor(now / 60) .. ' most ' .. queue
   if number > tonumber(redis.call('HGET', counts, most) or -1) then redis.call('HSET', counts, most, number) end
 end
@@ -102,8 +107,10 @@ def _decode(items: list[tuple[bytes, bytes]]) -> dict[int, Minute]:
 
 def _put(found: dict[int, Minute], name: str, number: int) -> None:
     minute, kind, *rest = name.split(" ", 2)
+    if not (kind.isupper() or kind in ("waiting", "most")):
+        return
     counted = found.setdefault(int(minute), Minute())
-    if kind in ("waiting", "most"):
+    if not kind.isupper():
         (counted.waiting if kind == "waiting" else counted.most)[rest[0]] = number
         return
     counted.ended[kind] += number

@@ -43,7 +43,7 @@ from .output import output_of
 from .payload import decode_message, make_environ, unpack_params
 from .progress import Reporter
 from .queues import QUEUE, RUN
-from .records import Record
+from .records import Record, decode_pairs
 from .redis_connection import patiently
 from .submission import Tasks, task_arguments
 from .tracing import name_span
@@ -91,6 +91,9 @@ def register(app: Flask, tasks: Tasks, celery: Celery) -> None:
 def _start(task: Any, tasks: Tasks) -> Record:
     """Record that the task runs. Raises Ignore for a message that must not run."""
     request = task.request
+    if not tasks.settings.brokerUrl and request.begun:
+        _, runs, fields = request.begun
+        return _describe(request.id, runs, decode_pairs(fields))
     redelivered = bool((request.delivery_info or {}).get("redelivered"))
     lease = tasks.settings.leaseSeconds if tasks.settings.brokerUrl else 0.0
     records = task.backend.records
@@ -99,7 +102,11 @@ def _start(task: Any, tasks: Tasks) -> Record:
     if runs < 0:
         log.info("A message of %s is ignored: %s", request.id, _PASSED_OVER[runs])
         raise Ignore
-    return {"route": "", "queue": QUEUE, **record, "task_id": request.id, "runs": runs}
+    return _describe(request.id, runs, record)
+
+
+def _describe(task_id: str, runs: int, record: Record) -> Record:
+    return {"route": "", "queue": QUEUE, **record, "task_id": task_id, "runs": runs}
 
 
 _PASSED_OVER = {

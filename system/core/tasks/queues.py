@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from .begin_script import MOST_LISTED
 from .counts import COUNT
-from .records import FINAL, MOST_LISTED, Record, Records, decode
+from .records import FINAL, Record, Records, decode
 from .redis_connection import RedisConnection
 from .tracing import trace_headers
 
@@ -20,25 +21,25 @@ QUEUE = "tasks"
 RUN = "kernkoa.run"
 
 # KEYS: the record, the index of the newest, those who wait for a worker, the queue, the counts. ARGV: the id, when
-# it was queued, when it is due, how many may wait (0: any), how many are listed, the message or "", the queue's
-# name, then the fields.
+# it was queued, when it is due, how many may wait (0: any), the message or "", the queue's name, then more fields.
 # The record of a task that waits does not expire. Returns 1, also if it was done before and the reply was lost; 0
 # if the id is taken; -1 if too many wait.
 _PUT = (
     COUNT
-    + """
+    + f"""
 local queued = redis.call('HGET', KEYS[1], 'queued')
 if queued then return queued == ARGV[2] and 1 or 0 end
-local most, waiting, now = tonumber(ARGV[4]), redis.call('ZCARD', KEYS[3]), tonumber(ARGV[2])
+local most, waiting = tonumber(ARGV[4]), redis.call('ZCARD', KEYS[3])
+local now, due, queue = tonumber(ARGV[2]), ARGV[3], ARGV[6]
 if most > 0 and waiting >= most then return -1 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 8))
+redis.call('HSET', KEYS[1], 'status', 'PENDING', 'queue', queue, 'queued', ARGV[2], 'due', due, unpack(ARGV, 7))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-if note_waiting(KEYS[5], now, ARGV[7], waiting + 1) then
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -tonumber(ARGV[5]) - 1)
+if note_waiting(KEYS[5], now, queue, waiting + 1) then
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -{MOST_LISTED} - 1)
 end
-note_most(KEYS[5], now, ARGV[7], waiting + 1)
-redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-if ARGV[6] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[6]) end
+note_most(KEYS[5], now, queue, waiting + 1)
+redis.call('ZADD', KEYS[3], due, ARGV[1])
+if ARGV[5] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[5]) end
 return 1
 """
 )
@@ -105,14 +106,17 @@ class Queues:
         self._redis = redis
         self._records = records
 
-    def put(self, task_id: str, fields: Record, due: float, most: int, message: str) -> int:
-        """Record a new task and put its message into its queue, both or neither. See _PUT."""
-        queue, counts = fields["queue"], self._records.counts.key(fields["queued"])
+    def put(
+        self, task_id: str, queue: str, times: tuple[float, float], most: int, message: str, more: Record
+    ) -> int:
+        """Record a new task and put its message into its queue, both or neither. See _PUT.
+
+        `times` are when it is queued and when it is due; `more` are fields of the record.
+        """
         keys = [self._records.key(task_id), self._records.index, self._waiting(queue), self._redis.key(queue)]
-        keys.append(counts)
-        values = [part for item in fields.items() for part in item]
-        arguments = [task_id, fields["queued"], due, most, MOST_LISTED, message, queue, *values]
-        return int(self._redis.run_script(_PUT, keys, arguments))
+        keys.append(self._records.counts.key(times[0]))
+        values = [part for item in more.items() for part in item]
+        return int(self._redis.run_script(_PUT, keys, [task_id, *times, most, message, queue, *values]))
 
     def put_again(
         self, task_id: str, queue: str, due: float, message: str, fields: Record, lost: bool = False

@@ -13,19 +13,18 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from .begin_script import BEGIN
 from .counts import COUNT, Counts
 from .redis_connection import RedisConnection
 
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 # words with their own meaning, which a report may not use as its state
 RESERVED_STATES = FINAL | {"PENDING", "RETRY", "STARTED", "RECEIVED", "REJECTED", "IGNORED"}
-# as many of the newest tasks are listed
-MOST_LISTED = 10_000
 # as many of the newest failures
 MOST_FAILED = 1_000
 # a record may expire earlier by this part of its time: as if its task had ended when it started
 EARLY = 1_000
-# the params of a task that was successful are kept up to this size
+# the message of a task that was successful is kept up to this size; the field `bytes` has a larger one
 MOST_KEPT_BYTES = 1_024
 # a task whose message was sent again so often is given up
 MOST_RESENDS = 5
@@ -50,8 +49,8 @@ _LISTED = tuple(name for name in FIELDS if name not in ("result", "state", "log"
 _NUMBERS = frozenset({"queued", "due", "started", "done", "runs", "retries", "resends"})
 _JSON = frozenset({"state", "result", "error", "log", "trace"})
 
-# no task runs so often; no time is later (the year 5138)
-_MOST_RUNS, _LATEST = 1_000, 1e11
+# no time is later (the year 5138)
+_LATEST = 1e11
 _SHAPES: dict[str, tuple[type, ...]] = {
     "state": (dict, NoneType),
     "error": (dict, NoneType),
@@ -61,39 +60,34 @@ _SHAPES: dict[str, tuple[type, ...]] = {
 
 _IS_FINAL = "local function final(status) return status=='SUCCESS' or status=='FAILURE' or status=='REVOKED' end\n"
 
-# KEYS: the record, the beginning of the keys of those who wait, the leases of those that run, the counts, the
-# index of those that run. ARGV: the id, the seconds to live, "1" if the message was delivered before, the seconds
-# of a lease or 0, now, the name of this run, then the fields.
+# KEYS: the record, the beginning of the keys of those who wait, the counts, the index of those that run, their
+# leases. ARGV: the id, the seconds to live, "1" if the message was delivered before, the seconds of a
+# lease or 0, now, the name of this run, the worker.
 # Returns how often the task was started, and its record before; or -1 without a record, -2 if it is final, -3 if
 # it runs and this is a second message. A run whose first reply was lost asks again and gets the same number.
-# What is no record is as none (pcall), and a number of runs that is none counts as 0: a worker would ask for ever.
 _START = (
     _IS_FINAL
-    + COUNT
+    + BEGIN
     + """
-local fields, record = redis.pcall('HGETALL', KEYS[1]), {}
-for at = 1, #fields, 2 do record[fields[at]] = fields[at + 1] end
-local status, queue, runs = record.status, tostring(record.queue), tonumber(record.runs)
-if not (runs and runs >= 0 and runs < MOST_RUNS) then runs = 0 end
+local fields, record = read_record(KEYS[1])
+local status, queue = record.status, tostring(record.queue)
 if not status then return {-1, {}} end
-if status == 'STARTED' and record.run == ARGV[6] then return {runs, fields} end
-redis.call('ZREM', KEYS[2] .. queue, ARGV[1])
-if final(status) then return {-2, {}} end
+if status == 'STARTED' and record.run == ARGV[6] then return {tonumber(record.runs) or 1, fields} end
+if final(status) then
+  redis.call('ZREM', KEYS[2] .. queue, ARGV[1])
+  return {-2, {}}
+end
 local lease, now = tonumber(ARGV[4]), tonumber(ARGV[5])
 if status == 'STARTED' then
-  local renewed = lease > 0 and redis.call('ZSCORE', KEYS[3], ARGV[1])
-  if ARGV[3] == '0' or (renewed and renewed + lease > now) then return {-3, {}} end
+  local renewed = lease > 0 and redis.call('ZSCORE', KEYS[5], ARGV[1])
+  if ARGV[3] == '0' or (renewed and renewed + lease > now) then
+    redis.call('ZREM', KEYS[2] .. queue, ARGV[1])
+    return {-3, {}}
+  end
 end
-if lease > 0 then redis.call('ZADD', KEYS[3], now, ARGV[1]) end
-runs = runs + 1
-redis.call('HSET', KEYS[1], 'status', 'STARTED', 'started', now, 'run', ARGV[6], 'runs', runs, unpack(ARGV, 7))
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('ZADD', KEYS[5], now, ARGV[1])
-if note_waiting(KEYS[4], now, queue, redis.call('ZCARD', KEYS[2] .. queue)) then
-  redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -MOST_LISTED - 1)
-end
-return {runs, fields}
-""".replace("MOST_LISTED", str(MOST_LISTED)).replace("MOST_RUNS", str(_MOST_RUNS))
+if lease > 0 then redis.call('ZADD', KEYS[5], now, ARGV[1]) end
+return {begin(KEYS, ARGV[1], record, now, ARGV[2], ARGV[6], ARGV[7]), fields}
+"""
 )
 
 # KEYS: the record. ARGV: its seconds to live, then the fields. Returns the status before, '' without a record.
@@ -114,16 +108,14 @@ _END = (
     _IS_FINAL
     + COUNT
     + f"""
-local status, started = unpack(redis.pcall('HMGET', KEYS[1], 'status', 'started'))
+local status, started, bytes = unpack(redis.pcall('HMGET', KEYS[1], 'status', 'started', 'bytes'))
 redis.call('ZREM', KEYS[3], ARGV[1])
 if not status or final(status) then return status or '' end
 local now = tonumber(ARGV[3])
 started = status == 'STARTED' and tonumber(started)
 redis.call('HSET', KEYS[1], 'status', ARGV[4], 'done', ARGV[3], unpack(ARGV, 5))
 if not started or now - started > tonumber(ARGV[2]) / {EARLY} then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
-if ARGV[4] == 'SUCCESS' and redis.call('HSTRLEN', KEYS[1], 'message') > {MOST_KEPT_BYTES} then
-  redis.call('HSET', KEYS[1], 'message', '')
-end
+if ARGV[4] == 'SUCCESS' and bytes then redis.call('HSET', KEYS[1], 'message', '') end
 count_ended(KEYS[2], now, ARGV[4], started)
 if ARGV[4] == 'FAILURE' then
   redis.call('ZADD', KEYS[4], now, ARGV[1])
@@ -142,7 +134,7 @@ class Records:
 
     def __init__(self, redis: RedisConnection, seconds: float) -> None:
         self._redis = redis
-        self._seconds = int(seconds)
+        self.seconds = int(seconds)
         self.counts = Counts(redis)
 
     def key(self, task_id: str) -> str:
@@ -165,17 +157,16 @@ class Records:
         `run` is the name of this run: a start that is repeated, because its reply was lost, counts once.
         """
         now = self._redis.now()
-        keys = [self.key(task_id), self._redis.key("waiting", ""), self._redis.key("running")]
-        keys += [self.counts.key(now), self.index_of("STARTED")]
-        arguments = [task_id, self._seconds, int(redelivered), lease, now, run, "worker", worker]
+        keys = [self.key(task_id), self._redis.key("waiting", ""), self.counts.key(now)]
+        keys += [self.index_of("STARTED"), self._redis.key("running")]
+        arguments = [task_id, self.seconds, int(redelivered), lease, now, run, worker]
         runs, found = self._redis.run_script(_START, keys, arguments)
-        names = (name.decode() for name in found[::2])
-        return int(runs), decode(dict(zip(names, found[1::2], strict=True)))
+        return int(runs), decode_pairs(found)
 
     def write(self, task_id: str, fields: Mapping[str, Any]) -> str:
         """Write fields of a record unless it is final. Returns the status before; "" if there is no record."""
         values = [part for item in fields.items() for part in item]
-        found = self._redis.run_script(_WRITE, [self.key(task_id)], [self._seconds, *values])
+        found = self._redis.run_script(_WRITE, [self.key(task_id)], [self.seconds, *values])
         return str(found.decode() if isinstance(found, bytes) else found)
 
     def cancel(self, task_id: str) -> str:
@@ -187,7 +178,7 @@ class Records:
         now = self._redis.now()
         keys = [self.key(task_id), self.counts.key(now), self.index_of("STARTED"), self.index_of("FAILURE")]
         values = [part for item in fields.items() for part in item]
-        found = self._redis.run_script(_END, keys, [task_id, self._seconds, now, status, *values])
+        found = self._redis.run_script(_END, keys, [task_id, self.seconds, now, status, *values])
         return str(found.decode() if isinstance(found, bytes) else found)
 
     def read(self, task_id: str) -> Raw | None:
@@ -227,6 +218,12 @@ class Records:
 def decode_fields(raw: Raw, names: tuple[str, ...] = FIELDS) -> Record:
     """A record from the values of its fields; empty if there is none."""
     return decode({name: value for name, value in zip(names, raw, strict=True) if value is not None})
+
+
+def decode_pairs(found: Sequence[bytes]) -> Record:
+    """A record from names and values by turns."""
+    names = (name.decode() for name in found[::2])
+    return decode(dict(zip(names, found[1::2], strict=True)))
 
 
 def decode(fields: Mapping[str, bytes]) -> Record:

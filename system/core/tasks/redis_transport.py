@@ -14,7 +14,7 @@ from kombu.transport import virtual
 from kombu.utils.json import dumps, loads
 from redis.exceptions import ConnectionError as Unreachable
 
-from .held_messages import MOST_AT_ONCE, HeldMessages
+from .held_messages import MOST_AT_ONCE, Begun, HeldMessages
 from .redis_address import ShownAddress
 from .redis_client import make_pool, tries
 from .server_clock import ServerClock
@@ -37,18 +37,23 @@ class _QoS(kombu_redis.QoS):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)  # type: ignore[no-untyped-call]
-        self.taken: set[str] = set()  # held in Redis already, and not delivered yet
+        self.taken: dict[str, Begun] = {}  # held in Redis already, and not delivered yet
+        self.newest = ""  # the tag that came last
         self._acknowledged: list[str] = []  # Redis is told at the next turn of the event loop
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Keep a message until it is acknowledged."""
+        """Keep a message until it is acknowledged. Its header `begun` tells the pool that its task has begun."""
+        headers = message.headers if isinstance(message.headers, dict) else {}
+        task_id = str(headers.get("id"))
         if delivery_tag in self.taken:
-            self.taken.discard(delivery_tag)
+            begun = self.taken.pop(delivery_tag)
         else:
             place = message.delivery_info
             text = dumps([message._raw, place["exchange"], place["routing_key"]])  # type: ignore[no-untyped-call]
-            self.channel.held.hold(delivery_tag, text)
+            begun = self.channel.held.hold(delivery_tag, text, task_id)
+        headers["begun"] = begun if begun and begun[0] == task_id.encode(errors="replace") else None
         virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
+        self.newest = delivery_tag
 
     def ack(self, delivery_tag: Any) -> None:
         """Acknowledge a message: with the next one that is taken, or at the next turn of the event loop."""
@@ -135,6 +140,11 @@ class _Channel(kombu_redis.Channel):
     def held(self) -> HeldMessages:
         return HeldMessages(self)
 
+    def begin_tasks_of(self, worker: str, seconds: int) -> None:
+        """Let tasks begin with their messages. With Sentinel they begin later, when a replica has confirmed it."""
+        if not self._address.sentinels:
+            self.held.worker, self.held.seconds = worker, seconds
+
     @property
     def is_polled(self) -> bool:
         """Whether an event loop looks at this channel at each turn: not with threads, not once it is closed."""
@@ -142,10 +152,10 @@ class _Channel(kombu_redis.Channel):
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=self._address.options["db"])
-        if not asynchronous:
-            return make_pool(self._address, self._patient)
-        # the event loop reads from these: if redis-py reconnected in a read, the loop would wait there for ever
-        return make_pool(self._address, self._patient, self._watch_disconnect, retry=tries(0))
+        # redis-py repeats nothing: a second take would hold other messages under the same tags; and the event loop
+        # reads from the asynchronous ones: after a new connection in a read it would wait there for ever
+        adapt = [self._watch_disconnect] if asynchronous else []
+        return make_pool(self._address, self._patient, *adapt, retry=tries(0))
 
     def _watch_disconnect(self, connection_class: Any) -> Any:
         """A class of connections that tell this channel when they are closed, as kombu's own do."""
@@ -161,6 +171,7 @@ class _Channel(kombu_redis.Channel):
 
     def close(self) -> None:
         """Close the connections, also where one is broken. A message that is on its way is received first."""
+        self.held.worker = ""
         with contextlib.suppress(Empty, *self.connection_errors):
             if self._in_poll:
                 self._brpop_read()
@@ -199,8 +210,8 @@ class _Channel(kombu_redis.Channel):
         except self.connection_errors:
             _late_tags.update(tags)
             raise
-        self.qos.taken = {tag for tag, _, _ in taken}
-        for tag, queue, text in taken:
+        self.qos.taken = {tag: begun for tag, _, _, begun in taken}
+        for tag, queue, text, _ in taken:
             self._queue_cycle.rotate(queue)
             self._deliver(tag, queue, text)
         if taken:
@@ -217,13 +228,13 @@ class _Channel(kombu_redis.Channel):
 
     def _brpop_read(self, **options: Any) -> Any:
         """Receive a message. What is in a queue and is not a message is dropped, and the worker goes on."""
-        known = set(self.qos._delivered)
+        self.qos.newest = ""
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except _NO_MESSAGE as error:
             log.error("What was in a queue is not a message of Celery's, and is dropped: %r", error)
-            for tag in set(self.qos._delivered) - known:
-                self.qos.reject(tag, requeue=False)
+            if self.qos.newest:
+                self.qos.reject(self.qos.newest, requeue=False)
             return None
 
 

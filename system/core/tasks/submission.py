@@ -24,7 +24,7 @@ from .heartbeats import Heartbeats
 from .json_text import walk
 from .payload import Packed, decode_message, describe_origin, encode_message, pack_params
 from .queues import QUEUE, RUN, Queues, make_message
-from .records import FINAL, Record, Records
+from .records import FINAL, MOST_KEPT_BYTES, Record, Records
 from .redis_connection import RedisConnection
 from .schedule_times import ScheduleTimes
 from .task_leases import TaskLeases
@@ -114,11 +114,12 @@ class Tasks:
             self.check_client(name)
         now = self.redis.now()
         message = encode_message(packed, origin or describe_origin(around, self.settings.url), answer)
-        fields = {"status": "PENDING", "route": route, "queue": queue, "queued": now, "due": now + delay}
-        fields["message"] = message
+        fields: Record = {"route": route, "message": message}
+        if len(message) > MOST_KEPT_BYTES:
+            fields["bytes"] = len(message)
         most = self.settings.maxQueued
         envelope = self._envelope(name, route, queue, now + delay if delay else None)
-        taken = self.queues.put(name, fields, now + delay, most, envelope)
+        taken = self.queues.put(name, queue, (now, now + delay), most, envelope, fields)
         if taken < 0:
             raise QueueFull(f"{most:,} tasks wait in the queue {queue!r} already (maxQueued). Try again later.")
         if taken and self.settings.brokerUrl:

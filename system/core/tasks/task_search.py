@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .records import MOST_LISTED, Record, Records
+from .begin_script import MOST_LISTED
+from .records import Record, Records
 from .redis_connection import RedisConnection
 
 _PAGE = 1_000

@@ -107,6 +107,9 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, consumer: Any) -> None:
         self._away = time.monotonic()
+        if not self._tasks.settings.brokerUrl:
+            channel = consumer.task_consumer.channel
+            channel.begin_tasks_of(consumer.hostname, self._tasks.records.seconds)
         if not self._renewal.is_alive():
             capture_output()
             let_signals_end_children()  # of a pool of threads; a process of a pool calls these itself

@@ -35,7 +35,7 @@ class Hosts:
         host = environ.get("HTTP_HOST")
         if host in self.known or (host is None and not self._names):
             return
-        found = _plain(host or environ.get("SERVER_NAME", ""))
+        found = _plain(environ.get("SERVER_NAME", "") if host is None else host)
         if not self._admits(found) and environ.get("PATH_INFO") not in _OPEN:
             raise UnknownHost(found)
         if host and host != found:

@@ -112,13 +112,16 @@ class Sessions(SecureCookieSessionInterface):
 
 
 def _age_in(cookies: str, name: str) -> float:
-    """Seconds since the session cookie in a header was signed, from its own text; 0 if it has no time.
+    """Seconds since the session cookie in a header was signed, from its own text; minus infinity without a time.
 
     Read without parsing the header, in linear time: at worst a session is opened and verified needlessly.
     """
-    _, *found = cookies.split(f"{name}=")
-    stamps = [stamp for value in found for stamp in value.partition(";")[0].rsplit(".", 2)[-2:-1]]
-    return time.time() - min(map(_moment_of, stamps)) if stamps else 0
+    signed_at = math.inf
+    for value in cookies.split(name + "=")[1:]:
+        parts = value.partition(";")[0].rsplit(".", 2)
+        if len(parts) == 3:
+            signed_at = min(signed_at, _moment_of(parts[1]))
+    return time.time() - signed_at
 
 
 @lru_cache(1024)
