@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import types
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -172,8 +173,8 @@ class Folder:
         self.is_guarded = self.is_guarded or bool(fault) or GUARD in libraries
         self.folders, self.libraries = folders, libraries
         self.fault, self.is_guarded = fault, bool(fault) or GUARD in libraries
-        if self.is_guarded and self.above is None and self.policy.guard_mark:
-            _make_mark(self.policy.guard_mark)
+        if self.above is None and self.policy.open_mark:
+            _mark(self.policy.open_mark, not self.is_guarded)
         for item in gone:
             item.forget()
 
@@ -235,8 +236,13 @@ class Folder:
         return self._is_linked or os.path.join(os.path.realpath(self.path), "").startswith(target)
 
 
-def _make_mark(path: str) -> None:
+def _mark(path: str, is_open: bool) -> None:
+    """Make the file which tells nginx that no guard holds for the files it serves, or remove it."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        if is_open:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
     except OSError as error:
-        log.error("%s cannot be made, so nginx does not know of the guard while that is away: %s", path, error)
+        log.error("%s, by which nginx knows whether there is a guard, cannot be changed: %s", path, error)
