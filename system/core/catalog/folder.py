@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FolderClosed, LibraryError
-from .library import Library, note_missing
+from .library import Library, moment_of_look, note_missing
 from .live_file import RACY_NS, was_just_emptied
 from .policy import LivePolicy
 from .source import Stamp, stamp_of
@@ -90,6 +90,7 @@ class Folder:
     is_guarded: bool = False
     fault: str = ""
     _stamp: Stamp | None = None
+    _looked_at: float = -1.0
 
     def __post_init__(self) -> None:
         self.module = Package(self)
@@ -111,7 +112,7 @@ class Folder:
 
     def module_of(self, name: str) -> types.ModuleType | None:
         """The module of a folder or library in this one as it is now; None where there is none."""
-        for now in (self.policy.now(), self.policy.after_every_look()):
+        for now in (moment_of_look(self.policy.now()), self.policy.after_every_look()):
             self.refresh(now)
             if name in self.folders:
                 return self.folders[name].module
@@ -144,8 +145,8 @@ class Folder:
         return self.name == ADDONS and os.path.isfile(os.path.join(self.path, name, "__init__.py"))
 
     def refresh(self, now: float) -> None:
-        """Scan the folder again if it is time to look and its stamp changed."""
-        if now < self.due:
+        """Scan the folder again if it is time to look and its stamp changed; once for each moment."""
+        if now < self.due or now == self._looked_at:
             return
         stamp = stamp_of(self.path)
         if stamp != self._stamp:
@@ -153,7 +154,7 @@ class Folder:
                 self._scan()
             settled = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) > RACY_NS
             self._stamp = stamp if settled else None
-        self.due = now if self.fault else self.policy.next_look(now)
+        self.due, self._looked_at = now if self.fault else self.policy.next_look(now), now
 
     def _scan(self) -> None:
         folders: dict[str, Folder] = {}
