@@ -124,8 +124,8 @@ class Folder:
     def guard(self) -> types.ModuleType | None:
         """The module of the folder's `_folder.py`; None for a folder that never had one.
 
-        Raises FolderClosed for one that cannot be read, does not load, or is not there any more. Of one that does not
-        load the version before holds, unless that had no `before`.
+        Raises FolderClosed for one that cannot be read, does not load, or is not there any more. Where the version
+        before of one that does not load has a `before`, it holds instead.
         """
         library = self.libraries.get(GUARD)
         if self.fault or (library and library.version is None and was_just_emptied(library.path)):
