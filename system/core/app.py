@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> KernKoa:
         last_good=LastGood(None if settings.development else settings.var / "loaded", str(app.secret_key)),
     )
     app.catalog.policy.report = report_unusable
-    app.catalog.policy.guard_mark = os.environ.get("KERNKOA_GUARD_MARK", "")
+    app.catalog.policy.open_mark = os.environ.get("KERNKOA_OPEN_MARK", "")
     app.load = Loader(app.catalog)
     app.dbs = Databases(settings)
     app.tasks = Tasks(settings, app.catalog, partial(_make_celery, app))

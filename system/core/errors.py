@@ -266,7 +266,8 @@ class MethodNotAllowed(RequestError, exceptions.MethodNotAllowed, status=405):
 
     def __init__(self, verb: str, verbs: Iterable[str]) -> None:
         self.verbs = self.valid_methods = sorted(verbs)
-        super().__init__(f"{verb} is not allowed here. Use {' or '.join(self.verbs)}.")
+        useful = [known for known in self.verbs if known != "OPTIONS"]
+        super().__init__(f"{verb} is not allowed here. Use {' or '.join(useful)}.")
 
     @property
     def headers(self) -> dict[str, str]:

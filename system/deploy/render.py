@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,9 +49,6 @@ def render_nginx(site: Site, facts: Facts) -> str:
     shipped = (site.clone / "kernkoa_nginx.conf").read_text(encoding="utf-8")
     text = replaced(shipped, _values(site, facts.images, facts.static))
     text = text.replace(f"{site.current}/catalog/controller", str(site.current / facts.controllers))
-    guard = site.clone / facts.controllers / "_folder.py"
-    if os.path.lexists(guard):  # nginx itself would not notice that it was removed
-        text = text.replace('set $kernkoa_guarded "";', "set $kernkoa_guarded 1;")
     # with a domain it is one of several sites; without one it serves every host name of this port
     default = "" if site.domain else " default_server"
     for address in ("", "[::]:"):

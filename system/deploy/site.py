@@ -77,6 +77,11 @@ class Site:
         """Whether the virtual environment exists."""
         return os.access(self.python, os.X_OK)
 
+    @property
+    def packages(self) -> Path:
+        """The folder of the installed packages."""
+        return next(self.venv.glob("lib/python3*/site-packages"))
+
     def unit_file(self, unit: str) -> Path:
         return Path("/etc/systemd/system") / unit
 

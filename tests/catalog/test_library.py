@@ -134,6 +134,20 @@ def test_a_library_that_raised_is_tried_again_when_what_it_missed_is_there(
     assert client.get("/lib").text == "ready"
 
 
+def test_a_library_that_loads_at_its_second_try_serves_on_in_a_process_that_starts_while_it_is_broken(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = site.write("lib.py", "import os\nos.stat(__file__ + '.data')\n" + source("ready"))
+    monkeypatch.setattr("system.core.catalog.library.RETRY_SECONDS", 0)
+    monkeypatch.setattr("system.core.catalog.live_file.RACY_NS", 0)  # its stamp alone tells that it is the same
+    client = site.client()
+    assert client.get("/lib").status_code == 500
+    (site.controllers / "lib.py.data").touch()
+    assert client.get("/lib").text == "ready"
+    file.write_text("class Lib(:\n")
+    assert site.client().get("/lib").text == "ready"
+
+
 def test_a_file_is_looked_at_once_in_the_interval(site: Any) -> None:
     file = site.write("lib.py", source("old"))
     client = site.client(liveSeconds=3600)

@@ -223,6 +223,24 @@ def test_an_app_scans_only_the_top_folder_before_the_first_request(
     assert not [path for path in scanned if path.endswith("/b")]
 
 
+def test_the_imports_of_an_edited_library_scan_a_folder_once(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that changed in the last two seconds is scanned at each look, as its stamp tells nothing yet."""
+    for number in range(9):
+        site.write(f"part{number}.py", f"from catalog.controller.part{number + 1} import name\n")
+    edited = site.write("part9.py", "name = 'old'\n")
+    site.write("lib.py", "from .part0 import name\nclass Lib:\n    def index(self): return name\n")
+    client = site.client()
+    assert client.get("/lib").text == "old"
+    scanned: list[str] = []
+    scan = os.scandir
+    monkeypatch.setattr(
+        "system.core.catalog.folder.os.scandir", lambda path: scanned.append(str(path)) or scan(path)
+    )
+    edited.write_text("name = 'new'\n")
+    assert client.get("/lib").text == "new"
+    assert scanned.count(str(site.controllers)) <= 2  # for the request and for the load
+
+
 @pytest.mark.parametrize(
     "links",
     [

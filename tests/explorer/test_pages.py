@@ -384,6 +384,7 @@ RECORDS = {
     "lists": "class T(BaseModel):\n    a: list[str]\n    b: list[int] = []\n    c: Annotated[list[float], Field(min_length=2)]",
     "records": "class I(BaseModel):\n    x: int = 1\nclass T(BaseModel):\n    a: I\n    b: I | None = None\n    c: list[I] = []\n    d: Annotated[list[I], Field(min_length=2)]",
     "themselves": "class T(BaseModel):\n    name: str = 'x'\n    inner: 'list[T]' = []\n    one: 'T | None' = None",
+    "kinds": "class C(BaseModel):\n    kind: Literal['cat'] = 'cat'\n    n: int = 9\nclass D(BaseModel):\n    kind: Literal['dog'] = 'dog'\nclass T(BaseModel):\n    pet: Annotated[C | D, Field(discriminator='kind')]\n    other: C | D | None = None",
     "unions": "class C(BaseModel):\n    kind: Literal['cat']\nclass D(BaseModel):\n    kind: Literal['dog']\n    n: int\nclass T(BaseModel):\n    pet: Annotated[C | D, Field(discriminator='kind')]\n    other: C | D | None = None",
     "maps": "class T(BaseModel):\n    a: dict[str, int] = {}\n    b: dict[str, str]",
     "defaults": "class T(BaseModel):\n    a: int = 1\n    b: str = ''\n    c: list[int] = [1]",

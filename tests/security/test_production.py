@@ -113,9 +113,14 @@ def test_a_guard_of_the_whole_catalogue_holds_for_files_from_the_moment_it_is_th
         return all(ask(site, path).status == status for path in paths * 10)
 
     assert all_are(200)
+    assert not any("X-Request-ID" in ask(site, path).headers for path in paths)
+    mark = site.run / "unguarded"
+    mark.unlink()  # as after a boot: nginx asks until a process has said that there is no guard
+    assert all("X-Request-ID" in ask(site, path).headers for path in paths)
     guard = site.clone / "catalog/controller/_folder.py"
     guard.write_text(GUARD)
     assert workers.wait_for(lambda: all_are(401), 10)
+    assert not mark.exists()
     assert ask(site, "/status/x").status == 401
     assert [ask(site, f"{path}?pass=yes").status for path in paths] == [200, 200]
     part = ask(site, "/static/site.css?pass=yes", Range="bytes=1-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ def _store() -> Iterator[Store]:
 
 
 def _ask_password() -> str:
-    found: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    found: str = click.prompt("Password", hide_input=sys.stdin.isatty(), confirmation_prompt=True, err=True)
     return passwords.check_password(found)
 
 

@@ -17,13 +17,16 @@ async function run(event) {
   const { signal } = running;
   const answer = document.getElementById("answer");
   answer.hidden = false;
+  const shown = document.getElementById("shown");
   answer.setAttribute("aria-busy", "true");
+  shown.classList.add("old");
   stop.hidden = false;
   const begun = performance.now();
   try {
     const call = build();
     remember();
     const response = await send(call, signal);
+    shown.classList.remove("old");
     keepCall(call.verb, response.status, performance.now() - begun);
     await showResponse(response, begun, signal);
   } catch (error) {
@@ -31,6 +34,7 @@ async function run(event) {
   }
   stop.hidden = true;
   answer.removeAttribute("aria-busy");
+  shown.classList.remove("old");
   const fault = form.querySelector("[aria-invalid]");
   if (fault) fault.focus();
   else answer.scrollIntoView({ block: "nearest" });

@@ -38,7 +38,7 @@ function textOf(field) {
   const value = valueOf(field);
   if (value !== undefined) return JSON.stringify(value, null, 2);
   if (!("required" in field.dataset)) return undefined;
-  return field.dataset.control === "list" ? "[]" : "{}";
+  return JSON.stringify(emptyOf(field));
 }
 
 /** The value of a field inside a record; undefined if it is empty. */
@@ -49,7 +49,10 @@ function valueOf(field) {
     const items = [...field.querySelectorAll(":scope > .items > .item > .field")].map((item) => valueOf(item) ?? emptyOf(item));
     return items.length ? items : undefined;
   }
-  if (control === "union") return valueOf(field.querySelector(":scope > .option:not([hidden]) > .field"));
+  if (control === "union") {
+    const value = valueOf(chosenOf(field));
+    return value && { ...kindOf(field), ...value };
+  }
   const input = field.querySelector("input, select, textarea");
   if (control === "checkbox") {
     const isDefault = input.checked === "checked" in field.dataset;
@@ -63,16 +66,32 @@ function valueOf(field) {
 }
 
 function emptyOf(field) {
-  return { record: {}, list: [], union: {} }[field.dataset.control] ?? null;
+  return { record: kindsIn, list: () => [], union: kindOf }[field.dataset.control]?.(field) ?? null;
+}
+
+const chosenOf = (union) => union.querySelector(":scope > .option:not([hidden]) > .field");
+const fieldsOf = (record) => [...record.querySelectorAll(":scope > .fields > .field")];
+
+/** What tells the chosen record of a union from the others: its fields that have one possible value. */
+function kindOf(union) {
+  const object = {};
+  for (const inner of fieldsOf(chosenOf(union))) {
+    const values = [...inner.querySelectorAll(":scope select > option")].map((option) => option.value).filter(Boolean);
+    if (inner.dataset.control === "select" && values.length === 1) [object[inner.dataset.name]] = values;
+  }
+  return object;
+}
+
+/** The kinds of the unions that a record needs, where nothing was typed into them. */
+function kindsIn(record) {
+  const unions = fieldsOf(record).filter(({ dataset }) => dataset.control === "union" && "required" in dataset);
+  return Object.fromEntries(unions.map((union) => [union.dataset.name, kindOf(union)]));
 }
 
 function recordOf(field) {
-  const object = {};
-  for (const inner of field.querySelectorAll(":scope > .fields > .field")) {
-    const value = valueOf(inner);
-    if (value !== undefined) object[inner.dataset.name] = value;
-  }
-  return Object.keys(object).length ? object : undefined;
+  const entries = fieldsOf(field).map((inner) => [inner.dataset.name, valueOf(inner)]);
+  const typed = entries.filter(([, value]) => value !== undefined);
+  return typed.length ? { ...kindsIn(field), ...Object.fromEntries(typed) } : undefined;
 }
 
 /** The buttons of lists, the choices of unions, and the button that edits a record as JSON text. */

@@ -8,11 +8,12 @@ import os
 import sys
 import time
 import types
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FolderClosed, LibraryError
-from .library import Library, note_missing
+from .library import Library, moment_of_look, note_missing
 from .live_file import RACY_NS, was_just_emptied
 from .policy import LivePolicy
 from .source import Stamp, stamp_of
@@ -89,6 +90,7 @@ class Folder:
     is_guarded: bool = False
     fault: str = ""
     _stamp: Stamp | None = None
+    _looked_at: float = -1.0
 
     def __post_init__(self) -> None:
         self.module = Package(self)
@@ -110,7 +112,7 @@ class Folder:
 
     def module_of(self, name: str) -> types.ModuleType | None:
         """The module of a folder or library in this one as it is now; None where there is none."""
-        for now in (self.policy.now(), self.policy.after_every_look()):
+        for now in (moment_of_look(self.policy.now()), self.policy.after_every_look()):
             self.refresh(now)
             if name in self.folders:
                 return self.folders[name].module
@@ -122,23 +124,29 @@ class Folder:
     def guard(self) -> types.ModuleType | None:
         """The module of the folder's `_folder.py`; None for a folder that never had one.
 
-        Raises FolderClosed for one that cannot be read, does not load, or is not there any more.
+        Raises FolderClosed for one that cannot be read, does not load, or is not there any more. Where the version
+        before of one that does not load has a `before`, it holds instead.
         """
         library = self.libraries.get(GUARD)
         if self.fault or (library and library.version is None and was_just_emptied(library.path)):
             raise FolderClosed
+        if library is None:
+            return None
         try:
-            return library.current(self.policy.now()).module if library else None
+            module = library.current(self.policy.now()).module
         except LibraryError as error:
             raise FolderClosed from error
+        if library.error is not None and not hasattr(module, "before"):
+            raise FolderClosed from library.error
+        return module
 
     def has_package(self, name: str) -> bool:
         """Whether a name is an addon with an `__init__.py`, which Python itself imports, once."""
         return self.name == ADDONS and os.path.isfile(os.path.join(self.path, name, "__init__.py"))
 
     def refresh(self, now: float) -> None:
-        """Scan the folder again if it is time to look and its stamp changed."""
-        if now < self.due:
+        """Scan the folder again if it is time to look and its stamp changed; once for each moment."""
+        if now < self.due or now == self._looked_at:
             return
         stamp = stamp_of(self.path)
         if stamp != self._stamp:
@@ -146,7 +154,7 @@ class Folder:
                 self._scan()
             settled = time.time_ns() - max(stamp.modified_ns, stamp.changed_ns) > RACY_NS
             self._stamp = stamp if settled else None
-        self.due = now if self.fault else self.policy.next_look(now)
+        self.due, self._looked_at = now if self.fault else self.policy.next_look(now), now
 
     def _scan(self) -> None:
         folders: dict[str, Folder] = {}
@@ -172,8 +180,8 @@ class Folder:
         self.is_guarded = self.is_guarded or bool(fault) or GUARD in libraries
         self.folders, self.libraries = folders, libraries
         self.fault, self.is_guarded = fault, bool(fault) or GUARD in libraries
-        if self.is_guarded and self.above is None and self.policy.guard_mark:
-            _make_mark(self.policy.guard_mark)
+        if self.above is None and self.policy.open_mark:
+            _mark(self.policy.open_mark, not self.is_guarded)
         for item in gone:
             item.forget()
 
@@ -235,8 +243,13 @@ class Folder:
         return self._is_linked or os.path.join(os.path.realpath(self.path), "").startswith(target)
 
 
-def _make_mark(path: str) -> None:
+def _mark(path: str, is_open: bool) -> None:
+    """Make the file which tells nginx that no guard holds for the files it serves, or remove it."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        if is_open:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
     except OSError as error:
-        log.error("%s cannot be made, so nginx does not know of the guard while that is away: %s", path, error)
+        log.error("%s, by which nginx knows whether there is a guard, cannot be changed: %s", path, error)

@@ -14,7 +14,7 @@ from importlib.util import resolve_name
 from typing import Any
 
 from .folder import Folder, folder_of
-from .library import Library, note_missing
+from .library import Library, moment_of_look, note_missing
 from .policy import LivePolicy
 
 
@@ -102,7 +102,8 @@ class Imports(MetaPathFinder, Loader):
 
     def _find_again(self, name: str) -> Folder | Library | None:
         """What a name leads to now; a missing name is looked up again without waiting for the next check."""
-        found = self.find(name, self._policy.now()) or self.find(name, self._policy.after_every_look())
+        now = moment_of_look(self._policy.now())
+        found = self.find(name, now) or self.find(name, self._policy.after_every_look())
         if found is None:
             note_missing(name)
         return found

@@ -51,8 +51,9 @@ class Load:
     missing: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     version: Version | None = None
-    source: bytes | None = None  # None where the library keeps what it compiled of the same content
+    source: bytes | None = None  # None where `compiled` is kept from the same content
     digest: bytes = b""
+    compiled: Compiled | None = None
 
     def note(self, part: Library, now: float) -> None:
         """Remember that a library is used: when that one changes, this one is stale."""
@@ -105,6 +106,11 @@ def _note_open(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_note_open)
 
 
+def moment_of_look(now: float) -> float:
+    """The moment for code that looks into a folder: that of the load where a library is being executed."""
+    return _of_thread.moment if _of_thread.stack else now
+
+
 def note_missing(name: str) -> None:
     """Record a name that the library being executed did not find: once it exists, the library is stale."""
     if _of_thread.stack:
@@ -138,7 +144,7 @@ class Library:
 
     def __post_init__(self) -> None:
         self.place = "/".join(self.name.split(".")[2:])
-        self._file = LiveFile(self.policy, self.path)
+        self._file = LiveFile(self.policy, self.path, self._prepare)
 
     @property
     def short_name(self) -> str:
@@ -248,30 +254,39 @@ class Library:
             self._swap_in(load)
 
     def _execute(self, load: Load, now: float) -> None:
-        compiled = self._compiled[0] if self._compiled else b""
-        if self._file.has_still(compiled, now):
-            load.digest = compiled
+        kept = self._compiled
+        if kept is not None and self._runs(kept[0]) and self._file.has_still(kept[0], now):
+            load.digest, load.compiled = kept
         else:
             load.source, load.digest = self._file.read(now)
         load.parts[self] = load.digest, self._generation
         self._run(load)
         load.note_opened()
 
+    def _runs(self, digest: bytes) -> bool:
+        """Whether the version in place is of the source with this digest."""
+        return self.error is None and self in self._parts and self._parts[self][0] == digest
+
     def _run(self, load: Load) -> None:
         with _executing(load):
-            compiled = self._compile(load)
+            compiled = load.compiled or self._compile(load.source or b"", load.digest)
             load.module = new_module(self.path, self.name, self.policy.builtins)
             load.version = execute(compiled, load.module)
 
-    def _compile(self, load: Load) -> Compiled:
-        """The compiled source of a load; an unchanged file, run again for what it uses, is not compiled again."""
-        if self._compiled is not None and self._compiled[0] == load.digest:
-            return self._compiled[1]
-        assert load.source is not None  # noqa: S101 - it was read, as it is another one
-        compiled = compile_source(load.source, self.path)
-        if load.digest:
-            self._compiled = load.digest, compiled
+    def _compile(self, source: bytes, digest: bytes) -> Compiled:
+        """The compiled source with this digest, kept from the last time if it is the same."""
+        kept = self._compiled
+        if kept is not None and kept[0] == digest:
+            return kept[1]
+        compiled = compile_source(source, self.path)
+        if digest:
+            self._compiled = digest, compiled
         return compiled
+
+    def _prepare(self, source: bytes, digest: bytes) -> None:
+        """Compile a source that will most likely be executed. A fault in it is raised only when it is."""
+        with suppress(Exception):
+            self._compile(source, digest)
 
     def _load_together(self, now: float) -> Load:
         """The load of this library among its partners, executed where one of them needs it first."""

@@ -9,6 +9,7 @@ import os
 import signal
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .policy import SETTLED_SECONDS, LivePolicy
@@ -29,10 +30,15 @@ EMPTY_SECONDS = 2.0
 
 @dataclass(slots=True, eq=False)
 class LiveFile:
-    """A file, looked at as often as the policy says and read only when its stamp changed."""
+    """A file, looked at as often as the policy says and read only when its stamp changed.
+
+    `prepare` is called with the content and digest of a file that changed this moment, before the pause that shows
+    whether it is whole: nearly always it is, and the pause is used.
+    """
 
     policy: LivePolicy
     path: str
+    prepare: Callable[[bytes, bytes], None] = lambda content, digest: None
     due: float = -1.0
     _looked_at: float = -1.0
     _stamp: Stamp | None = None
@@ -85,6 +91,9 @@ class LiveFile:
     def read(self, now: float) -> tuple[bytes, bytes]:
         """The content, after a moment without changes, and its digest. Raises OSError."""
         self.due, self._looked_at = self.policy.next_look(now), now
+        if age_of(stamp_of(self.path)) < QUIET_SECONDS:
+            content, _ = _read(self.path)
+            self.prepare(content, digest_of(content))
         began = time.monotonic()
         while True:
             waited, before = time.monotonic() - began, stamp_of(self.path)
@@ -109,8 +118,13 @@ class LiveFile:
         self._stamp = stamp
         self._is_racy = age_of(stamp) < RACY_NS / 1e9
         self._size, self._ends_with_newline = len(content), content.endswith(b"\n")
-        self._digest = hashlib.blake2b(content, digest_size=16).digest()
+        self._digest = digest_of(content)
         return self._digest
+
+
+def digest_of(content: bytes) -> bytes:
+    """A short text that tells one content from another."""
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def _read(path: str) -> tuple[bytes, bool]:

@@ -39,7 +39,7 @@ class LivePolicy:
     least_moment: float = 0.0
     builtins: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    guard_mark: str = ""  # the file that is made once there is a guard at the root, for nginx to look for
+    open_mark: str = ""  # the file that is there while the root has no guard, for nginx to look for
     guards: dict[str, Any] = field(default_factory=dict)  # the guard that each folder has or had, by its name
 
     @contextmanager

@@ -120,7 +120,8 @@ class Pages:
         if missing_file is not None:
             return missing_file
         if first in RESERVED:
-            return Explanation(f"nothing has this address: /{first} {RESERVED[first]}")
+            said = error.reason if isinstance(error, NotFound) else ""
+            return Explanation(said or f"Nothing has this address: /{first} {RESERVED[first]}")
         if not isinstance(error, NotFound) or request.resolved is not None:
             return None
         return explain(error.stop) if error.stop else Explanation(error.reason)

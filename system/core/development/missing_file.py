@@ -26,7 +26,7 @@ def explain_file(path: str, settings: Settings) -> Explanation | None:
     remedy = Remedy(str(place), "put the file there; a template links it like this", _link(kind, url))
     is_there = place.is_file() and folder == settings.staticPath and first != "static"
     reason = (
-        f"the file {folder}/{name} has the URL /static/{name}" if is_there else f"there is no file {folder}/{name}"
+        f"The file {folder}/{name} has the URL /static/{name}" if is_there else f"There is no file {folder}/{name}"
     )
     return Explanation(reason, remedy=remedy, watched=(str(place), str(place.parent)))
 

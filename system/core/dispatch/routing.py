@@ -80,17 +80,17 @@ def match(path: str) -> tuple[str, ...]:
     if "\ufffd" in path:  # Werkzeug's character for bytes that are not UTF-8
         raise RequestError("The path is not UTF-8 text. Encode it as UTF-8.")
     if len(path) > MAX_PATH or "\0" in path:
-        raise NotFound("the path is too long or has a NUL in it")
+        raise NotFound("The path is too long or has a NUL in it")
     inner = path.removeprefix("/").removesuffix("/")
     if not inner:
         if len(path) > 1:
-            raise NotFound("the path has an empty segment")
+            raise NotFound("The path has an empty segment")
         return ()
     segments = tuple(inner.split("/"))
     if not _DOTS.isdisjoint(segments) or len(segments) > MAX_SEGMENTS:
-        raise NotFound("the path has an empty segment, one of dots, or too many of them")
+        raise NotFound("The path has an empty segment, one of dots, or too many of them")
     if segments[0] in RESERVED:
-        raise NotFound("the kernel reserves this name")
+        raise NotFound(f"Nothing has this address: /{segments[0]} {RESERVED[segments[0]]}")
     return segments
 
 

@@ -80,7 +80,7 @@ class Navigation:
         names = tuple(path.strip("/").split("/")) if path.strip("/") else ()
         found = self._descend(self._root, names, 0, (self._root,), now)
         if found is None:
-            raise NotFound("there is no such folder, library or method")
+            raise NotFound("There is no such folder, library or method")
         return found
 
     def find_method(self, place: Place, visitor: Visitor, now: float) -> ListedMethod | None:

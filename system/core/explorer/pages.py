@@ -99,7 +99,7 @@ class Explorer:
         visitor, place, now = self._visit(path)
         method = self._navigation.find_method(place, visitor, now)
         if method is None or not method.is_task:
-            raise NotFound("there is no such task method")
+            raise NotFound("There is no such task method")
         return no_store(respond(self._tasks.exeTask(None, method.place, request.params())))
 
     def document(self) -> Response:
@@ -146,7 +146,7 @@ class Explorer:
     def _method_page(self, place: Place, listed: ListedLibrary, now: float) -> dict[str, Any]:
         method = listed.find(place.controller, place.method)
         if method is None:
-            raise NotFound("a guard hides this method")
+            raise NotFound("A guard hides this method")
         described = self._descriptions.of(listed, method, now)
         base, verbs = request.script_root, ("POST",) if method.is_task else method.verbs
         shows_segments = method.url and "{" not in method.url

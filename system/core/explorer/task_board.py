@@ -79,7 +79,7 @@ class TaskBoard:
         """The page of one task, with its params, its log and its traceback. Raises NotFound for an unknown id."""
         record = self._tasks.records.load(task_id)
         if not record or not self._may_see(record.get("route", ""), visitor):
-            raise NotFound("no task has this id, or its result has expired")
+            raise NotFound("No task has this id, or its result has expired")
         more = {
             "board": True,
             "again": is_final(record) and bool(record.get("message")),
@@ -107,7 +107,7 @@ class TaskBoard:
         route = request.form.get("pause") or request.form.get("resume") or ""
         known = {schedule.route for schedule in list_schedules(self._tasks.catalog)}
         if route not in known or not self._may_see(route, visitor):
-            raise NotFound("there is no such schedule")
+            raise NotFound("There is no such schedule")
         if request.form.get("pause"):
             self._tasks.schedule_times.pause(route)
         else:

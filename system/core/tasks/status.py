@@ -94,7 +94,7 @@ def _is_known(request: Request, raw: Raw) -> bool:
 def _read(tasks: Tasks, task_id: str) -> Raw:
     raw = tasks.records.read(task_id) if _ID.fullmatch(task_id) else None
     if raw is None:
-        raise NotFound("no task has this id, or its result has expired")
+        raise NotFound("No task has this id, or its result has expired")
     return raw
 
 
@@ -118,6 +118,6 @@ def _read_wait(request: Request) -> float:
 def cancel_task(tasks: Tasks, task_id: str) -> Response:
     """Cancel a task, queued or running; 404 for an unknown id; a final status is returned unchanged."""
     if not (_ID.fullmatch(task_id) and tasks.records.cancel(task_id)):
-        raise NotFound("no task has this id, or its result has expired")
+        raise NotFound("No task has this id, or its result has expired")
     record = decode_fields(_read(tasks, task_id))
     return no_store(json_response(describe_task(record)))
