@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,8 +51,11 @@ def main() -> None:
     parser.add_argument("--finished", type=int, default=1_000_000)
     parser.add_argument("--queued", type=int, default=10_000)
     parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--watch", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--rabbitmq", action="store_true", help="the costs with RabbitMQ too")
     options = parser.parse_args()
+    if options.watch:
+        watch(int(options.watch[0]), options.watch[1], options.pages)
     settings: dict[str, Any] = {"explorer": "public", "maxQueued": 0, "leaseSeconds": 30}
     with tempfile.TemporaryDirectory(prefix="koa-") as name:
         folder = Path(name)
@@ -207,35 +211,45 @@ def serving(folder: Path) -> Iterator[Production]:
         server.stop()
 
 
+# a status page asks in steps from 0.5 to 5 s; one that has been open for a while
+WATCHED_SECONDS = 5
+
+
 def open_pages(site: Production, pages: int) -> None:
-    """How long another request takes while status pages are open, each asking for its status as the page does."""
+    """How long another request takes while status pages are open, each in turn with and without them."""
     task_id = json.loads(site.get("/jobs/Jobs/start", Accept="application/json").body)["id"]
+    command = [sys.executable, __file__, "--watch", str(site.port), task_id, "--pages", str(pages)]
 
     def median() -> float:
         spent = []
-        for _ in range(3 * ROUNDS):
+        for _ in range(ROUNDS):
             began = time.perf_counter()
             assert site.get("/jobs/Jobs/hello").status == 200
             spent.append((time.perf_counter() - began) * 1000)
         return statistics.median(spent)
 
-    alone = median()
-    over = threading.Event()
+    def among() -> float:
+        with subprocess.Popen(command) as watchers:
+            time.sleep(WATCHED_SECONDS + 1)  # all of them are open
+            try:
+                return median()
+            finally:
+                watchers.terminate()
 
-    def watch() -> None:
-        # the page asks in steps from 0.5 to 5 s; these have been open for a while
-        while not over.wait(5):
-            site.get(f"/status/{task_id}?format=json")
+    pairs = [(median(), among()) for _ in range(5)]
+    alone, watched = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(second / first for first, second in pairs)
+    print(f"\nanother request: {alone:.2f} ms, with {pages} open status pages {watched:.2f} ms: {ratio:.2f}")
 
-    watchers = [threading.Thread(target=watch) for _ in range(pages)]
-    for watcher in watchers:
-        watcher.start()
-        time.sleep(5 / pages)
-    among = median()
-    over.set()
-    for watcher in watchers:
-        watcher.join()
-    print(f"\nanother request: {alone:.2f} ms, with {pages} open status pages {among:.2f} ms: {among / alone:.2f}")
+
+def watch(port: int, task_id: str, pages: int) -> None:
+    """Open status pages: each asks for itself as its script does."""
+    while True:
+        began = time.monotonic()
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+            connection.request("GET", f"/status/{task_id}", headers={"Accept": "text/html"})
+            connection.getresponse().read()
+        time.sleep(max(0.0, WATCHED_SECONDS / pages - (time.monotonic() - began)))
 
 
 if __name__ == "__main__":

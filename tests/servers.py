@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pwd
+import re
 import shlex
 import shutil
 import signal
@@ -117,7 +118,7 @@ class Production:
         made = release.prepare(machine)
         if made:
             release.activate(machine, made)
-        workers.chain_reload(self.run, 30)
+        workers.reload(self.run, machine.site.packages, 30)
 
     def stop(self) -> None:
         """End everything. The emperor at once: asked politely it takes three seconds."""
@@ -258,10 +259,14 @@ def _start(site: Production, environment: Mapping[str, str]) -> None:
             site.processes.append(process)
     base, secure = environment.get("KERNKOA_BASE", ""), site.tls_port != 0
     address = (site.tls_port or site.port, "localhost")
+    processes = re.search(r"(?m)^processes = (\d+)", site.vassal.read_text())
+    assert processes
 
     def ready() -> bool:
         assert all(process.poll() is None for process in site.processes), site.log()
-        return len(site.workers()) == 2 and workers.answers(*address, f"{base}/_koa/health", secure)
+        return len(site.workers()) == int(processes[1]) and workers.answers(
+            *address, f"{base}/_koa/health", secure
+        )
 
     assert workers.wait_for(ready, 30), site.log()
 
@@ -280,7 +285,9 @@ class Load:
 
     def __enter__(self) -> Load:
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(index % 2 == 0,)) for index in range(6)]
+        self._threads = [
+            threading.Thread(target=self._ask, args=(index % 2 == 0,), daemon=True) for index in range(6)
+        ]
         for thread in self._threads:
             thread.start()
         assert workers.wait_for(lambda: self.answered > 50, 10), self.failed

@@ -113,7 +113,7 @@ def _start(machine: Machine, files: Files, facts: Facts, replaced: bool) -> None
         # the emperor sees the change and restarts the instance on the same socket
         if not workers.wait_for(lambda: bool(now := workers.pids(site.run)) and not now & before, START_SECONDS):
             raise DeployError(f"uWSGI did not restart with {site.vassal}:\n{tail(site.uwsgi_log)}")
-    elif replaced:
+    elif replaced or (before and workers.has_new_packages(site.run, site.packages)):
         chain(machine)
     for unit in units[1:]:
         if replaced or site.unit_file(unit) in machine.changed or not machine.active(unit):
@@ -128,12 +128,12 @@ def _nginx_files(site: Site) -> set[Path]:
 
 
 def chain(machine: Machine) -> None:
-    """Replace the workers one after the other, so that no request fails."""
-    machine.say("replace the workers one after the other")
+    """Replace the workers, so that no request fails."""
+    machine.say("replace the workers")
     if machine.dry or machine.staged:
         return
     if workers.pids(machine.site.run):
-        workers.chain_reload(machine.site.run)
+        workers.reload(machine.site.run, machine.site.packages)
     else:
         machine.run("systemctl", "restart", machine.site.emperor)
 

@@ -48,11 +48,18 @@ def wait_for(condition: Callable[[], bool], seconds: float, pause: float = 0.05)
     return condition()
 
 
-def chain_reload(run: Path, seconds: float = RELOAD_SECONDS) -> None:
-    """Replace every worker, one after the other, and wait for the last one.
+def has_new_packages(run: Path, packages: Path) -> bool:
+    """Whether something was installed in `packages` since the start of uWSGI's master, which makes the socket."""
+    return packages.stat().st_mtime_ns > (run / "uwsgi.stats").stat().st_mtime_ns
 
-    Raises DeployError if some still run the old code after `seconds`.
+
+def reload(run: Path, packages: Path, seconds: float = RELOAD_SECONDS) -> None:
+    """Replace every worker, one after the other so that no request waits, and wait for the last one.
+
+    The master imports the packages for all workers. If there are new ones it is replaced too; requests then wait
+    until the running ones are done. Raises DeployError if some workers run the old code after `seconds`.
     """
+    command = b"r" if has_new_packages(run, packages) else b"c"
     old = pids(run)
     seen: set[int] = set()
     moved = float("-inf")
@@ -63,8 +70,8 @@ def chain_reload(run: Path, seconds: float = RELOAD_SECONDS) -> None:
             return
         if now != seen and seen:
             moved = time.monotonic()
-        elif time.monotonic() - moved > RESEND_SECONDS:
-            _signal(run, b"c")
+        elif now & old and time.monotonic() - moved > RESEND_SECONDS:
+            _signal(run, command)
             moved = time.monotonic()
         seen = now
         time.sleep(0.05)

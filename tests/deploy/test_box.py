@@ -228,6 +228,17 @@ def test_a_reload_and_a_rollback_lose_no_request(box: Box, capsys: pytest.Captur
     assert reload.failed == rollback.failed == 0
 
 
+def test_a_reload_after_a_package_was_installed_replaces_the_master_and_loses_no_request(box: Box) -> None:
+    socket = ("stat", "-c", "%i %z", "/run/kernkoa/uwsgi.stats")
+    master = box.run(*socket).stdout
+    box.run("sh", "-c", f"touch {CLONE}/venv3/lib/python3*/site-packages")
+    with box.load("/probe/probe/release") as reload:
+        box.setup("reload")
+    assert box.run(*socket).stdout != master
+    assert reload.answered > 500
+    assert reload.failed == 0
+
+
 def test_a_broken_config_is_refused_and_no_request_is_lost(box: Box) -> None:
     box.config("port = 'eighty'")
     with box.load(HELLO) as refused:

@@ -29,6 +29,10 @@ class probe:
     def text(self):
         return "old"
 
+    def package(self):
+        import parcel
+        return parcel.VERSION
+
     def pid(self):
         return {"pid": os.getpid()}
 
@@ -46,10 +50,22 @@ class probe:
 """
 
 
+LAST_IMPORT = "shared-pyimport = system.core.web.before_fork"
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[Production]:
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a package, which uWSGI's master imports."""
+    folder = tmp_path_factory.mktemp("site-packages")
+    (folder / "parcel.py").write_text("VERSION = 'one'\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(packages: Path) -> Iterator[Production]:
     files = {"catalog/controller/probe.py": PROBE, "config.py": config_with("release = 'first'")}
-    with production(files=files) as running:
+    edits = {LAST_IMPORT: f"pythonpath = {packages}\nshared-pyimport = parcel\n{LAST_IMPORT}"}
+    with production(files=files, edits=edits) as running:
         yield running
 
 
@@ -89,6 +105,23 @@ def test_a_reload_brings_new_settings_and_loses_no_request(
     report(capsys, "a reload", load)
     assert load.failed == []
     assert not old & site.workers()
+
+
+def test_a_new_version_of_a_package_is_used_after_a_reload_and_loses_no_request(
+    site: Production, packages: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (packages / "parcel.py").write_text("VERSION = 'number two'\n")
+    site.reload()
+    assert {site.get("/probe/probe/package").text for _ in range(20)} == {"one"}  # the master has imported it
+    (packages / "parcel-2.dist-info").mkdir()
+    with Load(site.port, "/probe/probe/package", (b"one", b"number two")) as load:
+        workers.reload(site.run, packages, 30)
+        load.seen.clear()
+        load.more()
+        assert load.seen == {b"number two"}
+    report(capsys, "a new package", load)
+    assert load.failed == []
+    assert not workers.has_new_packages(site.run, packages)  # the master is replaced once
 
 
 def test_a_touched_vassal_restarts_and_loses_no_request(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from system.core.development.services import Services, find_server
+from system.core.errors import SettingsError
 from system.core.settings import Settings
 from system.core.tasks.redis_address import socket_path
 from tests.task_bench import ROOT, Bench, wait_for
@@ -170,6 +171,13 @@ def test_with_redis_url_nothing_is_started(tmp_path: Path) -> None:
     services.retire()
     services.stop()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file in its place")
+    services = Services(Settings(path=tmp_path), os.environ)
+    with pytest.raises(SettingsError, match=rf"{tmp_path}/var/redis cannot be written\. .* or set varPath\."):
+        services.start()
 
 
 def test_a_deep_folder_has_its_socket_elsewhere(tmp_path: Path) -> None:

@@ -248,3 +248,21 @@ def test_behind_an_open_guard_all_is_as_without_one(site: Any, guard: Path) -> N
     assert client.get("/office/desk/save?key=open").status_code == 405
     assert client.get("/office/none?key=open").status_code == 404
     assert client.get("/office/broken?key=open").status_code == 500
+
+
+@pytest.mark.parametrize(("before", "status"), [(GUARD, 403), ("# open\n", 503), ("import os\n", 503)])
+def test_a_guard_that_does_not_load_keeps_the_one_before_if_there_was_one(
+    site: Any, guard: Path, before: str, status: int
+) -> None:
+    """The version that loaded last continues to serve, but not one that lets everyone in."""
+    guard.write_text(before)
+    app = site.app(liveSeconds=0)
+    client = app.test_client()
+    assert client.get("/office/desk").status_code == (403 if before == GUARD else 200)
+    for broken in ("def before(self, params)\n", "raise OSError('no')\n", "import nothing_like_it\n"):
+        guard.write_text(broken)
+        assert client.get("/office/desk").status_code == status, broken
+        assert site.app(liveSeconds=0).test_client().get("/office/desk").status_code == status, broken
+    guard.write_text(GUARD)
+    assert client.get("/office/desk").status_code == 403
+    assert client.get("/office/desk?key=open").status_code == 200

@@ -84,7 +84,9 @@ def test_every_type_of_a_parameter_can_be_returned(site: Any, returned: str, sen
     [
         "3, 4", "3, 99", "'x', 600", "'x', True", "'x', 1.5", "'x', '4'", "'x', 'ok'", "'x', 100", "'x', 0", "'x', -1",
         "()", "('x',)", "1, 2, 3", "1, 2, 3, 4", "'x', 200, 'text/plain'", "'x', None, 3", "'x', '200\\n'",
-        "Response('x', status=99)", "Response('x', status='0 nothing')", "Response('x', status=1000)",
+        "redirect('http://[::1')", "redirect('//[')", "redirect('http://a:b/')", "redirect('http://x:99999/')",
+        "redirect('http://\\u2100.x/')", "'x', 201, {'location': 'http://a..b/'}", "'x', {'X-A\\r\\nX-B': '1'}",
+        "'x', {'X A': '1'}", "Response('x', status=99)", "Response('x', status='0 nothing')", "Response('x', status=1000)",
     ],
 )  # fmt: skip
 def test_an_answer_that_http_does_not_have_is_a_500(site: Any, caplog: Any, returned: str) -> None:

@@ -313,7 +313,8 @@ def test_status_waits_for_a_change(site: Bench) -> None:
     assert json.loads(site.request("GET", f"/status/{task_id}?wait=10")[2])["status"] in ("SUCCESS", "inProgress")
     assert time.monotonic() - began < 5
     site.end(task_id)
-    assert site.request("GET", f"/status/{task_id}?wait=soon")[0] == 400
+    for text in ("soon", "nan", "-1", ""):
+        assert site.request("GET", f"/status/{task_id}?wait={text}")[0] == 400
 
 
 def test_a_url_is_run_in_the_background(site: Bench) -> None:

@@ -125,8 +125,8 @@ def test_radio_buttons_and_boxes_keep_what_was_chosen_and_show_the_fault_of_an_i
     page = client.post("/orders/create", data=sent, headers=BROWSER).text
     assert re.findall(r'<input type="radio" value="(\w+)"[^>]* checked>', page) == ["blue"]
     assert re.findall(r'<input type="checkbox" value="(\w+)"[^>]*name="days"[^>]* checked>', page) == ["sun"]
-    assert '<a href="#days">days</a>: Enter one of sat, sun.' in page
-    assert '<p class="fault" id="days-fault">Enter one of sat, sun.</p>' in page
+    assert '<a href="#days">days</a>: Choose one of sat, sun.' in page
+    assert '<p class="fault" id="days-fault">Choose one of sat, sun.</p>' in page
     assert 'name="batch" value="b2"' in page
     identifiers = re.findall(r' id="([^"]+)"', page)
     assert len(identifiers) == len(set(identifiers))
@@ -256,3 +256,25 @@ def test_a_form_of_a_method_that_does_not_exist_is_a_fault_of_the_site(site: Any
     )
     app = site.app()
     assert app.test_client().post("/lib/create", data={"count": "x"}, headers=BROWSER).status_code == 500
+
+
+def test_choices_are_chosen_and_all_else_is_entered(site: Any) -> None:
+    site.write("form.py", FORM)
+    page = site.client().post("/form/send", headers=BROWSER).text
+    assert page == "size=Choose one of s, m.;tags=Choose from a, b.;day=Enter a date such as 2026-01-31.;"
+
+
+FORM = """
+    from datetime import date
+    from typing import Literal
+
+    from kernkoa import *
+    from flask import render_template_string
+
+    class Form:
+        def show(self):
+            return render_template_string("{% for name, text in form.faults.items() %}{{ name }}={{ text }};{% endfor %}")
+        @allow("POST", form="show")
+        def send(self, size: Literal["s", "m"], tags: list[Literal["a", "b"]], day: date):
+            return "sent"
+"""

@@ -126,15 +126,21 @@ class Folder:
     def guard(self) -> types.ModuleType | None:
         """The module of the folder's `_folder.py`; None for a folder that never had one.
 
-        Raises FolderClosed for one that cannot be read, does not load, or is not there any more.
+        Raises FolderClosed for one that cannot be read, does not load, or is not there any more. Where the version
+        before of one that does not load has a `before`, it holds instead.
         """
         library = self.libraries.get(GUARD)
         if self.fault or (library and library.version is None and was_just_emptied(library.path)):
             raise FolderClosed
+        if library is None:
+            return None
         try:
-            return library.current(self.policy.now()).module if library else None
+            module = library.current(self.policy.now()).module
         except LibraryError as error:
             raise FolderClosed from error
+        if library.error is not None and not hasattr(module, "before"):
+            raise FolderClosed from library.error
+        return module
 
     def has_package(self, name: str) -> bool:
         """Whether a name is an addon with an `__init__.py`, which Python itself imports, once."""

@@ -96,6 +96,8 @@ class Services:
         self._retired = [process for process in self._retired if process.poll() is None]
         if not _runs(self._server) and self._may_start("server"):
             self._ensure_server()
+        if self._failure:
+            return
         for role in ("worker", "beat"):
             if not _runs(self._celery.get(role)) and self._may_start(role):
                 self._celery[role] = self._start_celery(role)
@@ -160,9 +162,7 @@ class Services:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Two development servers of one folder start one server."""
-        for folder in (self._settings.var, self._data, self.socket.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._data.chmod(0o700)
+        self._make_folders()
         owner = self.socket.parent.stat()
         if owner.st_uid != os.getuid():
             raise SettingsError(f"{self.socket.parent} belongs to another user. Remove it, or set redisUrl.")
@@ -171,6 +171,14 @@ class Services:
         with open(self._data / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _make_folders(self) -> None:
+        for folder in (self._settings.var, self._data, self.socket.parent):
+            with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK):
+                raise SettingsError(f"{folder} cannot be written. Allow it to this user, or set varPath.")
+        self._data.chmod(0o700)
 
     def _start_server(self) -> subprocess.Popen[bytes]:
         options = {

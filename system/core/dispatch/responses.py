@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from flask import Response, current_app, has_request_context, redirect
 from flask.globals import app_ctx, request_ctx
+from werkzeug.urls import iri_to_uri
 
 from ..errors import AnswerError
 from .coroutines import iterate
@@ -28,6 +29,7 @@ ANSWERS = "str, bytes, dict, list, a dataclass, a pydantic model, a generator, N
 _STATUS = re.compile(r"[2-5]\d\d( [\x20-\x7e]*)?")
 # RFC 9110, section 5.5: a field value has no control characters; WSGI (PEP 3333) holds it in latin-1
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_URLS = frozenset({"location", "content-location"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _END: Any = object()
 _TEXT = (str, bytes, bytearray)
@@ -138,7 +140,9 @@ def check_sendable(response: Response) -> None:
     if "Content-Length" in response.headers and response.is_sequence:
         _check_length(response)
     for name, value in response.headers:
-        if not (value.isascii() and value.isprintable() and name.isascii()):
+        if name.lower() in _URLS and value.isprintable():
+            _check_url(response, name, value)
+        elif not (value.isascii() and value.isprintable() and _TOKEN.fullmatch(name)):
             _check_header(response, name, value)
 
 
@@ -151,9 +155,16 @@ def _check_length(response: Response) -> None:
         raise _refuse(f"the header Content-Length: {wanted} with a body of {length} bytes", " Leave it out.")
 
 
+def _check_url(response: Response, name: str, value: str) -> None:
+    """Werkzeug encodes it when the response goes out, where an error would be no answer at all."""
+    try:
+        iri_to_uri(value)
+    except ValueError as error:
+        response.headers.remove(name)
+        raise _refuse(f"the header {name}: {value!r}, which is no URL ({error})") from error
+
+
 def _check_header(response: Response, name: str, value: str) -> None:
-    if name in ("Location", "Content-Location") and value.isprintable():
-        return  # Werkzeug encodes them as URLs
     if _UNSENDABLE.search(value) or not _TOKEN.fullmatch(name):
         response.headers.remove(name)
         raise _refuse(f"the header {name}: {value!r}, which has characters that latin-1 does not have")

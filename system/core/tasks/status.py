@@ -108,9 +108,11 @@ def _read_wait(request: Request) -> float:
         return 0.0
     try:
         seconds = float(text)
-    except ValueError as error:
-        raise MalformedBody(f"wait={text!r} is not a number of seconds. Write wait=10.") from error
-    return min(LONGEST_WAIT, seconds) if seconds > 0 else 0.0
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:  # nor NaN
+        raise MalformedBody(f"wait={text!r} is not a number of seconds. Write wait=10.")
+    return min(LONGEST_WAIT, seconds)
 
 
 def cancel_task(tasks: Tasks, task_id: str) -> Response:

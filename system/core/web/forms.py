@@ -26,7 +26,7 @@ class Form:
         self.values = values
         self.faults: dict[str, str] = {}
         for error in errors or ():
-            text = str(error.get("message") or f"Enter {error['expected']}.")
+            text = str(error.get("message") or _advise(str(error["expected"])))
             self.faults.setdefault(self._field_of(str(error["name"])), text)
 
     def __bool__(self) -> bool:
@@ -46,6 +46,14 @@ class Form:
     def checked(self, name: str, value: Any = "true", default: bool = False) -> bool:
         """Whether a box or an option of this value was chosen, or `default` where nothing was refused."""
         return str(value) in self.values.getlist(name) if self else default
+
+
+def _advise(expected: str) -> str:
+    """What to do about a fault, for people: choices are chosen, all else is entered."""
+    if expected.startswith("one of "):
+        return f"Choose {expected}."
+    choices = expected.removeprefix("a list, each one of ")
+    return f"Choose from {choices}." if choices != expected else f"Enter {expected}."
 
 
 def current_form() -> Form:
