@@ -139,6 +139,17 @@ def codes_while_away(site: Production, guard: Path, paths: list[str]) -> set[int
     return {ask(site, path).status for path in paths * 10}
 
 
+def test_files_are_sent_by_nginx_through_links_that_stay_in_their_folder(site: Production) -> None:
+    pdfs = site.clone / "pdfs"
+    (pdfs / "deep").mkdir(parents=True)
+    (pdfs / "deep/paper.pdf").write_text("%PDF inside")
+    (pdfs / "inside.pdf").symlink_to("deep/paper.pdf")
+    (pdfs / "outside.pdf").symlink_to("../config.py")
+    for path, status in (("deep/paper.pdf", 200), ("inside.pdf", 200), ("outside.pdf", 404)):
+        answer = ask(site, f"/pdfs/{path}")
+        assert (answer.status, b"%PDF inside" in answer.body) == (status, status == 200), path
+
+
 def test_a_chunked_body_arrives_whole(site: Production) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
     for path, kind, pieces, expected in (

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from flask import url_for
 
+from system.core.web import static
+
 CSS = b"body { color: black }\n" * 20
 
 
@@ -117,4 +119,34 @@ def test_a_missing_file_gets_a_remedy_about_files_and_not_about_classes(site_wit
 
 def test_a_url_that_leaves_out_static_is_told_the_right_one(site_with_files: Any) -> None:
     told = site_with_files.client(development=True).get("/site.css").get_json()
-    assert told["reason"] == "the file static/site.css has the URL /static/site.css"
+    assert told["reason"] == "The file static/site.css has the URL /static/site.css"
+
+
+def test_a_compressed_file_that_is_a_link_out_of_the_folder_is_not_sent(site_with_files: Any) -> None:
+    (site_with_files.root / "static" / "plain.js.gz").symlink_to(site_with_files.root / "config.py")
+    client = site_with_files.app().test_client()
+    with client.get("/static/plain.js", headers={"Accept-Encoding": "gzip"}) as response:
+        assert (response.data, response.headers.get("Content-Encoding")) == (b"go()", None)
+
+
+def test_a_file_that_becomes_a_link_while_it_is_opened_is_not_sent(
+    site_with_files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = site_with_files.root / "static" / "plain.js"
+    send = static.send_from_directory
+
+    def swap_first(*words: Any, **more: Any) -> Any:
+        file.unlink()
+        file.symlink_to(site_with_files.root / "config.py")
+        return send(*words, **more)
+
+    def remove_first(*words: Any, **more: Any) -> Any:
+        file.unlink()
+        return send(*words, **more)
+
+    client = site_with_files.app().test_client()
+    for change in (swap_first, remove_first):
+        monkeypatch.setattr(static, "send_from_directory", change)
+        assert client.get("/static/plain.js").status_code == 404
+        file.unlink(missing_ok=True)
+        file.write_bytes(b"go()")

@@ -11,6 +11,7 @@ import os
 import stat
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from flask import Response, request, send_from_directory
@@ -33,7 +34,7 @@ def send_file_of(folder: Path, path: str, role: str) -> Response:
     """
     _ignore_unknown_range()
     root, path = _locate(folder, path)
-    return hand_over(send_from_directory(root, path), role, root, path)
+    return hand_over(_open(root, path), role, root, path)
 
 
 def _ignore_unknown_range() -> None:
@@ -46,9 +47,26 @@ def _ignore_unknown_range() -> None:
 def _locate(folder: Path, path: str) -> tuple[str, str]:
     hidden = any(part.startswith(".") for part in path.split("/"))
     root = os.path.realpath(folder)
-    if hidden or "\0" in path or not os.path.realpath(os.path.join(root, path)).startswith(root + os.sep):
+    if hidden or "\0" in path or not _is_inside(root, path):
         raise NotFound
     return root, path
+
+
+def _is_inside(root: str, path: str) -> bool:
+    """Whether a path leads to a place in its folder, links followed."""
+    return os.path.realpath(os.path.join(root, path)).startswith(root + os.sep)
+
+
+def _open(root: str, path: str, **more: Any) -> Response:
+    """The response with a file; NotFound if it was removed, or replaced by a link, since it was looked for."""
+    try:
+        response = send_from_directory(root, path, **more)
+    except FileNotFoundError as error:
+        raise NotFound from error
+    if not _is_inside(root, path):
+        response.close()
+        raise NotFound
+    return response
 
 
 def _digest_of(path: str, before: str | None) -> str:
@@ -94,9 +112,10 @@ class StaticFiles:
         asked = request.args.get("v", "")
         max_age = YEAR if asked and asked == self.version(path) else None
         there = [suffix for suffix in ENCODINGS if os.path.isfile(os.path.join(root, path + suffix))]
+        there = [suffix for suffix in there if _is_inside(root, path + suffix)]
         taken = next((suffix for suffix in there if request.accept_encodings[ENCODINGS[suffix]] > 0), "")
         kind = mimetypes.guess_type(path)[0] if taken else None
-        response = send_from_directory(root, path + taken, mimetype=kind, max_age=max_age)
+        response = _open(root, path + taken, mimetype=kind, max_age=max_age)
         if taken:
             response.headers["Content-Encoding"] = ENCODINGS[taken]
         if there:
@@ -118,7 +137,8 @@ def hand_over(response: Response, role: str, root: str, path: str) -> Response:
     response.response, response.status_code = [], 200
     for name in ("Content-Length", "Content-Range", "ETag", "Last-Modified"):
         response.headers.pop(name, None)
-    response.headers["X-Accel-Redirect"] = quote(f"{place}/{role}/{path}")
+    real = os.path.relpath(os.path.realpath(os.path.join(root, path)), root)  # nginx follows no links there
+    response.headers["X-Accel-Redirect"] = quote(f"{place}/{role}/{real}")
     return response
 
 
