@@ -79,8 +79,10 @@ class Site:
 
     @property
     def packages(self) -> Path:
-        """The folder of the installed packages."""
-        return next(self.venv.glob("lib/python3*/site-packages"))
+        """The folder of the installed packages. Raises DeployError if there is none."""
+        for folder in self.venv.glob("lib/python3*/site-packages"):
+            return folder
+        raise DeployError(f"{self.venv} has no packages. Create it again: sudo sh setup.sh")
 
     def unit_file(self, unit: str) -> Path:
         return Path("/etc/systemd/system") / unit

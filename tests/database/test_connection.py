@@ -520,6 +520,11 @@ class TestSQLite(DatabaseContract):
         assert order == ["first", "second"]
         assert filled.getValue("select name from items where id = 1") == "second"
 
+    def test_names_in_capitals_are_small_where_SQLAlchemy_says_so(self, db, monkeypatch):
+        """As of Oracle, which no test starts."""
+        monkeypatch.setattr(db._lease().connection.dialect, "requires_name_normalize", True)
+        assert db.rows('select 1 as ID, 2 as "Mixed"') == [{"id": 1, "Mixed": 2}]
+
     def test_foreign_keys_are_kept(self, filled):
         filled.query("create table parts (item integer references items (id))")
         with pytest.raises(DatabaseError, match="FOREIGN KEY"):

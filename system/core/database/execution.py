@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, Resou
 from .statement import Call, Values, arrange
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIModule
+    from sqlalchemy.engine.interfaces import DBAPIModule, Dialect
 
 # The names of the columns (None: the statement has no rows), the rows and the number of affected rows
 Found = tuple[tuple[str, ...] | None, Sequence[Sequence[Any]], int]
@@ -91,7 +91,7 @@ def _run_on_cursor(connection: Connection, call: Call, first: bool) -> Found:
     try:
         run = dialect.do_executemany if call.is_many else dialect.do_execute
         run(cursor, call.sql, call.values)
-        found = _fetch(cursor, first)
+        found = _fetch(dialect, cursor, first)
     except BaseException:
         with suppress(Exception):  # the error of the statement says more
             cursor.close()
@@ -111,16 +111,20 @@ def _is_watched(connection: Connection) -> bool:
 
 def _run_watched(connection: Connection, call: Call, first: bool) -> Found:
     result = connection.exec_driver_sql(call.sql, call.values)
-    found = _fetch(result.cursor, first) if result.cursor else (None, (), max(result.rowcount, 0))
+    found: Found = None, (), max(result.rowcount, 0)
+    if result.cursor:
+        found = _fetch(connection.dialect, result.cursor, first)
     result.close()
     return found
 
 
-def _fetch(cursor: Any, first: bool) -> Found:
+def _fetch(dialect: Dialect, cursor: Any, first: bool) -> Found:
     description = cursor.description
     if description is None:
         return None, (), max(cursor.rowcount, 0)
     names = tuple([column[0] for column in description])
+    if dialect.requires_name_normalize:  # Oracle has names in capitals
+        names = tuple([dialect.normalize_name(name) for name in names])
     rows = [row for row in (cursor.fetchone(),) if row] if first else cursor.fetchall()
     return names, rows, 0
 
