@@ -36,7 +36,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def is_typo(sent: str, name: str) -> bool:
     """Whether a sent name is another one with one letter wrong, missing, too many, or two exchanged.
 
-    Case, "_" and "-" do not matter. The time is linear, as clients choose what is sent.
+    Case, "_", "-" and "[]" at the end, as PHP names a list, do not matter. The time is linear, as clients choose
+    what is sent.
     """
     if abs(len(sent) - len(name)) > MOST_SEPARATORS:
         return False
@@ -51,4 +52,4 @@ def is_typo(sent: str, name: str) -> bool:
 
 
 def _letters(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
+    return name.lower().replace("_", "").replace("-", "").removesuffix("[]")

@@ -344,6 +344,7 @@ def test_a_missing_parameter_is_named_with_a_near_name_that_was_sent(site: Any) 
         ("first_nome", True),
         ("firstName", True),
         ("FIRST-NAME", True),
+        ("first_name[]", True),
         ("irst_name", True),
         ("first_name1", True),
         ("f", False),

@@ -321,3 +321,42 @@ def test_a_computed_field_goes_out(site: Any) -> None:
         """,
     )
     assert site.client().get("/lib/it?side=2").get_json() == {"edge": 2.0, "area": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "value"),
+    [
+        ("Json[dict[str, int]]", '{"a": "1"}', {"a": 1}),
+        ("Json[list[int]]", "[1, 2]", [1, 2]),
+        ("Json[dict[str, int]] | None", '{"a": 1}', {"a": 1}),
+        ("Annotated[Json[dict[str, int]], Field(max_length=2)]", '{"a": 1}', {"a": 1}),
+        ("Json", '{"a": [1]}', {"a": [1]}),
+        ("list[Json[int]]", "1", [1]),
+    ],
+)
+def test_a_json_annotation_takes_its_text_everywhere(site: Any, annotation: str, text: str, value: object) -> None:
+    site.write(
+        "lib.py",
+        f"""
+        from typing import Annotated
+        from pydantic import BaseModel, Field, Json
+
+        class Record(BaseModel):
+            v: {annotation}
+
+        class Lib:
+            def one(self, v: {annotation}): return {{"v": v}}
+            def two(self, v: {annotation}, n: int = 1): return {{"v": v}}
+            def record(self, r: Record): return r
+        """,
+    )
+    client = site.client()
+    sent: Any = [text] if annotation.startswith("list") else text
+    for method in ("one", "two", "record"):
+        for answer in (
+            client.get(f"/lib/{method}", query_string={"v": text}),
+            client.post(f"/lib/{method}", data={"v": text}),
+            client.post(f"/lib/{method}", json={"v": sent}),
+        ):
+            assert (answer.status_code, answer.get_json()) == (200, {"v": value}), (method, answer.text)
+        assert client.get(f"/lib/{method}", query_string={"v": "{"}).status_code == 422

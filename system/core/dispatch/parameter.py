@@ -68,13 +68,18 @@ def shape_of(annotation: Any) -> Shape:
 
 
 def members(annotation: Any) -> Iterator[Any]:
-    """The members of a union, None left out; of anything else itself, without Annotated and aliases."""
+    """The members of a union, None left out; of anything else itself, without Annotated and aliases.
+
+    Pydantic's Json[dict[str, int]] is text for its sender: Json.
+    """
     if isinstance(annotation, TypeAliasType) or type(annotation).__name__ == "TypeAliasType":
         yield from members(annotation.__value__)
     elif isinstance(annotation, typing.NewType):
         yield from members(annotation.__supertype__)
     elif typing.get_origin(annotation) is typing.Annotated:
-        yield from members(typing.get_args(annotation)[0])
+        inner, *marks = typing.get_args(annotation)
+        json_text = next((type(mark) for mark in marks if _is_json_text(mark)), None)
+        yield from members(inner) if json_text is None else (json_text,)
     elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
         for member in typing.get_args(annotation):
             yield from members(member)
@@ -82,6 +87,11 @@ def members(annotation: Any) -> Iterator[Any]:
         yield from members(annotation.model_fields["root"].annotation)
     elif annotation is not types.NoneType:
         yield annotation
+
+
+def _is_json_text(mark: object) -> bool:
+    """Whether a mark in Annotated is pydantic's Json, which is not imported for that."""
+    return (type(mark).__module__, type(mark).__name__) == ("pydantic.types", "Json")
 
 
 def _shape_of_one(annotation: Any) -> Shape:

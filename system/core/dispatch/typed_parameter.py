@@ -184,7 +184,7 @@ def _hints_of(base: Any) -> list[tuple[str, Any]]:
         by_name = base.model_config if hasattr(base, "model_config") else {}
         is_by_name = by_name.get("populate_by_name") or by_name.get("validate_by_name")
         return [
-            (sent, info.annotation)
+            (sent, typing.Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation)
             for name, info in infos.items()
             for sent in (*_aliases_of(info), *([name] if is_by_name else [])) or (name,)
         ]
