@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -261,3 +264,23 @@ def test_the_values_of_a_generator_are_the_result(site: Bench) -> None:
 
 def test_an_async_task_method_runs(site: Bench) -> None:
     assert run(site, "later", {"n": 4}) == {"status": "SUCCESS", "data": 5}
+
+
+def test_a_busy_worker_that_is_asked_to_end_waits_for_its_tasks_only(tmp_path: Path) -> None:
+    with bench(tmp_path / "site") as site:
+        worker = site.workers[0]
+        site.run("echo", 1)
+        processes = site.children(worker)
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        ids = [site.start("echo", 1) for _ in range(3)]
+        queue = site.server.client
+        wait_for(lambda: queue.llen("kernkoa:tasks") == 1, what="each process was handed a task")
+        worker.send_signal(signal.SIGTERM)
+        wait_for(lambda: "Warm shutdown" in site.log.read_text(), what="the worker ends")
+        time.sleep(0.5)  # nothing shows that it no longer expects the tasks that no process has begun
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+        worker.wait(timeout=15)
+        site.start_worker()
+        assert [site.end(task_id) for task_id in ids] == [{"status": "SUCCESS", "data": 1}] * 3

@@ -22,6 +22,8 @@ LOOK_AGAIN_SECONDS = (0.005, 0.02, 0.1, 1.0)
 # a process that ends looks so often whether its last result was received, for at most so long
 RECEIVED_SECONDS = 0.005
 WAIT_RECEIVED_SECONDS = 30
+# more than any process sends
+ALL_RESULTS = 2**31 - 1
 
 
 def prepare_pool(app: Any) -> None:
@@ -53,6 +55,22 @@ def can_terminate(pool: Any) -> bool:
 def end_process(pool: Any, request: Any, number: signal.Signals) -> None:
     log.info("%s[%s] was cancelled: %s to its process", request.name, request.id, number.name)
     pool.terminate_job(request.worker_pid, number)
+
+
+def end_promptly(pool: Any) -> None:
+    """Let the processes of a pool that stops end when their tasks have.
+
+    A process waits half a minute until the worker has received its last result. A task that the worker has just
+    handed to a process when it is asked to end is given back, and its result not received: its record has it.
+    """
+    stop = pool._result_handler.stop
+
+    def stop_and_release(timeout: float | None = None) -> None:
+        stop(timeout)
+        for received in pool._on_ready_counters.values():
+            received.get_obj().value = ALL_RESULTS
+
+    pool._result_handler.stop = stop_and_release
 
 
 def replace_promptly(pool: Any) -> None:

@@ -29,7 +29,7 @@ from .child_processes import let_children_import_the_site, let_signals_end_child
 from .lost_tasks import send_lost
 from .output import capture_output
 from .parent_process import is_orphan
-from .pool_processes import can_terminate, end_process, prepare_pool, replace_promptly
+from .pool_processes import can_terminate, end_process, end_promptly, prepare_pool, replace_promptly
 from .redis_client import list_warnings
 from .submission import Tasks
 
@@ -116,6 +116,7 @@ class Lease(bootsteps.StartStopStep):  # type: ignore[misc]
             let_children_import_the_site()
             if can_terminate(consumer.pool):
                 replace_promptly(consumer.pool._pool)
+                end_promptly(consumer.pool._pool)
             self._renewal.start()
             for warning in list_warnings(self._tasks.redis.client):
                 log.warning("%s", warning)
