@@ -187,11 +187,16 @@ def read_settings(config_file: Path, environ: Mapping[str, str] = os.environ) ->
 
 
 def _misspelled(values: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each name of config.py or the environment that looks like a misspelled setting."""
+    """A sentence for each name of config.py or the environment that looks like a misspelled setting.
+
+    A name that begins with that of an addon is one of its settings: authDatabase.
+    """
     fields = setting_names()
+    addons = values.get("addons")
+    own = tuple(map(str, addons)) if isinstance(addons, list | tuple) else ()
     for name in values:
         near = near_names(name, fields, 1, 0.8)
-        if near and name not in fields and name not in INTERNAL:
+        if near and name not in fields and name not in INTERNAL and not name.startswith(own):
             yield f"config.py: {name} is not a setting. Did you mean {near[0]}?"
     known = {variable.removeprefix(PREFIX) for variable in _variables(values).values()}
     for name in sorted(name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)):

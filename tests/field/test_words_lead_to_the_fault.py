@@ -272,6 +272,7 @@ def test_call_of_what_cannot_be_says_why(tool: Any, words: tuple[str, ...], said
         ("sessionTimeout = 5", {}, "Did you mean session_timeout?"),
         ("redisURL = ''", {}, "Did you mean redisUrl?"),
         ("databasess = {}", {}, "Did you mean databases?"),
+        ("authDatabase = 'users'", {}, "Did you mean defaultDatabase?"),
         ("", {"KERNKOA_SECRETKEY": "x"}, "Did you mean KERNKOA_SECRET_KEY?"),
         ("", {"KERNKOA_REDISURL": "x"}, "Did you mean KERNKOA_REDIS_URL?"),
         ("mailServer = ''", {"KERNKOA_MAIL_SERVR": "x"}, "Did you mean KERNKOA_MAIL_SERVER?"),
@@ -289,6 +290,7 @@ def test_a_misspelled_setting_is_reported(tmp_path: Path, text: str, environ: di
         ("mailServer = 'x'\nshopName = 'y'\nimport os\nprice = 5", {}),
         ("", {"KERNKOA_CONFIG": "x", "KERNKOA_DEVELOPMENT": "5", "KERNKOA_TEST_BOX": "x", "HOME": "/"}),
         ("mailServer = ''", {"KERNKOA_MAIL_SERVER": "x", "KERNKOA_SECRET_KEY": "y"}),
+        ("addons = ['auth']\nauthDatabase = 'users'", {}),
     ],
 )
 def test_a_name_of_the_sites_own_is_not(tmp_path: Path, text: str, environ: dict[str, str]) -> None:
