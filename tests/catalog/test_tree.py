@@ -234,6 +234,9 @@ def test_of_many_folders_and_libraries_only_those_asked_for_are_made(site: Any) 
     assert app.test_client().get("/folder7/lib3/Lib").text == "here"
     assert [*root.folders.made] == ["folder7"]
     assert [*root.folders["folder7"].libraries.made] == ["lib3"]
+    folder, before = root.folders["folder7"], root.folders["folder7"].libraries
+    assert before == before.listed_again({*before})[0] != before.listed_again({"lib3"})[0]
+    assert [*folder.libraries.made] == ["lib3"]  # to compare two listings makes none
     assert len(root.folders) == 100
     kept, other = root.folders["folder7"], root.folders["folder8"]
     (site.controllers / "folder8").rmdir()

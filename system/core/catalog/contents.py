@@ -35,6 +35,12 @@ class Contents(Mapping[str, Item], Generic[Item]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are of one folder and have the same names; nothing is made for that."""
+        return isinstance(other, Contents) and self.made is other.made and self._names == other._names
+
+    __hash__ = None  # type: ignore[assignment]  # as of any mapping
+
     def listed_again(self, names: Set[str]) -> tuple[Contents[Item], list[Item]]:
         """The contents with these names, and the items that are gone."""
         gone = [self.made.pop(name) for name in [*self.made] if name not in names]
